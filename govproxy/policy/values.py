@@ -1,0 +1,81 @@
+"""Values of policy: what is asked and what is answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from govproxy.identity.identity import Identity
+from govproxy.masking.values import Masker
+from govproxy.sql.values import Analysis
+
+
+class Verb(StrEnum):
+    """What may happen to a statement."""
+
+    ALLOW = "allow"
+    HOLD = "hold"
+    DENY = "deny"
+
+
+class See(StrEnum):
+    CLEAR = "clear"
+    MASKED = "masked"
+    NONE = "none"
+
+
+class Compare(StrEnum):
+    ANY = "any"
+    EQUALITY = "equality"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One question to the engine. ``now`` is POSIX time in seconds, an argument on purpose."""
+
+    identity: Identity
+    database: str
+    environment: str
+    analysis: Analysis
+    now: float
+    application: str = ""
+    client_address: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnRight:
+    """What an identity may do with one sensitive column. ``rule`` is '' for the default."""
+
+    see: See
+    compare: Compare
+    masker: Masker | None = None  # None: the class's default
+    rule: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why a statement does not pass: for the client's error and for ``explain``."""
+
+    rule: str
+    object: str
+    message: str  # without the ``govproxy: `` prefix
+    hint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The answer.
+
+    ``rules`` are the names of the rules that matched and counted; ``shadow`` those that would
+    have, in shadow mode. ``clear`` is True when this identity sees everything untouched
+    (``see: clear`` on ``tags: [any]``): no masking and no value scan.
+    """
+
+    verb: Verb
+    rules: tuple[str, ...]
+    shadow: tuple[str, ...] = ()
+    refusal: Refusal | None = None
+    approvers: frozenset[str] = frozenset()
+    clear: bool = False
+    policy_version: str = ""
