@@ -1,0 +1,85 @@
+# On a fresh machine `make demo` and `make test` do all the set-up by themselves.
+# `make help` lists the targets.
+
+PYTHON ?= $(or $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3),python3)
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(shell command -v uv 2>/dev/null)
+COMPILED := setup.py $(wildcard govproxy/_fastpath/*.pyx govproxy/_fastpath/*.pxd govproxy/_fastpath/*.h)
+SOURCES := govproxy tests $(wildcard bench) setup.py
+
+ifdef UV
+INSTALL := $(UV) pip install -q --python $(BIN)/python -c constraints.txt
+CREATE := $(UV) venv -q --allow-existing --python $(PYTHON) $(VENV)
+else
+INSTALL := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
+CREATE := $(PYTHON) -m venv $(VENV)
+endif
+
+.PHONY: help demo test bench check format build build-strict clean
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.demo $(VENV)/.built ## PostgreSQL with sample data, the proxy before it, a tour; stays up until Ctrl-C
+	$(BIN)/govproxy demo
+
+test: $(VENV)/.test $(VENV)/.built ## The whole test-suite
+	$(BIN)/python -m pytest $(ARGS)
+
+bench: $(VENV)/.test $(VENV)/.built ## In-process floors, then the comparison with other proxies: bench/out/report.md
+	$(BIN)/python -m pytest -q bench --benchmark-only
+	$(BIN)/python -m bench.compare $(ARGS)
+
+check: $(VENV)/.dev $(VENV)/.built ## Format, lint, types, stubs, import directions, spelling: what CI runs
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest --concise govproxy._fastpath
+	$(BIN)/cython-lint govproxy/_fastpath
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/codespell
+	$(BIN)/python -m pytest -q tests/architecture
+
+format: $(VENV)/.dev ## Put all sources into the house format
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix $(SOURCES)
+
+build: $(VENV)/.built ## Compile the data plane
+
+build-strict: $(VENV)/.python ## Compile everything anew, with compiler warnings as errors
+	GOVPROXY_STRICT=1 $(BIN)/python setup.py -q build_ext --inplace --force
+	@touch $(VENV)/.built
+
+clean: ## Remove everything that was built or installed here
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks bench/out
+	rm -f govproxy/_fastpath/*.c govproxy/_fastpath/*.so
+	find govproxy tests $(wildcard bench) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Stamps: each says that its extra is installed as constraints.txt wants it. The data plane is
+# compiled first, in place; installing the package then finds it done.
+
+$(VENV)/.python: constraints.txt
+	@scripts/preflight $(PYTHON) $(UV)
+	@echo "First time: installing what govproxy needs and compiling its data plane, about a minute."
+	$(CREATE)
+	$(INSTALL) setuptools cython
+	@touch $@
+
+$(VENV)/.built: $(COMPILED) $(VENV)/.python
+	$(BIN)/python setup.py -q build_ext --inplace
+	@touch $@
+
+$(VENV)/.demo: pyproject.toml constraints.txt | $(VENV)/.built
+	$(INSTALL) --no-build-isolation -e '.[demo]'
+	@touch $@
+
+$(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/.built
+	$(INSTALL) --no-build-isolation -e '.[demo,test]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/.built
+	$(INSTALL) --no-build-isolation -e '.[demo,test,dev]'
+	@touch $@
