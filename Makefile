@@ -1,7 +1,12 @@
 # On a fresh machine `make demo` and `make test` do all the set-up by themselves.
 # `make help` lists the targets.
 
-PYTHON ?= $(or $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3),python3)
+ifndef PYTHON
+# The first that really runs and is new enough; python3 if none is, so that preflight can name it.
+PYTHON := $(shell for name in python3 python3.13 python3.12 python3.11; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && exit; \
+	done; echo python3)
+endif
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
