@@ -6,9 +6,10 @@ analysis, classification and the gate. Knows nothing of connections.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NewType
+from typing import NewType, Self, TypeVar
 
 Oid = NewType("Oid", int)
 
@@ -148,3 +149,105 @@ class Catalog:
     by_bare_name: dict[str, tuple[int, ...]] = field(default_factory=dict)
     functions_by_name: dict[str, tuple[int, ...]] = field(default_factory=dict)
     types_by_name: dict[str, tuple[int, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def build(
+        cls,
+        *,
+        database: str,
+        version: str,
+        server_version: int,
+        default_search_path: Iterable[str] = ("public",),
+        relations: Iterable[Relation] = (),
+        functions: Iterable[Function] = (),
+        types: Iterable[Type] = (),
+        statistics: Mapping[ColumnRef, ColumnStatistics] | None = None,
+        extensions: Iterable[str] = (),
+        user_operators: Iterable[str] = (),
+        user_casts: Iterable[tuple[int, int]] = (),
+    ) -> Self:
+        """The snapshot with its indexes. Indexes under a bare name are in order of OID."""
+        by_oid = {relation.oid: relation for relation in relations}
+        routines = {function.oid: function for function in functions}
+        kinds = {kind.oid: kind for kind in types}
+        return cls(
+            database=database,
+            version=version,
+            server_version=server_version,
+            default_search_path=tuple(default_search_path),
+            relations=by_oid,
+            functions=routines,
+            types=kinds,
+            statistics=dict(statistics or {}),
+            extensions=frozenset(extensions),
+            user_operators=frozenset(user_operators),
+            user_casts=frozenset(user_casts),
+            by_name={(relation.schema, relation.name): oid for oid, relation in by_oid.items()},
+            by_bare_name=_by_bare_name({oid: relation.name for oid, relation in by_oid.items()}),
+            functions_by_name=_by_bare_name({oid: routine.name for oid, routine in routines.items()}),
+            types_by_name=_by_bare_name({oid: kind.name for oid, kind in kinds.items()}),
+        )
+
+    def resolve(self, schema: str | None, name: str, search_path: tuple[str, ...] | None) -> tuple[Relation, ...]:
+        """The relations a name may mean: none, one, or (path unknown) every one of that name.
+
+        ``pg_catalog`` comes first unless the path places it, as in the server. The session's own
+        temporary schema is never in the snapshot: its names resolve to nothing.
+        """
+        if schema is not None:
+            if is_temporary_schema(schema):
+                return ()
+            oid = self.by_name.get((schema, name))
+            return () if oid is None else (self.relations[oid],)
+        oids = self.by_bare_name.get(name, ())
+        if search_path is None or not oids:
+            return tuple(self.relations[oid] for oid in oids)
+        for step in effective_path(search_path):
+            found = self.by_name.get((step, name))
+            if found is not None:
+                return (self.relations[found],)
+        return ()
+
+    def resolve_function(
+        self, schema: str | None, name: str, search_path: tuple[str, ...] | None
+    ) -> tuple[Function, ...]:
+        """Every overload that a call may reach: PostgreSQL picks by argument types over the whole path."""
+        routines = tuple(self.functions[oid] for oid in self.functions_by_name.get(name, ()))
+        return _visible(routines, schema, search_path)
+
+    def resolve_type(self, schema: str | None, name: str, search_path: tuple[str, ...] | None) -> tuple[Type, ...]:
+        """The types a name may mean: the first on the path, or all of them when it is unknown."""
+        found = _visible(tuple(self.types[oid] for oid in self.types_by_name.get(name, ())), schema, search_path)
+        if schema is not None or search_path is None or len(found) < 2:
+            return found
+        order = {step: place for place, step in reversed(list(enumerate(effective_path(search_path))))}
+        return (min(found, key=lambda kind: order[kind.schema]),)
+
+
+def effective_path(search_path: tuple[str, ...]) -> tuple[str, ...]:
+    """``search_path`` with ``pg_catalog`` put in front when it is not named."""
+    return search_path if "pg_catalog" in search_path else ("pg_catalog", *search_path)
+
+
+def is_temporary_schema(schema: str) -> bool:
+    """True for ``pg_temp`` and the schemas behind it."""
+    return schema == "pg_temp" or schema.startswith(("pg_temp_", "pg_toast_temp_"))
+
+
+def _by_bare_name(names: Mapping[int, str]) -> dict[str, tuple[int, ...]]:
+    index: dict[str, list[int]] = {}
+    for oid in sorted(names):
+        index.setdefault(names[oid], []).append(oid)
+    return {name: tuple(oids) for name, oids in index.items()}
+
+
+_T = TypeVar("_T", Function, Type)
+
+
+def _visible(found: tuple[_T, ...], schema: str | None, search_path: tuple[str, ...] | None) -> tuple[_T, ...]:
+    if schema is not None:
+        return tuple(item for item in found if item.schema == schema)
+    if search_path is None:
+        return found
+    path = effective_path(search_path)
+    return tuple(item for item in found if item.schema in path)
