@@ -1,0 +1,116 @@
+"""The form of govproxy.yaml as pydantic models: keys, types and ranges, nothing across keys.
+
+``config.loader`` turns these into ``config.settings`` values and checks what spans several keys.
+``File.model_json_schema()`` is what editors complete from.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from govproxy.config.secrets import SecretSource
+
+Text = Annotated[str, Field(min_length=1)]
+Seconds = Annotated[float, Field(gt=0, le=86_400, strict=False)]
+Bytes = Annotated[int, Field(ge=1024, le=1 << 30)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+class Strict(BaseModel):
+    """Unknown keys are errors; values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Tls(Strict):
+    certificate: Text
+    private_key: Text
+    client_ca: Text | None = None
+    require: bool = True
+
+
+class Role(Strict):
+    from_group: dict[Text, Text] = Field(min_length=1)
+
+
+class DatabaseEntry(Strict):
+    upstream: Text
+    environment: Text
+    password: SecretSource | None = None
+    role: Role | None = None
+
+
+class ClaimNames(Strict):
+    user: Text = "sub"
+    groups: Text = "groups"
+    agent: Text = "agent"
+
+
+Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+
+
+class Token(Strict):
+    issuer: Text
+    audience: Text
+    keys: Text | None = None
+    claims: ClaimNames = ClaimNames()
+    signing_key: SecretSource | None = None
+    # Security: no HS*: a shared secret lets every verifier sign. No "none" at all.
+    algorithms: list[Algorithm] = Field(default=[], description="absent: those that fit the keys")
+
+
+class UserEntry(Strict):
+    name: Text
+    password: SecretSource | None = None
+    verifier: (
+        Annotated[str, Field(pattern=r"^SCRAM-SHA-256\$[0-9]{1,7}:[A-Za-z0-9+/=]+\$[A-Za-z0-9+/=]+:[A-Za-z0-9+/=]+$")]
+        | None
+    ) = None
+    groups: list[Text] = []
+
+
+class Identity(Strict):
+    tokens: list[Token] = []
+    users: list[UserEntry] = []
+
+
+class Audit(Strict):
+    directory: Text = "audit"
+    durability: Literal["strict", "group", "async"] = "group"
+
+
+class Console(Strict):
+    listen: Text = "127.0.0.1:6480"
+
+
+class LimitsEntry(Strict):
+    """Defaults stand in ``config.settings.Limits``; None here means absent."""
+
+    login_timeout_s: Seconds | None = None
+    connect_timeout_s: Seconds | None = None
+    drain_timeout_s: Seconds | None = None
+    hold_timeout_s: Seconds | None = None
+    max_message_bytes: Bytes | None = None
+    max_startup_bytes: Bytes | None = None
+    max_password_bytes: Bytes | None = None
+    max_sql_bytes: Bytes | None = None
+    max_sessions: Count | None = None
+    max_statements: Count | None = None
+    verdict_cache_bytes: Bytes | None = None
+
+
+class File(Strict):
+    """The whole file."""
+
+    listen: Text = "127.0.0.1:6432"
+    workers: Annotated[int, Field(ge=1, le=1024)] | None = None
+    tls: Tls | None = None
+    databases: dict[Text, DatabaseEntry] = Field(min_length=1)
+    identity: Identity
+    policy: Text | None = None
+    audit: Audit = Audit()
+    state: Text = "sqlite:///govproxy.db"
+    console: Console | None = None
+    limits: LimitsEntry = LimitsEntry()

@@ -1,0 +1,186 @@
+"""The values of govproxy.yaml (DESIGN 2.2), checked and resolved, as ``config.loader`` makes them.
+
+Plain frozen values without pydantic, so that workers can hold them cheaply. All paths are
+absolute, all secrets read. Nothing here does I/O or knows where the values came from.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from govproxy.config.secrets import Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """A TCP address to listen on. ``host`` is a name or an IP address without brackets."""
+
+    host: str
+    port: int
+
+    @property
+    def is_loopback(self) -> bool:
+        """True when only this machine can reach it. Names other than localhost are not looked up."""
+        return is_loopback(self.host)
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def is_loopback(host: str) -> bool:
+    """True for ``localhost``, 127.0.0.0/8 and ::1."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsSettings:
+    """TLS towards clients. ``require``: a connection that does not ask for TLS is refused."""
+
+    certificate: Path
+    private_key: Path
+    client_ca: Path | None = None
+    require: bool = True
+
+
+class SslMode(StrEnum):
+    """TLS towards the database. libpq's ``allow`` and ``prefer`` fall back silently: not offered."""
+
+    DISABLE = "disable"
+    REQUIRE = "require"  # encrypted, server not checked
+    VERIFY_CA = "verify-ca"
+    VERIFY_FULL = "verify-full"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upstream:
+    """Where a database is. With ``socket_directory`` set, ``host`` is '' and TLS is off."""
+
+    host: str
+    port: int
+    user: str
+    database: str
+    sslmode: SslMode
+    sslrootcert: Path | None = None
+    socket_directory: Path | None = None
+
+    @property
+    def socket_path(self) -> Path | None:
+        """The Unix socket's file, or None for TCP."""
+        return self.socket_directory / f".s.PGSQL.{self.port}" if self.socket_directory else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Database:
+    """One database clients may name. ``roles``: (group, role) pairs, the first group that fits wins."""
+
+    name: str
+    upstream: Upstream
+    environment: str
+    password: Secret | None = None
+    roles: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claims:
+    """Names of the token claims that carry the identity."""
+
+    user: str = "sub"
+    groups: str = "groups"
+    agent: str = "agent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenIssuer:
+    """One issuer whose tokens are accepted.
+
+    ``keys`` is a local JWKS file; ``signing_key`` a private key in PEM (development), whose public half
+    is accepted too. At least one is given. ``algorithms`` empty: those that fit the keys.
+    """
+
+    issuer: str
+    audience: str
+    keys: Path | None = None
+    claims: Claims = field(default_factory=Claims)
+    signing_key: Secret | None = None
+    algorithms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """A service that logs in by SCRAM-SHA-256. Exactly one of ``password`` and ``verifier`` is set."""
+
+    name: str
+    password: Secret | None = None
+    verifier: str | None = field(default=None, repr=False)
+    groups: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentitySettings:
+    """Who may log in, and how."""
+
+    tokens: tuple[TokenIssuer, ...] = ()
+    users: tuple[User, ...] = ()
+
+
+class Durability(StrEnum):
+    """What must be true of a ledger line before its statement is forwarded."""
+
+    STRICT = "strict"  # synced to disk
+    GROUP = "group"  # handed to the operating system, synced within 100 ms
+    ASYNC = "async"  # queued; a crash may lose the last lines
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditSettings:
+    """The ledger."""
+
+    directory: Path
+    durability: Durability = Durability.GROUP
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleSettings:
+    """The console and API."""
+
+    listen: Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds that keep one client from hurting others. Sizes in bytes, times in seconds."""
+
+    login_timeout_s: float = 30.0  # from accept to the first ReadyForQuery
+    connect_timeout_s: float = 10.0  # to the database
+    drain_timeout_s: float = 30.0  # after SIGTERM, before sessions are cut
+    hold_timeout_s: float = 300.0  # a held statement that nobody decides
+    max_message_bytes: int = 64 << 20  # any one message after login
+    max_startup_bytes: int = 10_000  # StartupMessage, as PostgreSQL
+    max_password_bytes: int = 64 << 10  # tokens are long
+    max_sql_bytes: int = 256 << 10  # text that is analysed; longer is refused
+    max_sessions: int = 1000  # per worker
+    max_statements: int = 10_000  # prepared statements and portals of one session
+    verdict_cache_bytes: int = 64 << 20  # per worker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """A whole govproxy.yaml. ``policy`` None: the built-in production pack."""
+
+    file: Path
+    listen: Address
+    workers: int
+    databases: dict[str, Database]
+    identity: IdentitySettings
+    audit: AuditSettings
+    state: str
+    tls: TlsSettings | None = None
+    policy: Path | None = None
+    console: ConsoleSettings | None = None
+    limits: Limits = field(default_factory=Limits)
