@@ -9,7 +9,7 @@ from enum import StrEnum
 class Method(StrEnum):
     """How the identity was proven."""
 
-    TOKEN = "token"
+    TOKEN = "token"  # noqa: S105
     SCRAM = "scram"
 
 
