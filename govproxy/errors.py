@@ -97,6 +97,24 @@ class UnsupportedEncoding(ClientFault):
     sqlstate = "0A000"
 
 
+class NotSupported(ClientFault):
+    """A feature or setting that govproxy does not let through because it does not know it."""
+
+    sqlstate = "0A000"
+
+
+class SettingDenied(ClientFault):
+    """A startup setting on which governance relies; no client may choose it."""
+
+    sqlstate = "42501"
+
+
+class InvalidSetting(ClientFault):
+    """A startup setting with a value that it cannot have."""
+
+    sqlstate = "22023"
+
+
 class UpstreamFault(GovproxyError):
     """The database cannot be reached or does not speak as it should."""
 
