@@ -1,0 +1,385 @@
+"""What the database answers: matched with what was asked, masked, forwarded.
+
+Everything that comes back is output. Rows pass the mask plan of their statement, messages are
+rebuilt where sensitive data was within reach, and whatever is not expected at this point ends
+the session: a byte not understood is a byte not sent.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdint cimport uint64_t
+from libc.string cimport memchr
+
+from govproxy._fastpath.cursor cimport Cursor, load_i32, need, read_cstring
+from govproxy._fastpath.replies cimport Expected
+from govproxy._fastpath.rows cimport MaskPlan, RowCounts
+from govproxy._fastpath.sinks cimport sink_adopt, sink_bytes, sink_pass
+from govproxy._fastpath.state cimport State
+from govproxy._fastpath.statements cimport Portal, PreparedStatement, with_formats
+from govproxy._fastpath.transitions cimport *
+from govproxy._fastpath.verdicts cimport Verdict
+
+from govproxy.errors import InternalError, LimitExceeded, UpstreamFault
+
+cdef enum:
+    HEADER = 5
+    MAX_CONTROL_MESSAGE = 1 << 20   # anything that is not a row or copy data
+
+
+cdef Py_ssize_t backend_messages(State state, const unsigned char* data, Py_ssize_t size) except -1:
+    cdef Py_ssize_t pos = 0
+    cdef Py_ssize_t total, part
+    cdef const unsigned char* message
+    cdef Expected* head
+    cdef unsigned char event
+    cdef int length
+    while size - pos >= HEADER:
+        message = data + pos
+        head = state.replies.head()
+        event = backend_table[<int>head.kind if head != NULL else <int>REPLY_NONE][message[0]]
+        length = load_i32(message + 1)
+        if event == EVENT_VIOLATION or length < 4:
+            raise UpstreamFault("the database sent something unexpected")
+        total = <Py_ssize_t>length + 1
+        if event == EVENT_ROW:
+            part = _rows(state, head, message, size - pos, total)
+            if part == 0:
+                break
+            pos += part
+            continue
+        if event == EVENT_COPY_DATA:
+            part = total if total < size - pos else size - pos
+            state.backend_skip = total - part
+            state.rows += 1
+            state.size_bytes += <uint64_t>total
+            sink_pass(&state.sinks.frontend, message, part)
+            pos += part
+            continue
+        if size - pos < total:
+            if total > MAX_CONTROL_MESSAGE and event != EVENT_FUNCTION_RESULT:
+                raise UpstreamFault("the database sent an oversized message")
+            break
+        _account(state, event, head, message, total)
+        pos += total
+    return pos
+
+
+cdef int _account(
+    State state, unsigned char event, Expected* head, const unsigned char* message, Py_ssize_t total
+) except -1:
+    cdef bint swallow = head != NULL and head.swallow
+    if event == EVENT_COMPLETE or event == EVENT_EMPTY:
+        _completed(state, head, message, total)
+    elif event == EVENT_READY:
+        return _ready(state, head, message, total)
+    elif event == EVENT_PARSED or event == EVENT_NO_DATA or event == EVENT_SUSPENDED:
+        if event == EVENT_NO_DATA:
+            _described(state, head, b"")
+        elif event == EVENT_SUSPENDED:
+            _end_of_rows(state, <Portal>head.subject)
+        state.replies.pop()
+    elif event == EVENT_BOUND or event == EVENT_CLOSED:
+        if head.previous != NULL and isinstance(<object>head.previous, Portal):
+            state.close_portal(<Portal>head.previous, b"closed", NULL)
+        state.replies.pop()
+    elif event == EVENT_ROW_DESCRIPTION:
+        _row_description(state, head, message, total)
+    elif event == EVENT_PARAMETERS:
+        pass
+    elif event == EVENT_ERROR:
+        return _error(state, head, message, total)
+    elif event == EVENT_NOTICE:
+        if not state.clear and state.tainted:
+            return _rebuilt(state, b"N", state.gate.rewrite_notice(state, _payload(message, total)))
+        swallow = False
+    elif event == EVENT_NOTIFICATION:
+        if not state.clear:
+            return _rebuilt(state, b"A", state.gate.rewrite_notification(state, _payload(message, total)))
+        swallow = False
+    elif event == EVENT_PARAMETER_STATUS:
+        state.gate.parameter_status(state, _payload(message, total))
+        swallow = False
+    elif event == EVENT_COPY_IN:
+        _copy_in(state, head)
+    elif event == EVENT_COPY_OUT:
+        _copy_out(state, head)
+    elif event == EVENT_COPY_DONE:
+        head.kind = REPLY_QUERY if head.kind == REPLY_QUERY_COPY_OUT else REPLY_EXECUTE
+    elif event == EVENT_FUNCTION_RESULT:
+        if not (<Verdict>head.subject).clear:
+            raise InternalError("a function result for an identity that is masked")
+    else:
+        raise AssertionError(f"backend event {event}")
+    if swallow:
+        return 0
+    return sink_pass(&state.sinks.frontend, message, total)
+
+
+# ---------------------------------------------------------------------- results
+
+
+cdef Verdict _verdict_of(Expected* head):
+    if head.kind == REPLY_EXECUTE or head.kind == REPLY_EXECUTE_COPY_OUT:
+        return (<Portal>head.subject).verdict
+    return <Verdict>head.subject
+
+
+cdef Py_ssize_t _rows(
+    State state, Expected* head, const unsigned char* data, Py_ssize_t size, Py_ssize_t first
+) except -1:
+    # Takes the run of DataRow at the start of data; 0 when not even the first can be judged yet.
+    cdef Verdict verdict = _verdict_of(head)
+    cdef MaskPlan plan
+    cdef RowCounts counts
+    cdef Py_ssize_t taken
+    if verdict.clear:
+        return _untouched_rows(state, data, size)
+    plan = state.plan
+    if plan is None:
+        if head.kind != REPLY_EXECUTE:
+            raise InternalError("rows without a description")
+        plan = state.plan = _portal_plan(state, <Portal>head.subject)
+    if plan.passthrough:
+        return _untouched_rows(state, data, size)
+    if size < first:
+        if first > state.max_message_bytes:
+            raise LimitExceeded(f"row of {first} bytes; the limit is {state.max_message_bytes} bytes")
+        return 0
+    counts.rows = 0
+    counts.masked_values = 0
+    counts.changed = False
+    taken = plan.mask_run(data, size, &state.sinks.rows, &counts)
+    if taken <= 0:
+        raise InternalError("a complete row was not taken")
+    if counts.changed:
+        state.size_bytes += <uint64_t>state.sinks.rows.size
+        sink_adopt(&state.sinks.frontend, &state.sinks.rows)
+    else:
+        state.size_bytes += <uint64_t>taken
+        sink_pass(&state.sinks.frontend, data, taken)
+    state.rows += counts.rows
+    state.masked_values += counts.masked_values
+    return taken
+
+
+cdef Py_ssize_t _untouched_rows(State state, const unsigned char* data, Py_ssize_t size) except -1:
+    cdef Py_ssize_t pos = 0
+    cdef Py_ssize_t total
+    cdef int length
+    while size - pos >= HEADER and data[pos] == b"D":
+        length = load_i32(data + pos + 1)
+        if length < 6:
+            raise UpstreamFault("the database sent a row that is too short")
+        total = <Py_ssize_t>length + 1
+        state.rows += 1
+        state.size_bytes += <uint64_t>total
+        if total > size - pos:
+            state.backend_skip = total - (size - pos)
+            pos = size
+            break
+        pos += total
+    sink_pass(&state.sinks.frontend, data, pos)
+    return pos
+
+
+cdef MaskPlan _plan(State state, Verdict verdict, bytes description):
+    cdef MaskPlan plan = verdict.plan_for(description)
+    if plan is None:
+        plan = state.gate.plan(state, verdict, description)
+        verdict.remember_plan(description, plan)
+    return plan
+
+
+cdef MaskPlan _portal_plan(State state, Portal portal):
+    cdef bytes description = portal.description
+    if portal.plan is not None:
+        return portal.plan
+    if description is None and portal.statement.verdict is portal.verdict:
+        description = portal.statement.description
+        if description is not None:
+            description = with_formats(description, portal.formats)
+    if description is None:
+        raise InternalError("rows of a portal that was never described")
+    portal.plan = _plan(state, portal.verdict, description)
+    return portal.plan
+
+
+cdef int _row_description(State state, Expected* head, const unsigned char* message, Py_ssize_t total) except -1:
+    cdef Verdict verdict
+    if head.kind == REPLY_QUERY:
+        verdict = <Verdict>head.subject
+        if not verdict.clear:
+            state.plan = _plan(state, verdict, _payload(message, total))
+        return 0
+    _described(state, head, _payload(message, total))
+    return state.replies.pop()
+
+
+cdef int _described(State state, Expected* head, bytes description) except -1:
+    cdef object subject = <object>head.subject
+    if isinstance(subject, PreparedStatement):
+        (<PreparedStatement>subject).description = description
+    elif isinstance(subject, Portal):
+        (<Portal>subject).description = description
+    return 0
+
+
+cdef int _end_of_rows(State state, Portal portal) except -1:
+    portal.rows += state.rows
+    portal.size_bytes += state.size_bytes
+    portal.masked_values += state.masked_values
+    return _new_result(state)
+
+
+cdef int _new_result(State state) except -1:
+    state.plan = None
+    state.rows = 0
+    state.rows_before = 0
+    state.size_bytes = 0
+    state.masked_values = 0
+    return 0
+
+
+cdef int _completed(State state, Expected* head, const unsigned char* message, Py_ssize_t total) except -1:
+    cdef Verdict verdict = _verdict_of(head)
+    cdef Portal portal
+    cdef uint64_t affected
+    affected = 0
+    if message[0] == b"C" and state.rows == state.rows_before:   # no rows: the tag has the figure
+        affected = _affected(message + HEADER, total - HEADER)
+    if head.kind == REPLY_EXECUTE:
+        portal = <Portal>head.subject
+        state.rows += affected
+        _end_of_rows(state, portal)
+        state.close_portal(portal, b"ok", NULL)
+        state.replies.pop()
+    else:
+        # Several statements in one Query: their figures add up until ReadyForQuery.
+        state.rows += affected
+        state.rows_before = state.rows
+        state.plan = None
+    if verdict.changes_catalog:
+        state.gate.catalog_changed(state, verdict)
+    return 0
+
+
+cdef uint64_t _affected(const unsigned char* tag, Py_ssize_t size) noexcept:
+    # The count at the end of a command tag ("UPDATE 3"), 0 where there is none ("BEGIN").
+    cdef uint64_t value = 0
+    cdef uint64_t unit = 1
+    cdef Py_ssize_t i = size - 2   # before the NUL
+    while i >= 0 and b"0" <= tag[i] <= b"9" and unit < 10_000_000_000_000_000:
+        value += (tag[i] - b"0") * unit
+        unit *= 10
+        i -= 1
+    return value if i >= 0 and tag[i] == b" " else 0
+
+
+cdef int _ready(State state, Expected* head, const unsigned char* message, Py_ssize_t total) except -1:
+    cdef unsigned char status
+    if total != HEADER + 1:
+        raise UpstreamFault("the database sent something unexpected")
+    status = message[HEADER]
+    if status != b"I" and status != b"T" and status != b"E":
+        raise UpstreamFault("the database sent something unexpected")
+    if (head.kind == REPLY_QUERY or head.kind == REPLY_FUNCTION_CALL) and head.number:
+        state.record_outcome(
+            head.number, head.started_ns, b"ok", NULL, state.rows, state.size_bytes, state.masked_values
+        )
+    _new_result(state)
+    state.transaction_status = status
+    if status == b"I" and not state.unsynced and state.replies.count == 1:
+        state.tainted = False
+    state.replies.pop()
+    return sink_pass(&state.sinks.frontend, message, total)
+
+
+# ---------------------------------------------------------------------- copy
+
+
+cdef int _copy_in(State state, Expected* head) except -1:
+    cdef size_t i
+    if not _verdict_of(head).copies_in:
+        raise InternalError("the database asks for copy data that was not judged")
+    if head.kind == REPLY_EXECUTE:
+        # A Sync sent along with the Execute is ignored by the backend while it copies.
+        while state.replies.count > 1 and state.replies.last().kind == REPLY_SYNC:
+            state.replies.pop_last()
+            state.unsynced = True
+    if state.replies.count > 1:
+        raise LimitExceeded("a COPY FROM STDIN must be the last statement of its pipeline")
+    return state.enter(PHASE_COPYING)
+
+
+cdef int _copy_out(State state, Expected* head) except -1:
+    if not _verdict_of(head).copies_out:
+        raise InternalError("the database sends copy data that was not judged")
+    head.kind = REPLY_QUERY_COPY_OUT if head.kind == REPLY_QUERY else REPLY_EXECUTE_COPY_OUT
+    return 0
+
+
+# ---------------------------------------------------------------------- errors
+
+
+cdef int _error(State state, Expected* head, const unsigned char* message, Py_ssize_t total) except -1:
+    cdef const unsigned char* sqlstate = _field(message + HEADER, total - HEADER, b"C", 5)
+    cdef const unsigned char* severity = _field(message + HEADER, total - HEADER, b"V", 1)
+    cdef bint fatal = severity != NULL and severity[0] != b"E"
+    cdef Reply kind = head.kind if head != NULL else REPLY_NONE
+    cdef Portal portal
+    if head != NULL and head.refusal != NULL and not fatal:
+        sink_bytes(&state.sinks.frontend, <bytes>head.refusal)
+    elif state.clear or not (state.tainted or kind == REPLY_NONE):
+        sink_pass(&state.sinks.frontend, message, total)
+    else:
+        _rebuilt(state, b"E", state.gate.rewrite_error(state, _payload(message, total), kind == REPLY_PARSE))
+    if fatal or head == NULL:
+        return 0
+    if kind == REPLY_BIND or kind == REPLY_EXECUTE or kind == REPLY_EXECUTE_COPY_OUT:
+        portal = <Portal>head.subject
+        if kind != REPLY_BIND:
+            _end_of_rows(state, portal)
+        state.close_portal(portal, b"error", sqlstate)
+    elif (kind == REPLY_QUERY or kind == REPLY_QUERY_COPY_OUT or kind == REPLY_FUNCTION_CALL) and head.number:
+        state.record_outcome(
+            head.number, head.started_ns, b"error", sqlstate, state.rows, state.size_bytes, state.masked_values
+        )
+        head.number = 0
+    if state.phase == PHASE_COPYING:
+        state.enter(PHASE_READY)
+    if kind == REPLY_QUERY or kind == REPLY_QUERY_COPY_OUT:
+        head.kind = REPLY_QUERY
+    elif kind == REPLY_QUERY_REFUSED or kind == REPLY_FUNCTION_CALL or kind == REPLY_SYNC:
+        pass   # ReadyForQuery follows by itself
+    else:
+        state.drop_to_sync()
+    return 0
+
+
+cdef const unsigned char* _field(
+    const unsigned char* fields, Py_ssize_t size, unsigned char wanted, Py_ssize_t least
+) except? NULL:
+    # The value of one field of an ErrorResponse, or NULL when it is absent or too short.
+    cdef Cursor cur
+    cdef const unsigned char* value
+    cdef unsigned char code
+    cur.pos = fields
+    cur.end = fields + size
+    while True:
+        need(&cur, 1)
+        code = cur.pos[0]
+        cur.pos += 1
+        if code == 0:
+            return NULL
+        value = cur.pos
+        if read_cstring(&cur) >= least and code == wanted:
+            return value
+
+
+cdef int _rebuilt(State state, unsigned char tag, bytes payload) except -1:
+    if payload is None:
+        return 0
+    return state.emit_message(tag, payload)
+
+
+cdef bytes _payload(const unsigned char* message, Py_ssize_t total):
+    return PyBytes_FromStringAndSize(<const char*>message + HEADER, total - HEADER)

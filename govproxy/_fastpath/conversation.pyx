@@ -1,0 +1,202 @@
+"""One client's conversation with the database, sans I/O: bytes in, bytes and ledger lines out.
+
+The engine feeds what it received and sends what stands in the sinks; it must do so before it
+feeds any other conversation, because the sinks may point into the buffer of the feed. Only an
+incomplete message that has to be seen whole is kept here; everything else streams.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+
+cimport cython
+
+from govproxy._fastpath.backend cimport backend_messages
+from govproxy._fastpath.frontend cimport frontend_messages
+from govproxy._fastpath.outbuf cimport outbuf_append, outbuf_consume, outbuf_free, outbuf_init, outbuf_trim
+from govproxy._fastpath.replies cimport Expected
+from govproxy._fastpath.sinks cimport sink_data, sink_pass, sink_reset, sink_size
+from govproxy._fastpath.state cimport State
+from govproxy._fastpath.statements cimport Portal
+from govproxy._fastpath.transitions cimport PHASE_CLOSED, PHASE_READY
+from govproxy._fastpath.verdicts cimport Verdict
+
+
+@cython.final
+cdef class Conversation(State):
+    """See state.pxd for the attributes.
+
+    The gate answers what is not in the cache. It is any object with ``judge(conversation, text)
+    -> Verdict | None`` (None parks the conversation until ``resume``), ``function_call``,
+    ``refusal``, ``error``, ``plan``, ``session_changed``, ``catalog_changed``,
+    ``parameter_status``, ``rewrite_error``, ``rewrite_notice``, ``rewrite_notification``.
+    """
+
+    def __cinit__(self):
+        outbuf_init(&self.frontend_stash)
+        outbuf_init(&self.backend_stash)
+
+    def __dealloc__(self):
+        outbuf_free(&self.frontend_stash)
+        outbuf_free(&self.backend_stash)
+
+    # ------------------------------------------------------------------ feeding
+
+    cdef int feed_frontend(self, const unsigned char* data, Py_ssize_t size) except -1:
+        cdef Py_ssize_t part
+        self.tick()
+        if self.frontend_skip:
+            part = size if size < self.frontend_skip else self.frontend_skip
+            if not self.frontend_skip_drops:
+                sink_pass(&self.sinks.backend, data, part)
+            self.frontend_skip -= part
+            data += part
+            size -= part
+        if self.frontend_stash.size:
+            outbuf_append(&self.frontend_stash, data, size)
+            return self._frontend_stashed()
+        if self.parked or self.stalled:
+            part = 0
+        else:
+            part = frontend_messages(self, data, size)
+        if part < size:
+            outbuf_append(&self.frontend_stash, data + part, size - part)
+            self.frontend_taken = 0
+        return 0
+
+    cdef int _frontend_stashed(self) except -1:
+        if self.parked or self.stalled:
+            return 0
+        self.frontend_taken += frontend_messages(
+            self, self.frontend_stash.data + self.frontend_taken, self.frontend_stash.size - self.frontend_taken
+        )
+        return 0
+
+    cdef int feed_backend(self, const unsigned char* data, Py_ssize_t size) except -1:
+        cdef Py_ssize_t part
+        self.tick()
+        if self.backend_skip:
+            part = size if size < self.backend_skip else self.backend_skip
+            sink_pass(&self.sinks.frontend, data, part)
+            self.backend_skip -= part
+            data += part
+            size -= part
+        if self.backend_stash.size:
+            outbuf_append(&self.backend_stash, data, size)
+            self.backend_taken = backend_messages(self, self.backend_stash.data, self.backend_stash.size)
+        else:
+            part = backend_messages(self, data, size)
+            if part < size:
+                outbuf_append(&self.backend_stash, data + part, size - part)
+        if self.stalled:
+            self.go_on()
+        return 0
+
+    cdef int go_on(self) except -1:
+        # Looks again at client messages that had to wait.
+        self.stalled = False
+        if self.frontend_stash.size:
+            self._frontend_stashed()
+        return 0
+
+    cdef int settle(self) except -1:
+        # After the sinks are sent: drop what they pointed into, and what is worked off.
+        sink_reset(&self.sinks.backend)
+        sink_reset(&self.sinks.frontend)
+        self.recorded = False
+        if self.frontend_taken:
+            outbuf_consume(&self.frontend_stash, self.frontend_taken)
+            self.frontend_taken = 0
+        if self.backend_taken:
+            outbuf_consume(&self.backend_stash, self.backend_taken)
+            self.backend_taken = 0
+        if self.frontend_stash.capacity:
+            outbuf_trim(&self.frontend_stash)
+        if self.backend_stash.capacity:
+            outbuf_trim(&self.backend_stash)
+        return 0
+
+    cdef bint wants_frontend(self) noexcept:
+        return not (self.parked or self.stalled or self.phase == PHASE_CLOSED)
+
+    # ------------------------------------------------------------------ for the gate and the engine
+
+    def resume(self, Verdict verdict not None):
+        """Give a parked conversation its verdict; the waiting message is then worked off."""
+        if not self.parked:
+            return
+        self.tick()
+        self.parked = False
+        self.pending = verdict
+        self._frontend_stashed()
+
+    def forget(self, names, *, bint cursors):
+        """Names that SQL may have redefined (PREPARE, DEALLOCATE, DECLARE, CLOSE); ``*`` is all.
+
+        Security: what stands under them in the backend is no longer what was judged here.
+        """
+        cdef dict known = self.portals if cursors else self.statements
+        cdef list gone = list(known) if "*" in names else [name.encode() for name in names]
+        for name in gone:
+            known.pop(name, None)
+
+    def end(self, str status="lost"):
+        """Write the outcomes that are still owed when the session ends."""
+        cdef bytes word = status.encode()
+        cdef Expected* entry
+        cdef size_t i
+        self.tick()
+        for i in range(self.replies.count):
+            entry = self.replies.at(i)
+            subject = <object>entry.subject
+            if isinstance(subject, Portal):
+                self.close_portal(<Portal>subject, PyBytes_AS_STRING(word), NULL)
+            elif entry.number:
+                self.record_outcome(
+                    entry.number, entry.started_ns, PyBytes_AS_STRING(word), NULL,
+                    self.rows, self.size_bytes, self.masked_values,
+                )
+                entry.number = 0
+        for portal in self.portals.values():
+            self.close_portal(<Portal>portal, b"closed", NULL)
+        self.portals.clear()
+
+    @property
+    def idle(self):
+        """True between transactions with nothing under way: the point where a drain may end it."""
+        return (
+            self.replies.count == 0
+            and self.transaction_status == <unsigned char>b"I"
+            and not self.unsynced
+            and not self.parked
+            and self.frontend_stash.size == 0
+        )
+
+    @property
+    def outstanding(self):
+        """Replies the backend owes."""
+        return self.replies.count
+
+    @property
+    def held_bytes(self):
+        """Bytes kept for incomplete or waiting messages."""
+        return self.frontend_stash.size + self.backend_stash.size
+
+    # ------------------------------------------------------------------ without an engine (tests)
+
+    def frontend(self, bytes data not None):
+        """Feed client bytes; returns (bytes to the backend, bytes to the client)."""
+        self.feed_frontend(<const unsigned char*>PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+        return self.drain()
+
+    def backend(self, bytes data not None):
+        """Feed database bytes; returns (bytes to the backend, bytes to the client)."""
+        self.feed_backend(<const unsigned char*>PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+        return self.drain()
+
+    def drain(self):
+        """Take what stands in the sinks: (bytes to the backend, bytes to the client)."""
+        cdef tuple taken = (
+            PyBytes_FromStringAndSize(<const char*>sink_data(&self.sinks.backend), sink_size(&self.sinks.backend)),
+            PyBytes_FromStringAndSize(<const char*>sink_data(&self.sinks.frontend), sink_size(&self.sinks.frontend)),
+        )
+        self.settle()
+        return taken

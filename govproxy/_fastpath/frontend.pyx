@@ -1,0 +1,432 @@
+"""What the client says: framed, judged, recorded, forwarded.
+
+Nothing leaves for the backend from here that was not judged: Query and Parse carry texts that
+get a verdict, Bind and Execute run only what has one, everything else is protocol plumbing. A
+message that is not understood is not sent.
+"""
+
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_INCREF
+from libc.string cimport memchr
+
+from govproxy._fastpath.cursor cimport Cursor, load_i32, need, read_cstring, read_i16, read_i32
+from govproxy._fastpath.outbuf cimport outbuf_append, outbuf_byte, outbuf_int32
+from govproxy._fastpath.replies cimport Expected
+from govproxy._fastpath.sinks cimport sink_bytes, sink_flush, sink_pass
+from govproxy._fastpath.state cimport State
+from govproxy._fastpath.statements cimport Portal, PreparedStatement
+from govproxy._fastpath.transitions cimport *
+from govproxy._fastpath.verdicts cimport DENY, Verdict
+
+from govproxy.errors import (
+    LedgerUnavailable,
+    LimitExceeded,
+    ProtocolViolation,
+    UndefinedPortal,
+    UndefinedStatement,
+)
+
+cdef enum:
+    HEADER = 5
+    MAX_EXPECTED = 4096   # replies outstanding before the client is made to wait
+    MAX_SHORT_MESSAGE = 1 << 20
+
+cdef bytes READY_IDLE = b"Z\x00\x00\x00\x05I"
+
+
+cdef Py_ssize_t frontend_messages(State state, const unsigned char* data, Py_ssize_t size) except -1:
+    cdef Py_ssize_t pos = 0
+    cdef Py_ssize_t total, part
+    cdef const unsigned char* message
+    cdef int length
+    cdef unsigned char act
+    while size - pos >= HEADER and not state.parked:
+        message = data + pos
+        length = load_i32(message + 1)
+        act = frontend_table[<int>state.phase][message[0]]
+        if act == ACT_VIOLATION:
+            raise ProtocolViolation(f"unexpected message type 0x{message[0]:02x}")
+        if length < 4:
+            raise ProtocolViolation("message length below 4")
+        total = <Py_ssize_t>length + 1
+        if state.replies.count >= MAX_EXPECTED:
+            state.stalled = True
+            break
+        if act == ACT_COPY_DATA or act == ACT_DISCARD:
+            if act == ACT_COPY_DATA and state.phase == PHASE_READY and state.expects_copy_in():
+                state.stalled = True   # copy data that ran ahead of CopyInResponse waits for it
+                break
+            part = total if total < size - pos else size - pos
+            state.frontend_skip = total - part
+            state.frontend_skip_drops = act == ACT_DISCARD or state.phase != PHASE_COPYING
+            if not state.frontend_skip_drops:
+                sink_pass(&state.sinks.backend, message, part)
+            pos += part
+            continue
+        if total > state.max_message_bytes:
+            raise LimitExceeded(f"message of {total} bytes; the limit is {state.max_message_bytes} bytes")
+        if size - pos < total:
+            break
+        _dispatch(state, act, message, total)
+        if state.parked or state.stalled:
+            break   # the message stays; it is looked at again with its verdict
+        pos += total
+    return pos
+
+
+cdef int _dispatch(State state, unsigned char act, const unsigned char* message, Py_ssize_t total) except -1:
+    cdef Cursor body
+    body.pos = message + HEADER
+    body.end = message + total
+    if act == ACT_QUERY:
+        return _query(state, &body, message, total)
+    if act == ACT_PARSE:
+        return _parse(state, &body, message, total)
+    if act == ACT_BIND:
+        return _bind(state, &body, message, total)
+    if act == ACT_DESCRIBE:
+        return _describe(state, &body, message, total)
+    if act == ACT_EXECUTE:
+        return _execute(state, &body, message, total)
+    if act == ACT_CLOSE:
+        return _close(state, &body, message, total)
+    if act == ACT_SYNC:
+        _at_end(&body)
+        state.replies.push(REPLY_SYNC, None)
+        state.unsynced = False
+        state.enter(PHASE_READY)
+        return sink_pass(&state.sinks.backend, message, total)
+    if act == ACT_SYNC_HERE:
+        _at_end(&body)
+        state.enter(PHASE_READY)
+        return sink_bytes(&state.sinks.frontend, READY_IDLE)
+    if act == ACT_FLUSH:
+        _at_end(&body)
+        return sink_pass(&state.sinks.backend, message, total)
+    if act == ACT_COPY_END:
+        return _copy_end(state, message, total)
+    if act == ACT_FUNCTION_CALL:
+        return _function_call(state, &body, message, total)
+    if act == ACT_TERMINATE:
+        state.enter(PHASE_CLOSED)
+        return sink_pass(&state.sinks.backend, message, total)
+    raise AssertionError(f"frontend act {act}")
+
+
+# ---------------------------------------------------------------------- verdicts
+
+
+cdef Verdict _verdict(State state, const unsigned char* text, Py_ssize_t size):
+    # None: the gate was asked and the conversation is parked until it has answered.
+    cdef Verdict verdict = state.pending
+    if verdict is not None:
+        state.pending = None
+        return verdict
+    verdict = state.cache.lookup(state.context_id, text, size)
+    if verdict is None:
+        verdict = state.gate.judge(state, PyBytes_FromStringAndSize(<const char*>text, size))
+        if verdict is None:
+            state.parked = True
+    return verdict
+
+
+cdef int _refuse_verdict(State state, Verdict verdict, bint extended) except -1:
+    # The denial is in the ledger before the client reads it.
+    cdef bint can_record = state.ledger_ready()
+    if not can_record:
+        return _refuse_unrecorded(state, extended)
+    state.record(verdict)
+    state.record_outcome(state.number, state.now_ns, b"denied", NULL, 0, 0, 0)
+    return state.refuse(state.gate.refusal(state, verdict, state.number), extended)
+
+
+cdef int _refuse_unrecorded(State state, bint extended) except -1:
+    return state.refuse(
+        state.gate.error(LedgerUnavailable("the ledger cannot be written, so nothing may run")), extended
+    )
+
+
+cdef int _forwarding(State state, Verdict verdict, bint runs_now) except -1:
+    if verdict.tainted:
+        state.tainted = True
+    if runs_now and verdict.changes_session:
+        state.gate.session_changed(state, verdict)
+    return 0
+
+
+# ---------------------------------------------------------------------- simple protocol
+
+
+cdef int _query(State state, Cursor* body, const unsigned char* message, Py_ssize_t total) except -1:
+    cdef const unsigned char* text = body.pos
+    cdef Py_ssize_t size = read_cstring(body)
+    cdef Verdict verdict
+    cdef Expected* entry
+    _at_end(body)
+    verdict = _verdict(state, text, size)
+    if verdict is None:
+        return 0
+    if verdict.outcome == DENY:
+        return _refuse_verdict(state, verdict, False)
+    if not state.ledger_ready():
+        return _refuse_unrecorded(state, False)
+    entry = state.replies.push(REPLY_QUERY, verdict)
+    entry.number = state.record(verdict)
+    entry.started_ns = state.now_ns
+    sink_pass(&state.sinks.backend, message, total)
+    return _forwarding(state, verdict, True)
+
+
+cdef int _copy_end(State state, const unsigned char* message, Py_ssize_t total) except -1:
+    if state.phase == PHASE_COPYING:
+        state.enter(PHASE_READY)
+        return sink_pass(&state.sinks.backend, message, total)
+    if state.expects_copy_in():
+        state.stalled = True
+    return 0   # the end of a COPY that failed before: the backend would ignore it too
+
+
+cdef int _function_call(State state, Cursor* body, const unsigned char* message, Py_ssize_t total) except -1:
+    cdef int function_oid = read_i32(body)
+    cdef Verdict verdict = state.gate.function_call(state, function_oid & 0xFFFFFFFF)
+    cdef Expected* entry
+    if verdict.outcome == DENY:
+        return _refuse_verdict(state, verdict, False)
+    if not state.ledger_ready():
+        return _refuse_unrecorded(state, False)
+    entry = state.replies.push(REPLY_FUNCTION_CALL, verdict)
+    entry.number = state.record(verdict)
+    entry.started_ns = state.now_ns
+    sink_pass(&state.sinks.backend, message, total)
+    return _forwarding(state, verdict, True)
+
+
+# ---------------------------------------------------------------------- extended protocol
+
+
+cdef int _parse(State state, Cursor* body, const unsigned char* message, Py_ssize_t total) except -1:
+    cdef bytes name = _name(body)
+    cdef const unsigned char* text = body.pos
+    cdef Py_ssize_t size = read_cstring(body)
+    cdef int types = read_i16(body)
+    cdef Verdict verdict
+    cdef PreparedStatement statement
+    cdef Expected* entry
+    _skip(body, <Py_ssize_t>types * 4)
+    _at_end(body)
+    verdict = _verdict(state, text, size)
+    if verdict is None:
+        return 0
+    if verdict.outcome == DENY:
+        return _refuse_verdict(state, verdict, True)
+    if len(state.statements) >= state.max_names and name not in state.statements:
+        return _refuse_limit(state, "prepared statements")
+    statement = PreparedStatement.__new__(PreparedStatement)
+    statement.name = name
+    statement.verdict = verdict
+    entry = state.replies.push(REPLY_PARSE, statement)
+    _replace(state.statements, name, statement, entry)
+    state.unsynced = True
+    return sink_pass(&state.sinks.backend, message, total)
+
+
+cdef int _bind(State state, Cursor* body, const unsigned char* message, Py_ssize_t total) except -1:
+    cdef bytes portal_name = _name(body)
+    cdef bytes name = _name(body)
+    cdef PreparedStatement statement
+    cdef Verdict verdict
+    cdef Portal portal
+    cdef Expected* entry
+    cdef bytes formats
+    cdef int i, count, length
+    _skip(body, <Py_ssize_t>read_i16(body) * 2)
+    count = read_i16(body)
+    if count < 0:
+        raise ProtocolViolation("negative number of parameters in Bind")
+    for i in range(count):
+        length = read_i32(body)
+        if length != -1:
+            _skip(body, length)
+    count = read_i16(body)
+    formats = PyBytes_FromStringAndSize(<const char*>body.pos, _skip(body, <Py_ssize_t>count * 2))
+    _at_end(body)
+
+    statement = <PreparedStatement>state.statements.get(name)
+    if statement is None:
+        # Security: it may exist in the backend (SQL PREPARE), but nobody judged it under this name.
+        return state.refuse(
+            state.gate.error(UndefinedStatement(f'prepared statement "{_printable(name)}" does not exist')), True
+        )
+    verdict = statement.verdict
+    if verdict.context_id != state.context_id or not verdict.cacheable or state.pending is not None:
+        verdict = _judge_again(state, statement)
+        if verdict is None:
+            return 0
+        if verdict.outcome == DENY:
+            return _refuse_verdict(state, verdict, True)
+    if len(state.portals) >= state.max_names and portal_name not in state.portals:
+        return _refuse_limit(state, "portals")
+    if not state.ledger_ready():
+        return _refuse_unrecorded(state, True)
+    portal = Portal.__new__(Portal)
+    portal.name = portal_name
+    portal.verdict = verdict
+    portal.statement = statement
+    portal.formats = formats
+    portal.started_ns = state.now_ns
+    portal.number = state.record(verdict)
+    portal.open = True
+    entry = state.replies.push(REPLY_BIND, portal)
+    _replace(state.portals, portal_name, portal, entry)
+    state.unsynced = True
+    sink_pass(&state.sinks.backend, message, total)
+    return _forwarding(state, verdict, False)
+
+
+cdef Verdict _judge_again(State state, PreparedStatement statement):
+    # The policy, the catalog or the session changed since Parse: what counts is now.
+    cdef bytes text = statement.verdict.text
+    cdef const unsigned char[::1] view = text
+    cdef const unsigned char* start = NULL
+    cdef Verdict verdict
+    if len(text):
+        start = &view[0]
+    verdict = _verdict(state, start, len(text))
+    if verdict is not None and verdict is not statement.verdict:
+        statement.verdict = verdict
+        statement.description = None
+        statement.describe_asked = False
+    return verdict
+
+
+cdef int _describe(State state, Cursor* body, const unsigned char* message, Py_ssize_t total) except -1:
+    cdef unsigned char kind = _kind(body)
+    cdef bytes name = _name(body)
+    cdef PreparedStatement statement
+    cdef Portal portal
+    _at_end(body)
+    if kind == b"S":
+        statement = <PreparedStatement>state.statements.get(name)
+        if statement is not None:
+            statement.describe_asked = True
+        state.replies.push(REPLY_DESCRIBE_STATEMENT, statement)
+    else:
+        portal = <Portal>state.portals.get(name)
+        if portal is not None:
+            portal.describe_asked = True
+        state.replies.push(REPLY_DESCRIBE_PORTAL, portal)
+    state.unsynced = True
+    return sink_pass(&state.sinks.backend, message, total)
+
+
+cdef int _execute(State state, Cursor* body, const unsigned char* message, Py_ssize_t total) except -1:
+    cdef bytes name = _name(body)
+    cdef Portal portal
+    cdef Expected* entry
+    read_i32(body)
+    _at_end(body)
+    portal = <Portal>state.portals.get(name)
+    if portal is None:
+        # Security: a cursor of that name may exist, but its rows would come without a plan.
+        return state.refuse(state.gate.error(UndefinedPortal(f'portal "{_printable(name)}" does not exist')), True)
+    if not portal.open:
+        # Run again after it ended or was suspended by an error: that is a statement of its own.
+        if not state.ledger_ready():
+            return _refuse_unrecorded(state, True)
+        portal.number = state.record(portal.verdict)
+        portal.started_ns = state.now_ns
+        portal.rows = portal.size_bytes = portal.masked_values = 0
+        portal.open = True
+    if not portal.verdict.clear and portal.verdict.returns_rows and not _will_be_described(portal):
+        _ask_for_description(state, portal)
+    entry = state.replies.push(REPLY_EXECUTE, portal)
+    entry.number = portal.number
+    state.unsynced = True
+    sink_pass(&state.sinks.backend, message, total)
+    return _forwarding(state, portal.verdict, True)
+
+
+cdef bint _will_be_described(Portal portal) noexcept:
+    # By the time its rows come in, is the RowDescription here?
+    if portal.describe_asked or portal.description is not None:
+        return True
+    return portal.statement.describe_asked and portal.statement.verdict is portal.verdict
+
+
+cdef int _ask_for_description(State state, Portal portal) except -1:
+    # The client never asks what it gets, so the proxy does; the reply stays here.
+    cdef Expected* entry = state.replies.push(REPLY_DESCRIBE_PORTAL, portal)
+    entry.swallow = True
+    portal.describe_asked = True
+    sink_flush(&state.sinks.backend)
+    outbuf_byte(&state.sinks.backend.buf, b"D")
+    outbuf_int32(&state.sinks.backend.buf, 4 + 1 + len(portal.name) + 1)
+    outbuf_byte(&state.sinks.backend.buf, b"P")
+    outbuf_append(&state.sinks.backend.buf, <const char*>portal.name, len(portal.name) + 1)
+    return 0
+
+
+cdef int _close(State state, Cursor* body, const unsigned char* message, Py_ssize_t total) except -1:
+    cdef unsigned char kind = _kind(body)
+    cdef bytes name = _name(body)
+    cdef Expected* entry = state.replies.push(REPLY_CLOSE, None)
+    cdef object closed
+    _at_end(body)
+    closed = (state.statements if kind == b"S" else state.portals).pop(name, None)
+    if closed is not None:
+        Py_INCREF(closed)
+        entry.previous = <PyObject*>closed
+    state.unsynced = True
+    return sink_pass(&state.sinks.backend, message, total)
+
+
+cdef int _replace(dict names, bytes name, object subject, Expected* entry) except -1:
+    cdef object previous = names.get(name)
+    if previous is not None:
+        Py_INCREF(previous)
+        entry.previous = <PyObject*>previous
+    names[name] = subject
+    return 0
+
+
+cdef int _refuse_limit(State state, str what) except -1:
+    error = LimitExceeded(f"too many {what} in one session; the limit is {state.max_names}")
+    return state.refuse(state.gate.error(error), True)
+
+
+# ---------------------------------------------------------------------- fields
+
+
+cdef bytes _name(Cursor* body):
+    cdef const unsigned char* start = body.pos
+    cdef Py_ssize_t size = read_cstring(body)
+    if size > MAX_SHORT_MESSAGE:
+        raise ProtocolViolation("name too long")
+    return PyBytes_FromStringAndSize(<const char*>start, size)
+
+
+cdef unsigned char _kind(Cursor* body) except 0:
+    cdef unsigned char kind
+    need(body, 1)
+    kind = body.pos[0]
+    body.pos += 1
+    if kind != b"S" and kind != b"P":
+        raise ProtocolViolation("Describe and Close take S or P")
+    return kind
+
+
+cdef Py_ssize_t _skip(Cursor* body, Py_ssize_t size) except -1:
+    need(body, size)
+    body.pos += size
+    return size
+
+
+cdef int _at_end(Cursor* body) except -1:
+    if body.pos != body.end:
+        raise ProtocolViolation("message longer than its fields say")
+    return 0
+
+
+cdef str _printable(bytes name):
+    return name.decode("utf-8", "replace")

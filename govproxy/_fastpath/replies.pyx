@@ -1,0 +1,86 @@
+"""The queue of expected replies: what each backend message answers is never guessed.
+
+Every message that goes to the backend and will be answered has one entry; the backend answers
+in order, so the head tells what a message means, whose statement it belongs to, and whether the
+client asked for it. A plain ring of C structs: no Python object per entry.
+"""
+
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_INCREF, Py_XDECREF
+from libc.stdlib cimport free, malloc
+from libc.string cimport memset
+
+cimport cython
+
+cdef enum:
+    FIRST_CAPACITY = 8
+
+
+@cython.final
+cdef class ReplyQueue:
+    def __cinit__(self):
+        self.ring = NULL
+        self.capacity = 0
+        self.first = 0
+        self.count = 0
+
+    def __dealloc__(self):
+        while self.count:
+            self.pop()
+        free(self.ring)
+
+    def __len__(self):
+        return self.count
+
+    cdef Expected* head(self) noexcept:
+        return &self.ring[self.first] if self.count else NULL
+
+    cdef Expected* last(self) noexcept:
+        return self.at(self.count - 1) if self.count else NULL
+
+    cdef Expected* at(self, size_t index) noexcept:
+        # ``index`` counts from the head and is the caller's own, always below ``count``.
+        return &self.ring[(self.first + index) & (self.capacity - 1)]
+
+    cdef Expected* push(self, Reply kind, object subject) except NULL:
+        cdef Expected* entry
+        if self.count == self.capacity:
+            self._grow()
+        entry = &self.ring[(self.first + self.count) & (self.capacity - 1)]
+        memset(entry, 0, sizeof(Expected))
+        entry.kind = kind
+        Py_INCREF(subject)
+        entry.subject = <PyObject*>subject
+        self.count += 1
+        return entry
+
+    cdef int pop(self) except -1:
+        cdef Expected entry = self.ring[self.first]
+        self.first = (self.first + 1) & (self.capacity - 1)
+        self.count -= 1
+        Py_XDECREF(entry.subject)
+        Py_XDECREF(entry.previous)
+        Py_XDECREF(entry.refusal)
+        return 0
+
+    cdef int pop_last(self) except -1:
+        cdef Expected entry = self.at(self.count - 1)[0]
+        self.count -= 1
+        Py_XDECREF(entry.subject)
+        Py_XDECREF(entry.previous)
+        Py_XDECREF(entry.refusal)
+        return 0
+
+    cdef int _grow(self) except -1:
+        cdef size_t capacity = self.capacity * 2 if self.capacity else FIRST_CAPACITY
+        cdef Expected* ring = <Expected*>malloc(capacity * sizeof(Expected))
+        cdef size_t i
+        if ring == NULL:
+            raise MemoryError("reply queue")
+        for i in range(self.count):
+            ring[i] = self.at(i)[0]
+        free(self.ring)
+        self.ring = ring
+        self.capacity = capacity
+        self.first = 0
+        return 0

@@ -1,0 +1,64 @@
+# The state of one conversation, shared by its two halves. See state.pyx.
+
+from libc.stdint cimport uint64_t
+
+from govproxy._fastpath.ledger cimport LedgerWriter
+from govproxy._fastpath.replies cimport Expected, ReplyQueue
+from govproxy._fastpath.rows cimport MaskPlan
+from govproxy._fastpath.sinks cimport Sinks
+from govproxy._fastpath.statements cimport Portal, PreparedStatement
+from govproxy._fastpath.transitions cimport Phase
+from govproxy._fastpath.verdicts cimport Verdict, VerdictCache
+
+cdef class State:
+    # Collaborators
+    cdef object gate
+    cdef VerdictCache cache
+    cdef LedgerWriter ledger
+    cdef Sinks sinks
+    # Who and under what
+    cdef readonly bytes session_id
+    cdef bytes session_fragment
+    cdef public uint64_t context_id
+    cdef readonly bint clear              # this identity sees everything untouched
+    cdef readonly Py_ssize_t max_message_bytes
+    cdef readonly Py_ssize_t max_names
+    # Where the protocol stands
+    cdef readonly Phase phase
+    cdef readonly unsigned char transaction_status   # what the last ReadyForQuery said
+    cdef readonly bint unsynced           # extended messages went out since the last Sync
+    cdef readonly bint tainted            # sensitive data was within reach in this transaction
+    cdef ReplyQueue replies
+    cdef dict statements
+    cdef dict portals
+    # A message waiting for its verdict, or for replies to make room
+    cdef readonly bint parked
+    cdef readonly bint stalled
+    cdef Verdict pending
+    # Rest of a message that streams through
+    cdef Py_ssize_t frontend_skip
+    cdef bint frontend_skip_drops
+    cdef Py_ssize_t backend_skip
+    # The result that is coming in
+    cdef MaskPlan plan
+    cdef uint64_t rows, rows_before, size_bytes, masked_values
+    # The ledger
+    cdef readonly uint64_t number         # statements so far
+    cdef readonly bint recorded           # something must be flushed before the backend sink is sent
+    cdef uint64_t now_ns
+
+    cdef int enter(self, Phase phase) except -1
+    cdef int tick(self) except -1
+    cdef bint ledger_ready(self) except -1
+    cdef uint64_t record(self, Verdict verdict) except? 0
+    cdef int record_outcome(self, uint64_t number, uint64_t started_ns, const char* status,
+                            const unsigned char* sqlstate, uint64_t rows, uint64_t size_bytes,
+                            uint64_t masked_values) except -1
+    cdef int close_portal(self, Portal portal, const char* status, const unsigned char* sqlstate) except -1
+    cdef int refuse(self, bytes error, bint extended) except -1
+    cdef int restore(self, size_t index) except -1
+    cdef dict _names_of(self, Expected* entry)
+    cdef bytes _name_of(self, Expected* entry)
+    cdef int drop_to_sync(self) except -1
+    cdef bint expects_copy_in(self) noexcept
+    cdef int emit_message(self, unsigned char tag, bytes payload) except -1

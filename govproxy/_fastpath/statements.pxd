@@ -1,0 +1,24 @@
+# Prepared statements and portals as the proxy knows them. See statements.pyx.
+
+from libc.stdint cimport uint64_t
+from govproxy._fastpath.rows cimport MaskPlan
+from govproxy._fastpath.verdicts cimport Verdict
+
+cdef class PreparedStatement:
+    cdef bytes name
+    cdef Verdict verdict
+    cdef bytes description       # RowDescription payload as Describe gave it, b"" for NoData
+    cdef bint describe_asked
+
+cdef class Portal:
+    cdef bytes name
+    cdef Verdict verdict
+    cdef PreparedStatement statement
+    cdef bytes formats           # result format codes of Bind, two bytes each
+    cdef bytes description       # RowDescription payload of this very portal
+    cdef bint describe_asked
+    cdef MaskPlan plan
+    cdef bint open               # its ledger statement has no outcome yet
+    cdef uint64_t number, started_ns, rows, size_bytes, masked_values
+
+cdef bytes with_formats(bytes description, bytes formats)
