@@ -1,0 +1,459 @@
+"""Is this text a card number, an IBAN, an identity number …? Checks of one value each.
+
+Used on samples in the control process, where a few hundred values per column may take their time;
+the row path has its own compiled scan. Every check takes a stripped text and says yes or no, by
+check digits where the number has them. Sources: ISO/IEC 7812 (card), ISO 13616 (IBAN), ITU E.164,
+RFC 5321 (e-mail), the issuing authorities' published check digit rules for national numbers.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import ipaddress
+import json
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+_DIGITS = re.compile(r"[0-9]+")
+
+
+def digits_of(text: str, separators: str = " -") -> str:
+    """The digits of a grouped number, or '' when anything else stands in it."""
+    bare = text.translate({ord(char): None for char in separators})
+    return bare if bare.isascii() and bare.isdigit() else ""
+
+
+def luhn(digits: str) -> bool:
+    """ISO/IEC 7812-1 annex B."""
+    total = 0
+    for place, char in enumerate(reversed(digits)):
+        value = ord(char) - 48
+        if place % 2:
+            value = value * 2 - 9 if value > 4 else value * 2
+        total += value
+    return bool(digits) and total % 10 == 0
+
+
+# (first, last) of the leading four digits, lengths
+_ISSUERS: tuple[tuple[int, int, frozenset[int]], ...] = (
+    (4000, 4999, frozenset({13, 16, 19})),
+    (5100, 5599, frozenset({16})),
+    (2221, 2720, frozenset({16})),
+    (3400, 3499, frozenset({15})),
+    (3700, 3799, frozenset({15})),
+    (6011, 6011, frozenset({16, 17, 18, 19})),
+    (6440, 6599, frozenset({16, 17, 18, 19})),
+    (6200, 6299, frozenset({16, 17, 18, 19})),
+    (3500, 3599, frozenset({16, 17, 18, 19})),
+    (3000, 3059, frozenset({14, 16})),
+    (3600, 3699, frozenset({14, 16, 17, 18, 19})),
+    (3800, 3999, frozenset({14, 16})),
+    (5000, 5099, frozenset({12, 13, 14, 15, 16, 17, 18, 19})),
+    (5600, 5899, frozenset({12, 13, 14, 15, 16, 17, 18, 19})),
+    (6000, 6999, frozenset({16, 17, 18, 19})),
+    (2200, 2204, frozenset({16, 17, 18, 19})),
+    (8100, 8171, frozenset({16, 17, 18, 19})),
+)
+
+
+def is_card(text: str) -> bool:
+    """Luhn and an issuer's range with one of its lengths."""
+    digits = digits_of(text)
+    if not 12 <= len(digits) <= 19 or len(set(digits)) == 1:
+        return False
+    lead = int(digits[:4])
+    return any(low <= lead <= high and len(digits) in sizes for low, high, sizes in _ISSUERS) and luhn(digits)
+
+
+_IBAN_LENGTHS: Mapping[str, int] = MappingProxyType(
+    dict(
+        pair
+        for length, countries in {
+            15: "NO",
+            16: "BE",
+            18: "DK FK FI FO GL NL",
+            19: "MK SI",
+            20: "AT BA EE KZ LT LU MN XK",
+            21: "CH HR LI LV",
+            22: "BG BH CR DE GB GE IE ME RS VA",
+            23: "AE GI IL IQ OM SO TL",
+            24: "AD CZ ES MD PK RO SA SE SK TN VG",
+            25: "LY PT ST",
+            26: "IS TR",
+            27: "BI DJ FR GR IT MC MR SM",
+            28: "AL AZ BY CY DO GT HN HU LB NI PL SV",
+            29: "BR EG PS QA UA",
+            30: "JO KW MU YE",
+            31: "MT SC",
+            32: "LC",
+            33: "RU",
+        }.items()
+        for pair in ((country, length) for country in countries.split())
+    )
+)
+
+
+def is_iban(text: str) -> bool:
+    """Country, its length, mod 97."""
+    compact = text.replace(" ", "").replace("-", "").upper()
+    if not (compact.isascii() and compact.isalnum()) or _IBAN_LENGTHS.get(compact[:2]) != len(compact):
+        return False
+    return int("".join(str(int(char, 36)) for char in compact[4:] + compact[:4])) % 97 == 1
+
+
+_EMAIL = re.compile(
+    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~\u0080-\uffff-]{1,64}@(?:[A-Za-z0-9\u0080-\uffff](?:[A-Za-z0-9\u0080-\uffff-]{0,61}[A-Za-z0-9\u0080-\uffff])?\.)+"
+    r"[A-Za-z\u0080-\uffff][A-Za-z0-9\u0080-\uffff-]{1,62}"
+)
+
+
+def is_email(text: str) -> bool:
+    """An addr-spec with a dotted domain, alone or with a display name before it."""
+    if text.endswith(">") and "<" in text:
+        text = text[text.rindex("<") + 1 : -1]
+    return len(text) <= 320 and _EMAIL.fullmatch(text) is not None
+
+
+_SSN = re.compile(r"(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}")
+_ITIN = re.compile(r"9\d{2}-(?:5\d|6[0-5]|7\d|8[0-8]|9[0-24-9])-\d{4}")
+
+
+def is_ssn(text: str) -> bool:
+    """US SSN or ITIN in its dashed form, in the issued ranges."""
+    return _SSN.fullmatch(text) is not None or _ITIN.fullmatch(text) is not None
+
+
+_PHONE_EXTENSION = re.compile(r"\s*(?:x|ext\.?|durchwahl|poste)\s*\d{1,6}$", re.I)
+_CALLING_CODES = frozenset(
+    """
+    1 7 20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63 64 65 66 81 82 84 86
+    90 91 92 93 94 95 98 211 212 213 216 218 220 221 222 223 224 225 226 227 228 229 230 231 232 233 234 235 236 237 238
+    239 240 241 242 243 244 245 246 248 249 250 251 252 253 254 255 256 257 258 260 261 262 263 264 265 266 267 268 269
+    290 291 297 298 299 350 351 352 353 354 355 356 357 358 359 370 371 372 373 374 375 376 377 378 380 381 382 383 385
+    386 387 389 420 421 423 500 501 502 503 504 505 506 507 508 509 590 591 592 593 594 595 596 597 598 599 670 672 673
+    674 675 676 677 678 679 680 681 682 683 685 686 687 688 689 690 691 692 800 850 852 853 855 856 880 886 960 961 962
+    963 964 965 966 967 968 970 971 972 973 974 975 976 977 992 993 994 995 996 998
+    """.split()
+)
+_NANP = re.compile(r"1?[2-9]\d{2}[2-9]\d{6}")
+_PHONE_SHAPE = re.compile(r"[+(0-9][0-9 ()./\u00a0\u2011-]{6,24}")
+
+
+def is_international_phone(text: str) -> bool:
+    """E.164 with ``+`` or ``00`` and a calling code that exists."""
+    bare = _PHONE_EXTENSION.sub("", text)
+    if _PHONE_SHAPE.fullmatch(bare) is None:
+        return False
+    plain = "".join(_DIGITS.findall(bare))
+    if not bare.startswith("+"):
+        if not plain.startswith("00"):
+            return False
+        plain = plain[2:]
+    return 7 <= len(plain) <= 15 and any(plain[:size] in _CALLING_CODES for size in (1, 2, 3))
+
+
+def is_formatted_phone(text: str) -> bool:
+    """A number written like a telephone number: international, NANP in groups, or trunk 0 in groups."""
+    if is_international_phone(text):
+        return True
+    bare = _PHONE_EXTENSION.sub("", text)
+    plain = "".join(_DIGITS.findall(bare))
+    if _PHONE_SHAPE.fullmatch(bare) is None or plain == bare:
+        return False
+    if re.fullmatch(r"(?:1[ .-]?)?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]?\d{4}", bare):
+        return _NANP.fullmatch(plain) is not None
+    return plain.startswith("0") and 9 <= len(plain) <= 12 and re.fullmatch(r"\(?0\d[0-9 ()./-]+", bare) is not None
+
+
+def is_bare_phone(text: str) -> bool:
+    """Ten digits in the North American plan, without any mark: weak."""
+    return _NANP.fullmatch(text) is not None
+
+
+_IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:/\d{1,2})?")
+
+
+def is_ipv4(text: str) -> bool:
+    """Four octets, perhaps with a prefix length."""
+    return _IPV4.fullmatch(text) is not None
+
+
+def is_ipv6(text: str) -> bool:
+    """With at least two colons and two groups, so that times and MACs do not count."""
+    if text.count(":") < 2 or len(text) > 49:
+        return False
+    try:
+        ipaddress.IPv6Interface(text)
+    except ValueError:
+        return False
+    return len(text) > 3
+
+
+_MAC = re.compile(r"(?:[0-9A-Fa-f]{2}([:-]))(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}|(?:[0-9a-fA-F]{4}\.){2}[0-9a-fA-F]{4}")
+
+
+def is_mac(text: str) -> bool:
+    """EUI-48 in one of its written forms."""
+    return _MAC.fullmatch(text) is not None
+
+
+def is_imei(text: str) -> bool:
+    """15 digits, Luhn, no card issuer's range."""
+    return len(text) == 15 and text.isascii() and text.isdigit() and luhn(text) and not is_card(text)
+
+
+def is_jwt(text: str) -> bool:
+    """Three base64url parts, the first a JSON object with ``alg``."""
+    parts = text.removeprefix("Bearer ").split(".")
+    if len(parts) != 3 or not parts[0].startswith("eyJ"):
+        return False
+    try:
+        header = json.loads(base64.urlsafe_b64decode(parts[0] + "=" * (-len(parts[0]) % 4)))
+    except (binascii.Error, ValueError):
+        return False
+    return isinstance(header, dict) and "alg" in header
+
+
+_TOKEN = re.compile(
+    r"(?:AKIA|ASIA|AGPA|AROA)[A-Z0-9]{16}|gh[pousr]_[A-Za-z0-9]{36,}|github_pat_\w{40,}|glpat-[\w-]{20,}|xox[abeoprs]-[\w-]{10,}"
+    r"|[sr]k_(?:live|test)_[A-Za-z0-9]{16,}|whsec_[A-Za-z0-9+/=]{16,}|sk-[\w-]{20,}|AIza[\w-]{35}|SG\.[\w-]{16,}\.[\w-]{16,}"
+    r"|npm_[A-Za-z0-9]{36}|pypi-[\w-]{32,}|hf_[A-Za-z0-9]{30,}|shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}|dop_v1_[a-f0-9]{64}|EAAC[A-Za-z0-9]{20,}"
+    r"|ya29\.[\w-]{20,}|key-[0-9a-f]{32}|SK[0-9a-f]{32}|hvs\.[\w-]{20,}|lin_api_\w{30,}|dckr_pat_[\w-]{20,}"
+)
+
+
+def is_token(text: str) -> bool:
+    """A token of a known maker, by its prefix and length."""
+    return _TOKEN.fullmatch(text) is not None
+
+
+def is_private_key(text: str) -> bool:
+    """PEM or OpenSSH armour of a private key."""
+    return re.match(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY", text) is not None
+
+
+_PASSWORD_HASH = re.compile(
+    r"\$2[abxy]\$\d\d\$[./A-Za-z0-9]{53}|\$argon2(?:id|i|d)\$\S{20,}|\$(?:1|5|6|7|y|gy|scrypt)\$\S{12,}|SCRAM-SHA-256\$\d+:\S{40,}"
+    r"|md5[0-9a-f]{32}|pbkdf2[_:]sha\d+[:$]\d+\$?\S{20,}|\{(?:SSHA|SHA|SSHA512|PBKDF2|CRYPT|BCRYPT)\d*\}\S{12,}|scrypt:\d+:\d+:\d+\$\S+"
+    r"|\$(?:P|H|S)\$[./A-Za-z0-9]{28,}|bcrypt(?:_sha256)?\$\S{30,}|argon2\$\S{20,}"
+)
+
+
+def is_password_hash(text: str) -> bool:
+    """A verifier in one of the usual modular formats."""
+    return _PASSWORD_HASH.fullmatch(text) is not None
+
+
+_DSN = re.compile(r"(?:jdbc:)?[a-z][a-z0-9+.-]{1,20}://[^\s:/@]*:[^\s@/]+@\S+|\S.*\bpassword\s*=\s*\S+.*", re.I | re.S)
+
+
+def is_dsn(text: str) -> bool:
+    """A URL or key=value string that carries a password."""
+    return len(text) < 2000 and _DSN.fullmatch(text) is not None
+
+
+_BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+
+
+def _base58check(text: str) -> bool:
+    number = 0
+    for char in text:
+        place = _BASE58.find(char)
+        if place < 0:
+            return False
+        number = number * 58 + place
+    try:
+        raw = number.to_bytes(25, "big")
+    except OverflowError:
+        return False
+    return hashlib.sha256(hashlib.sha256(raw[:-4]).digest()).digest()[:4] == raw[-4:]
+
+
+def is_wallet(text: str) -> bool:
+    """Ethereum form, Bitcoin base58check, or bech32 form."""
+    if re.fullmatch(r"0x[0-9a-fA-F]{40}", text) or re.fullmatch(r"(?:bc1|tb1)[ac-hj-np-z02-9]{11,71}", text):
+        return True
+    return 25 <= len(text) <= 35 and text[0] in "13" and _base58check(text)
+
+
+_DATE_FORMS = re.compile(
+    r"(?P<a>(?:18|19|20)\d\d)[-/.](?:0?[1-9]|1[0-2])[-/.](?:0?[1-9]|[12]\d|3[01])(?:[ T].*)?"
+    r"|(?:0?[1-9]|[12]\d|3[01])[-/.](?:0?[1-9]|[12]\d|3[01])[-/.](?P<b>(?:18|19|20)\d\d)"
+    r"|(?P<c>(?:19|20)\d\d)(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
+)
+
+
+def is_date(text: str) -> bool:
+    """A calendar date in a usual written form."""
+    return _DATE_FORMS.fullmatch(text) is not None
+
+
+_ADDRESS = re.compile(
+    r"\d{1,6}[a-z]?,? (?:\w+[.']? ){0,4}(?:st|street|ave|avenue|rd|road|dr|drive|ln|lane|blvd|boulevard|ct|court|way|pl|place|sq|square"
+    r"|ter|terrace|pkwy|parkway|hwy|cir|circle|loop|trail|row|mews|close|crescent|gardens?)\b\.?.*"
+    r"|(?:[\w.-]+ ){0,3}[\w.-]*(?:str\.|strasse|straße|weg|platz|allee|gasse|ufer|damm|ring|laan|straat|plein) ?\d{1,4} ?[a-z]?\b.*"
+    r"|\d{0,4},? ?(?:bis |ter )?(?:rue|avenue|boulevard|chemin|impasse|allee|allée|quai|cours|route) (?:de|du|des|d'|la|le|l')?.{2,40}"
+    r"|(?:calle|c/|avenida|av\.|avda\.|paseo|plaza|carrera|rua|travessa|praça|alameda|via|viale|corso|piazza) .{2,40}\d.*",
+    re.I,
+)
+
+
+def is_street_address(text: str) -> bool:
+    """House number and a word for a street, in the order of the language."""
+    return 6 <= len(text) <= 160 and _ADDRESS.fullmatch(text) is not None
+
+
+def _weighted(digits: str, weights: tuple[int, ...]) -> int:
+    return sum(int(char) * weight for char, weight in zip(digits, weights, strict=False))
+
+
+def is_cpf(text: str) -> bool:
+    """Brazil: two mod 11 digits."""
+    digits = digits_of(text, " .-")
+    if len(digits) != 11 or len(set(digits)) == 1:
+        return False
+    first = _weighted(digits, tuple(range(10, 1, -1))) * 10 % 11 % 10
+    second = _weighted(digits, tuple(range(11, 1, -1))) * 10 % 11 % 10
+    return digits[9:] == f"{first}{second}"
+
+
+def is_pesel(text: str) -> bool:
+    """Poland: birth date and a mod 10 digit."""
+    if len(text) != 11 or not text.isascii() or not text.isdigit():
+        return False
+    month, day = int(text[2:4]) % 20, int(text[4:6])
+    check = -_weighted(text, (1, 3, 7, 9, 1, 3, 7, 9, 1, 3)) % 10
+    return 1 <= month <= 12 and 1 <= day <= 31 and check == int(text[10])
+
+
+def is_bsn(text: str) -> bool:
+    """Netherlands: the eleven test over nine digits."""
+    digits = digits_of(text, " .-")
+    return len(digits) == 9 and digits != "0" * 9 and _weighted(digits, (9, 8, 7, 6, 5, 4, 3, 2, -1)) % 11 == 0
+
+
+def is_sin(text: str) -> bool:
+    """Canada: nine digits, Luhn, no leading 0 or 8."""
+    digits = digits_of(text)
+    return len(digits) == 9 and digits[0] not in "08" and luhn(digits)
+
+
+_VERHOEFF_D = tuple(
+    tuple((a + b) % 5 if a < 5 and b < 5 else (a - b) % 5 + (5 if b < 5 else 0) if a >= 5 else (a + b) % 5 + 5 for b in range(10))
+    for a in range(10)
+)
+_VERHOEFF_P = (1, 5, 7, 6, 2, 8, 3, 0, 9, 4)
+
+
+def is_aadhaar(text: str) -> bool:
+    """India: twelve digits, Verhoeff, not starting with 0 or 1."""
+    digits = digits_of(text)
+    if len(digits) != 12 or digits[0] in "01":
+        return False
+    state = 0
+    for place, char in enumerate(reversed(digits)):
+        value = int(char)
+        for _ in range(place % 8):
+            value = _VERHOEFF_P[value]
+        state = _VERHOEFF_D[state][value]
+    return state == 0
+
+
+def is_german_tax_id(text: str) -> bool:
+    """Germany: eleven digits, ISO 7064 mod 11,10."""
+    digits = digits_of(text)
+    if len(digits) != 11 or digits[0] == "0":
+        return False
+    product = 10
+    for char in digits[:10]:
+        total = (int(char) + product) % 10 or 10
+        product = total * 2 % 11
+    return (11 - product) % 10 == int(digits[10])
+
+
+def is_dni(text: str) -> bool:
+    """Spain: DNI and NIE with their letter."""
+    match = re.fullmatch(r"([XYZxyz]?)-?(\d{7,8})-?([A-Za-z])", text.replace(".", ""))
+    if match is None or len(match.group(1)) + len(match.group(2)) != 8:
+        return False
+    number = int({"": "", "X": "0", "Y": "1", "Z": "2"}[match.group(1).upper()] + match.group(2))
+    return "TRWAGMYFPDXBNJZSQVHLCKE"[number % 23] == match.group(3).upper()
+
+
+_CF_ODD = (1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23)
+
+
+def is_codice_fiscale(text: str) -> bool:
+    """Italy: sixteen characters with a check letter."""
+    code = text.upper()
+    if not re.fullmatch(r"[A-Z]{6}[0-9LMNPQRSTUV]{2}[ABCDEHLMPRST][0-9LMNPQRSTUV]{2}[A-Z][0-9LMNPQRSTUV]{3}[A-Z]", code):
+        return False
+    total = 0
+    for place, char in enumerate(code[:15]):
+        value = int(char) if char.isdigit() else ord(char) - 65
+        total += value if place % 2 else _CF_ODD[value]
+    return chr(65 + total % 26) == code[15]
+
+
+def is_nir(text: str) -> bool:
+    """France: thirteen digits (Corsica 2A, 2B) and a mod 97 key."""
+    compact = text.replace(" ", "").upper()
+    if not re.fullmatch(r"[1-478]\d{4}(?:\d\d|2[AB])\d{8}", compact):
+        return False
+    number = int(compact[:13].replace("2A", "19").replace("2B", "18"))
+    return 97 - number % 97 == int(compact[13:])
+
+
+def is_nino(text: str) -> bool:
+    """United Kingdom: two letters, six digits, A to D."""
+    return re.fullmatch(r"(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D]", text.upper()) is not None
+
+
+def is_chinese_id(text: str) -> bool:
+    """China: eighteen characters, birth date, ISO 7064 mod 11-2."""
+    if not re.fullmatch(r"[1-9]\d{5}(?:18|19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[0-9Xx]", text):
+        return False
+    weights = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+    return "10X98765432"[_weighted(text[:17], weights) % 11] == text[17].upper()
+
+
+def is_curp(text: str) -> bool:
+    """Mexico: eighteen characters, by shape and birth date."""
+    return (
+        re.fullmatch(r"[A-Z]{4}\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])[HMX][A-Z]{2}[B-DF-HJ-NP-TV-Z]{3}[0-9A-Z]\d", text.upper())
+        is not None
+    )
+
+
+def is_personnummer(text: str) -> bool:
+    """Sweden: birth date and Luhn over the last ten digits."""
+    match = re.fullmatch(r"(?:18|19|20)?(\d{2})(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01]|6[1-9]|[78]\d|9[01])[-+]?(\d{4})", text)
+    return match is not None and luhn("".join(match.groups()))
+
+
+def is_indian_pan(text: str) -> bool:
+    """India: five letters (the fourth a holder's kind), four digits, a letter."""
+    return re.fullmatch(r"[A-Z]{3}[ABCFGHLJPT][A-Z]\d{4}[A-Z]", text) is not None
+
+
+NATIONAL: Mapping[str, Callable[[str], bool]] = MappingProxyType(
+    {
+        "Brazilian CPF": is_cpf,
+        "Polish PESEL": is_pesel,
+        "Dutch BSN": is_bsn,
+        "Canadian SIN": is_sin,
+        "Indian Aadhaar": is_aadhaar,
+        "German tax id": is_german_tax_id,
+        "Spanish DNI or NIE": is_dni,
+        "Italian codice fiscale": is_codice_fiscale,
+        "French NIR": is_nir,
+        "UK National Insurance number": is_nino,
+        "Chinese identity number": is_chinese_id,
+        "Mexican CURP": is_curp,
+        "Swedish personnummer": is_personnummer,
+        "Indian PAN": is_indian_pan,
+    }
+)

@@ -1,0 +1,267 @@
+"""What a column's values say: a vote over a sample, so that meaningless names hide nothing.
+
+Weak shapes (a telephone number, a date, a name) say nothing about one value and much about two
+hundred of them. Knows nothing of names, catalogs and policies.
+
+Security: results hold counts and shares only. A value is looked at and forgotten; none of them may
+stand in a reason, a log line or an error.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from govproxy.masking import checks
+from govproxy.masking.name_lists import FAMILY_NAMES, GIVEN_NAMES
+from govproxy.masking.names import fold, judge_name
+from govproxy.masking.taxonomy import Family
+
+ENOUGH = 20  # values below which only the strongest shapes may decide
+_LONGEST_VALUE = 20_000
+_MOST_KEYS = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vote:
+    """A class the values agree on. ``share`` of ``seen`` values passed the check called ``shape``."""
+
+    name: str
+    shape: str
+    share: float
+    seen: int
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Detector:
+    name: str
+    shape: str
+    check: Callable[[str], bool]
+    share: float = 0.95
+    confidence: float = 0.9
+    enough: int = ENOUGH
+    # How many different leading triples the values must have: counters and versions have few.
+    spread: int = 0
+    families: frozenset[Family] = frozenset({Family.TEXT, Family.OTHER, Family.ENUM})
+
+
+_NUMERIC = frozenset({Family.TEXT, Family.OTHER, Family.INTEGER, Family.NUMBER})
+
+DETECTORS: tuple[_Detector, ...] = (
+    _Detector("private_key", "private key", checks.is_private_key, share=0.2, enough=1, confidence=0.99),
+    _Detector("jwt", "JSON web token", checks.is_jwt, share=0.5, enough=3, confidence=0.99),
+    _Detector("api_token", "token of a known maker", checks.is_token, share=0.2, enough=3, confidence=0.99),
+    _Detector("password_hash", "password hash", checks.is_password_hash, share=0.5, enough=3, confidence=0.99),
+    _Detector("dsn", "URL with a password", checks.is_dsn, share=0.2, enough=3, confidence=0.95),
+    _Detector("email", "e-mail address", checks.is_email, share=0.8, enough=5, confidence=0.99),
+    _Detector("iban", "IBAN", checks.is_iban, share=0.8, enough=5, confidence=0.99),
+    _Detector("card", "card number", checks.is_card, share=0.9, enough=ENOUGH, confidence=0.99, families=_NUMERIC),
+    _Detector("ssn", "social security number", checks.is_ssn, share=0.97, spread=8),
+    _Detector("crypto_wallet", "wallet address", checks.is_wallet, enough=10),
+    _Detector("mac_address", "MAC address", checks.is_mac, enough=10, confidence=0.95),
+    _Detector("ip_address", "IPv6 address", checks.is_ipv6, enough=10, confidence=0.95),
+    _Detector("ip_address", "IPv4 address", checks.is_ipv4, spread=8, confidence=0.85),
+    _Detector("device_id", "IMEI", checks.is_imei, families=_NUMERIC),
+    *(
+        _Detector("national_id", shape, check, share=0.97, spread=8, confidence=0.9, families=_NUMERIC)
+        for shape, check in checks.NATIONAL.items()
+    ),
+    _Detector("phone", "international phone number", checks.is_international_phone, confidence=0.95),
+    _Detector("phone", "phone number", checks.is_formatted_phone, share=0.9, confidence=0.85),
+    _Detector("phone", "bare phone number", checks.is_bare_phone, enough=50, spread=8, confidence=0.7, families=_NUMERIC),
+    _Detector("street_address", "street address", checks.is_street_address, share=0.6, confidence=0.85),
+)
+
+# Which shapes a class must have, so that values can speak against a doubtful name.
+_EXPECTED: dict[str, Callable[[str], bool]] = {
+    "email": checks.is_email,
+    "iban": checks.is_iban,
+    "ip_address": lambda text: checks.is_ipv4(text) or checks.is_ipv6(text),
+    "mac_address": checks.is_mac,
+    "birth_date": checks.is_date,
+    "phone": lambda text: sum(char.isdigit() for char in text) >= 6,
+    "card": lambda text: sum(char.isdigit() or char in "xX*#" for char in text) >= 8,
+}
+
+
+def _spread(values: Iterable[str]) -> int:
+    return len({value[:3].split(".", 1)[0] for value in values})
+
+
+def vote(values: Sequence[str], family: Family) -> Vote | None:
+    """The surest class the values agree on, or None. ``values`` are not null, as text."""
+    texts = [value.strip()[:_LONGEST_VALUE] for value in values if value and value.strip()]
+    if not texts:
+        return None
+    found: list[Vote] = []
+    for detector in DETECTORS:
+        if family not in detector.families or len(texts) < detector.enough:
+            continue
+        hits = sum(map(detector.check, texts))
+        share = hits / len(texts)
+        if share < detector.share or (detector.spread and _spread(texts) < detector.spread):
+            continue
+        found.append(
+            Vote(name=detector.name, shape=detector.shape, share=share, seen=len(texts), confidence=detector.confidence)
+        )
+    if family in {Family.TEXT, Family.OTHER, Family.ENUM}:
+        found.extend(_vote_words(texts))
+    return max(found, key=lambda v: (v.confidence, v.share), default=None)
+
+
+_GENDER_WORDS = frozenset(
+    """male female divers diverse non-binary nonbinary man woman men women mannlich weiblich maennlich homme femme masculin feminin hombre
+    mujer masculino femenino feminino homem mulher other unknown undisclosed intersex transgender m f d x u n/a""".split()
+)
+_GENDER_SURE = frozenset(
+    "male female mannlich weiblich maennlich homme femme masculin feminin mujer femenino feminino homem mulher woman".split()
+)
+_BLOOD = frozenset("A+ A- B+ B- AB+ AB- O+ O- 0+ 0-".split())
+_ICD = re.compile(r"[A-TV-Z]\d[0-9A-Z](?:\.[0-9A-Z]{1,4})?")
+
+
+def _vote_words(texts: Sequence[str]) -> Iterator[Vote]:
+    """Closed vocabularies and dictionaries of names."""
+    seen = len(texts)
+    folded = {fold(text).lower() for text in texts}
+    if 2 <= len(folded) <= 12 and folded <= _GENDER_WORDS and folded & _GENDER_SURE:
+        yield Vote(name="gender", shape="gender", share=1.0, seen=seen, confidence=0.85)
+    if len(folded) >= 3 and set(texts) <= _BLOOD and set(texts) & {"AB+", "AB-", "O-"}:
+        yield Vote(name="health", shape="blood group", share=1.0, seen=seen, confidence=0.85)
+    if seen < ENOUGH:
+        return
+    dotted = sum("." in text for text in texts)
+    coded = sum(_ICD.fullmatch(text) is not None for text in texts)
+    if coded / seen >= 0.95 and dotted / seen >= 0.5:
+        yield Vote(name="health", shape="ICD-10 code", share=coded / seen, seen=seen, confidence=0.75)
+    if len(folded) < ENOUGH:
+        return  # a handful of different words is a list of choices, not people
+    given = sum(text in GIVEN_NAMES for text in folded) / len(folded)
+    family = sum(text in FAMILY_NAMES for text in folded) / len(folded)
+    whole = sum(map(_is_full_name, folded)) / len(folded)
+    best, name, shape = max((given, "given_name", "given name"), (family, "family_name", "family name"))
+    if best >= 0.4:
+        yield Vote(name=name, shape=shape, share=best, seen=seen, confidence=0.75)
+    if whole >= 0.4:
+        yield Vote(name="person_name", shape="person's name", share=whole, seen=seen, confidence=0.75)
+
+
+def _is_full_name(text: str) -> bool:
+    parts = re.findall(r"[a-z']+", text)
+    if not 2 <= len(parts) <= 4 or len(text) > 60:
+        return False
+    return (parts[0] in GIVEN_NAMES and parts[-1].isalpha()) if "," not in text else parts[-1] in GIVEN_NAMES
+
+
+def contradicts(name: str, values: Sequence[str]) -> bool:
+    """True when enough values are there and next to none has the shape the class must have."""
+    check = _EXPECTED.get(name)
+    texts = [value.strip() for value in values if value and value.strip()]
+    if check is None or len(texts) < ENOUGH:
+        return False
+    return sum(map(check, texts)) / len(texts) < 0.05
+
+
+def array_elements(text: str) -> list[str]:
+    """Elements of a one-dimensional array in its output form; nested braces are flattened."""
+    elements: list[str] = []
+    for quoted, plain in re.findall(r'"((?:[^"\\]|\\.)*)"|([^{},"]+)', text):
+        if quoted:
+            elements.append(re.sub(r"\\(.)", r"\1", quoted))
+        elif plain.strip() and plain.strip() != "NULL":
+            elements.append(plain.strip())
+    return elements
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentEvidence:
+    """What documents hold: the class of the surest key or leaf, and where it stands."""
+
+    confidence: float
+    reason: str
+
+
+def judge_documents(values: Sequence[str], family: Family) -> DocumentEvidence | None:
+    """Personal keys and strong shapes in sampled documents (JSON, hstore, XML).
+
+    A document that cannot be read counts as personal: it is not understood.
+    """
+    leaves: dict[str, list[str]] = {}
+    unread = 0
+    for value in values:
+        pairs = _json_leaves(value) if family is Family.JSON else _keyed_leaves(value)
+        if pairs is None:
+            unread += 1
+            continue
+        for path, leaf in pairs:
+            if len(leaves) < _MOST_KEYS or path in leaves:
+                leaves.setdefault(path, []).append(leaf)
+    if values and unread == len(values):
+        return DocumentEvidence(confidence=0.6, reason="documents could not be read")
+    best: DocumentEvidence | None = None
+    for path in sorted(leaves):
+        found = _judge_leaf(path, leaves[path])
+        if found is not None and (best is None or found.confidence > best.confidence):
+            best = found
+    return best
+
+
+_LEAF_STRONG = frozenset({"email", "iban", "card", "jwt", "api_token", "private_key", "password_hash", "dsn"})
+
+
+def _judge_leaf(path: str, leaves: Sequence[str]) -> DocumentEvidence | None:
+    """Security: reasons name the class, never the key: keys may be data themselves (``{"ann@x.org": 1}``)."""
+    parts = path.split("\x00")
+    owner = next((part for part in reversed(parts[:-1]) if part), "")
+    if all(leaf in {"true", "false", "null", ""} for leaf in leaves):
+        return None
+    for evidence in judge_name(parts[-1], owner):
+        if evidence.confidence >= 0.6:
+            return DocumentEvidence(confidence=min(evidence.confidence, 0.9), reason=f"a key named like {evidence.name}")
+    if checks.is_email(parts[-1]) or checks.is_iban(parts[-1]):
+        return DocumentEvidence(confidence=0.9, reason="keys that are personal values")
+    for detector in DETECTORS:
+        if detector.name in _LEAF_STRONG and any(map(detector.check, (leaf.strip() for leaf in leaves))):
+            share = sum(detector.check(leaf.strip()) for leaf in leaves) / len(leaves)
+            if detector.name != "card" or share >= 0.5:
+                return DocumentEvidence(confidence=0.9, reason=f"values shaped like {detector.shape}")
+    found = vote(leaves, Family.TEXT)
+    return None if found is None else DocumentEvidence(confidence=0.8, reason=f"values shaped like {found.shape}")
+
+
+def _json_leaves(text: str) -> list[tuple[str, str]] | None:
+    """(path joined by NUL, leaf as text) of every leaf; None when it is not JSON."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    leaves: list[tuple[str, str]] = []
+    stack: list[tuple[str, object]] = [("", document)]
+    while stack and len(leaves) < _MOST_KEYS:
+        path, node = stack.pop()
+        match node:
+            case dict():
+                stack.extend((f"{path}\x00{key}" if path else str(key), child) for key, child in node.items())
+            case list():
+                stack.extend((path, child) for child in node)
+            case bool():
+                leaves.append((path, "true" if node else "false"))
+            case None:
+                leaves.append((path, "null"))
+            case _:
+                leaves.append((path, str(node)))
+    return leaves
+
+
+_HSTORE_PAIR = re.compile(r'"((?:[^"\\]|\\.)*)"\s*=>\s*(?:"((?:[^"\\]|\\.)*)"|NULL)')
+_XML_LEAF = re.compile(r"<([\w:.-]+)[^<>]*>([^<]{0,500})<|\b([\w:.-]+)=[\"']([^\"']{0,500})[\"']")
+
+
+def _keyed_leaves(text: str) -> list[tuple[str, str]] | None:
+    pairs = [(key, value) for key, value in _HSTORE_PAIR.findall(text)]
+    for tag, content, attribute, value in _XML_LEAF.findall(text[:_LONGEST_VALUE]):
+        pairs.append((tag.rsplit(":", 1)[-1], content.strip()) if tag else (attribute.rsplit(":", 1)[-1], value))
+    return pairs or (None if text.strip() else [])
