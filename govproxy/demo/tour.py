@@ -1,0 +1,302 @@
+"""The tour: what the proxy does, shown with real connections, each step checked.
+
+Every claim is compared with a direct connection to PostgreSQL, so that a step which did not do
+what it says fails. ``STEPS`` is the list. Knows the demo's people and data, not how the proxy works.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+import psycopg
+from rich.console import Console
+from rich.panel import Panel
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from govproxy.demo.files import AGENT, ANALYST, DBA, PEOPLE, Who
+from govproxy.errors import GovproxyError
+
+LEDGER_DEADLINE_S = 10.0
+DENIED = "42501"
+
+Rows = list[tuple[Any, ...]]
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+class StepFailed(GovproxyError):
+    """A step did not do what it says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """What the steps play on. ``direct`` goes around the proxy, as the superuser."""
+
+    console: Console
+    direct: Connection
+    through: Mapping[str, Connection]  # by the title of who
+    config: Path
+    said: list[tuple[Who, str, bool]] = field(default_factory=list)  # who, SQL, allowed: for the ledger step
+
+    def ask(self, who: Who, sql: str) -> Rows:
+        """Run through the proxy as ``who``."""
+        self.said.append((who, sql, True))
+        return self.through[who.title].execute(sql.encode()).fetchall()
+
+    def run(self, who: Who, sql: str) -> None:
+        """Run something that returns no rows through the proxy as ``who``."""
+        self.said.append((who, sql, True))
+        self.through[who.title].execute(sql.encode())
+
+    def ask_directly(self, sql: str) -> Rows:
+        """The truth, around the proxy."""
+        return self.direct.execute(sql.encode()).fetchall()
+
+    def refused(self, who: Who, sql: str) -> psycopg.Error:
+        """Run something that must be refused; gives the error the client saw."""
+        self.said.append((who, sql, False))
+        try:
+            self.through[who.title].execute(sql.encode())
+        except psycopg.Error as error:
+            check(error.sqlstate == DENIED, f"refused with {error.sqlstate} ({error}), not {DENIED}")
+            check("govproxy:" in str(error), f"refused, but not by govproxy: {error}")
+            check(bool(error.diag.message_hint), "refused without a hint")
+            return error
+        raise StepFailed(f"{who.title} was allowed: {sql}")
+
+    def govproxy(self, *arguments: str) -> str:
+        """What the command prints; its failure is the step's."""
+        done = subprocess.run(  # noqa: S603
+            [sys.executable, "-m", "govproxy", *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=self.config.parent,
+        )
+        check(done.returncode == 0, f"govproxy {arguments[0]} failed: {done.stderr.strip() or done.stdout.strip()}")
+        return done.stdout
+
+
+def check(condition: bool, otherwise: str) -> None:
+    """Fail the step unless the condition holds."""
+    if not condition:
+        raise StepFailed(otherwise)
+
+
+def leaks(rows: Rows, secrets: Sequence[Any]) -> list[str]:
+    """Those of ``secrets`` that appear in ``rows``, whole or inside another value."""
+    text = "\n".join(str(value) for row in rows for value in row)
+    return [str(secret) for secret in secrets if secret is not None and str(secret) in text]
+
+
+def three_views(stage: Stage) -> None:
+    """The same SELECT for everyone: each sees what is theirs to see."""
+    sql = "SELECT id, first_name, email, phone, birth_date, country FROM customers WHERE id BETWEEN 1 AND 4 ORDER BY id"
+    _show_sql(stage, sql)
+    truth = stage.ask_directly(sql)
+    secrets = [value for row in truth for value in row[1:5]]
+    for who in PEOPLE:
+        rows = stage.ask(who, sql)
+        _show_rows(stage, who.title, ("id", "first_name", "email", "phone", "birth_date", "country"), rows)
+        if who is DBA:
+            check(rows == truth, "the DBA's rows differ from what PostgreSQL has")
+            continue
+        check([(row[0], row[5]) for row in rows] == [(row[0], row[5]) for row in truth], "clean columns were changed")
+        check(not (found := leaks(rows, secrets)), f"{who.title} saw {found}")
+
+
+def expressions(stage: Stage) -> None:
+    """Dressing a column up does not help: masks follow expressions, views and casts."""
+    sql = (
+        "SELECT upper(contact) AS a, left(phone, 8) AS b, who || ' <' || contact || '>' AS c "
+        "FROM customer_contacts WHERE id BETWEEN 1 AND 3 ORDER BY id"
+    )
+    _show_sql(stage, sql)
+    truth = stage.ask_directly(sql)
+    rows = stage.ask(ANALYST, sql)
+    _show_rows(stage, ANALYST.title, ("a", "b", "c"), rows)
+    check(len(rows) == len(truth), "rows are missing")
+    check(not (found := leaks(rows, [value for row in truth for value in row])), f"the analyst saw {found}")
+
+
+def aggregates(stage: Stage) -> None:
+    """What reveals nobody passes untouched: counts and sums are exact."""
+    sql = (
+        "SELECT country, count(*), sum(o.total) FROM customers c JOIN orders o ON o.customer_id = c.id "
+        "GROUP BY country ORDER BY country LIMIT 5"
+    )
+    _show_sql(stage, sql)
+    rows = stage.ask(ANALYST, sql)
+    _show_rows(stage, ANALYST.title, ("country", "orders", "total"), rows)
+    check(rows == stage.ask_directly(sql), "the analyst's figures differ from PostgreSQL's")
+
+
+def free_text(stage: Stage) -> None:
+    """An address in the middle of a sentence is found by its shape, whatever the column is called."""
+    found = stage.ask_directly("SELECT id FROM reviews WHERE body LIKE '%@%' ORDER BY id LIMIT 3")
+    numbers = ", ".join(str(row[0]) for row in found)
+    sql = f"SELECT id, body FROM reviews WHERE id IN ({numbers}) ORDER BY id"
+    _show_sql(stage, sql)
+    truth = stage.ask_directly(sql)
+    rows = stage.ask(ANALYST, sql)
+    _show_rows(stage, ANALYST.title, ("id", "body"), rows)
+    secrets = [word.rstrip(".") for row in truth for word in str(row[1]).split() if "@" in word]
+    check(len(secrets) == len(truth), "the sample has no addresses to hide")
+    check(not (seen := leaks(rows, secrets)), f"the analyst saw {seen}")
+    check([row[0] for row in rows] == [row[0] for row in truth], "clean columns were changed")
+
+
+def no_drop(stage: Stage) -> None:
+    """DROP is refused for everyone who is not let, with what would pass, and the session goes on."""
+    sql = "DROP TABLE orders"
+    _show_sql(stage, sql)
+    _show_refusal(stage, ANALYST, stage.refused(ANALYST, sql))
+    check(stage.ask_directly("SELECT to_regclass('public.orders')::text") == [("orders",)], "orders is gone")
+    check(stage.ask(ANALYST, "SELECT 1") == [(1,)], "the connection did not survive the refusal")
+
+
+def no_blind_update(stage: Stage) -> None:
+    """An UPDATE without an effective WHERE is refused, however the WHERE is faked."""
+    before = stage.ask_directly("SELECT count(*) FROM customers WHERE segment = 'public'")
+    for sql in ("UPDATE customers SET segment = 'public'", "UPDATE customers SET segment = 'public' WHERE 1 = 1"):
+        _show_sql(stage, sql)
+        _show_refusal(stage, ANALYST, stage.refused(ANALYST, sql))
+    check(stage.ask_directly("SELECT count(*) FROM customers WHERE segment = 'public'") == before, "rows were changed")
+
+
+def agents_only_read(stage: Stage) -> None:
+    """The agent is never more than the human behind it, and here less: it may not write at all."""
+    sql = "UPDATE reviews SET stars = 5 WHERE id = 1"
+    _show_sql(stage, sql)
+    before = stage.ask_directly("SELECT stars FROM reviews WHERE id = 1")
+    _show_refusal(stage, AGENT, stage.refused(AGENT, sql))
+    check(stage.ask_directly("SELECT stars FROM reviews WHERE id = 1") == before, "the row was changed")
+
+
+def dba_may(stage: Stage) -> None:
+    """Whom the policy lets may drop: the DBA makes a table and takes it away again."""
+    for sql, expected in (
+        ("CREATE TABLE tour_scratch (id integer)", "tour_scratch"),
+        ("DROP TABLE tour_scratch", None),
+    ):
+        _show_sql(stage, sql)
+        stage.run(DBA, sql)
+        there = stage.ask_directly("SELECT to_regclass('public.tour_scratch')::text")
+        check(there == [(expected,)], f"after {sql}: the table is {there[0][0]}")
+    stage.console.print(Text("  done, as the DBA", style="green"))
+
+
+def explained(stage: Stage) -> None:
+    """``govproxy explain`` says all of this beforehand, and runs nothing."""
+    sql = (
+        "SELECT c.country, c.email, lower(c.last_name) AS name, o.total "
+        "FROM customers c JOIN orders o ON o.customer_id = c.id"
+    )
+    arguments = ["explain", "--config", str(stage.config), "--user", ANALYST.user, "--group", *ANALYST.groups]
+    arguments += ["--database", "shop", sql]
+    stage.console.print(Text(stage.govproxy(*arguments).rstrip()))
+    said = orjson.loads(stage.govproxy(*arguments, "--json"))
+    check(said["decision"] == "allow", f"explain says {said['decision']}, but it would be allowed")
+    masked = {column["name"]: column["mask"] is not None for column in said["columns"]}
+    check(masked == {"country": False, "email": True, "name": True, "total": False}, f"explain says masked: {masked}")
+
+
+def recorded(stage: Stage) -> None:
+    """Everything above is in the ledger, written before it ran, with who asked and on whose behalf."""
+    wanted = [(who.user, who.agent, allowed) for who, _, allowed in stage.said]
+    statements: list[dict[str, Any]] = []
+    deadline = time.monotonic() + LEDGER_DEADLINE_S
+    while time.monotonic() < deadline:
+        statements = [event for event in _ledger(stage) if event.get("event") == "statement"]
+        if _missing(wanted, statements) == 0:
+            break
+        time.sleep(0.1)
+    check((count := _missing(wanted, statements)) == 0, f"{count} of {len(wanted)} statements are not in the ledger")
+    table = Table("who", "decision", "statement", title="the ledger", title_justify="left", show_edge=False)
+    for event in statements[-8:]:
+        who = f"{event['agent']} for {event['user']}" if event.get("agent") else event["user"]
+        style = "red" if event["decision"] == "deny" else "green"
+        table.add_row(who, Text(event["decision"], style=style), Text(_short(event["sql"])))
+    stage.console.print(table)
+    stage.console.print(Text("  " + stage.govproxy("audit", "verify", "--config", str(stage.config)).strip()))
+
+
+STEPS: tuple[Callable[[Stage], None], ...] = (
+    three_views,
+    expressions,
+    aggregates,
+    free_text,
+    no_drop,
+    no_blind_update,
+    agents_only_read,
+    dba_may,
+    explained,
+    recorded,
+)
+
+
+def run(stage: Stage) -> list[str]:
+    """Play every step. Gives what failed, one line each; empty when all did what they say."""
+    failed = []
+    for number, step in enumerate(STEPS, start=1):
+        claim = " ".join((step.__doc__ or step.__name__).split())
+        stage.console.print()
+        stage.console.rule(Text(f"{number}. {claim}", style="bold"), align="left", style="dim")
+        try:
+            step(stage)
+        except (StepFailed, psycopg.Error) as error:
+            failed.append(f"step {number} ({step.__name__}): {error}")
+            stage.console.print(Panel(Text(str(error)), title="this step failed", style="red"))
+            for who in PEOPLE:
+                if stage.through[who.title].closed:
+                    failed.append(f"step {number} ({step.__name__}): the connection of the {who.title} is closed")
+                    return failed
+    return failed
+
+
+def _ledger(stage: Stage) -> list[dict[str, Any]]:
+    printed = stage.govproxy("audit", "search", "--config", str(stage.config), "--json")
+    return [orjson.loads(line) for line in printed.splitlines() if line]
+
+
+def _missing(wanted: list[tuple[str, str | None, bool]], statements: list[dict[str, Any]]) -> int:
+    """How many of the wanted entries have no line of their own."""
+    there = [(event["user"], event.get("agent"), event["decision"] == "allow") for event in statements]
+    count = 0
+    for entry in wanted:
+        if entry in there:
+            there.remove(entry)
+        else:
+            count += 1
+    return count
+
+
+def _show_sql(stage: Stage, sql: str) -> None:
+    stage.console.print(Syntax(sql, "postgresql", theme="ansi_dark", word_wrap=True, background_color="default"))
+
+
+def _show_rows(stage: Stage, title: str, columns: Sequence[str], rows: Rows) -> None:
+    table = Table(*columns, title=f"as the {title}", title_justify="left", show_edge=False, pad_edge=False)
+    for row in rows:
+        table.add_row(*(Text("NULL", style="dim") if value is None else Text(str(value)) for value in row))
+    stage.console.print(table)
+
+
+def _show_refusal(stage: Stage, who: Who, error: psycopg.Error) -> None:
+    text = Text(f"ERROR {error.sqlstate}  {error.diag.message_primary}", style="red")
+    for label, line in (("DETAIL", error.diag.message_detail), ("HINT", error.diag.message_hint)):
+        if line:
+            text.append(f"\n{label}: {line}", style="yellow" if label == "HINT" else "dim")
+    stage.console.print(Panel(text, title=f"the {who.title} gets", title_align="left", style="dim"))
+
+
+def _short(sql: str, limit: int = 90) -> str:
+    return sql if len(sql) <= limit else sql[: limit - 1] + "…"
