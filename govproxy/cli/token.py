@@ -17,7 +17,7 @@ from govproxy.identity.minting import mint
 from govproxy.identity.tokens import ClaimNames
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-_DURATION = re.compile(r"(\d{1,9})([smhd])")
+_DURATION = re.compile(r"([0-9]{1,9})([smhd])")
 
 
 def run(
