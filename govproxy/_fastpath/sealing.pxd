@@ -1,0 +1,24 @@
+# What the sealing thread works on: ranges of ledger bytes and the Merkle tree of a segment.
+# See sealing.pyx.
+
+from cython cimport final
+from libc.stdint cimport uint64_t
+from govproxy._fastpath.outbuf cimport OutBuf
+
+cdef enum:
+    TREE_LEVELS = 48
+
+@final
+cdef class Range:
+    cdef OutBuf bytes_                    # owned; whole lines
+    cdef readonly uint64_t start          # offset of the first byte in the segment
+    cdef readonly uint64_t lines
+
+@final
+cdef class MerkleTree:
+    cdef readonly uint64_t leaves
+    cdef unsigned char nodes[TREE_LEVELS][32]   # one finished subtree per set bit of ``leaves``
+    cdef int add_leaf(self, const unsigned char* line, Py_ssize_t size) except -1 nogil
+
+# Moves the bytes of ``source`` into a new Range; ``source`` is empty afterwards.
+cdef Range make_range(OutBuf* source, uint64_t start, uint64_t lines)
