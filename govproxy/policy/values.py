@@ -69,7 +69,10 @@ class Decision:
 
     ``rules`` are the names of the rules that matched and counted; ``shadow`` those that would
     have, in shadow mode. ``clear`` is True when this identity sees everything untouched
-    (``see: clear`` on ``tags: [any]``): no masking and no value scan.
+    (``see: clear`` on ``tags: [any]``): no masking and no value scan. ``varies`` is True when a
+    condition read something that may differ at the next run of the same text (time, address,
+    application): such an answer must not be kept. ``approvers`` are ``group:name`` and
+    ``user:name``.
     """
 
     verb: Verb
@@ -79,3 +82,4 @@ class Decision:
     approvers: frozenset[str] = frozenset()
     clear: bool = False
     policy_version: str = ""
+    varies: bool = False

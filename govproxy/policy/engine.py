@@ -1,0 +1,216 @@
+"""The decision: ``decide(request, policy, classification, catalog) -> Decision``, pure.
+
+For each effect: a matching deny that is not lifted wins, then hold, then allow; no match is a deny.
+The statement gets the worst over its effects, the text the worst over its statements. The order of
+rules never matters. An agent gets the worse of what its session and what its human would get.
+No I/O, no clock: time is in the request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from govproxy.identity.identity import Identity
+from govproxy.masking.values import Classification
+from govproxy.policy import expressions
+from govproxy.policy.attributes import Attributes, estimated_rows
+from govproxy.policy.columns import column_right, sees_everything
+from govproxy.policy.guards import Guard
+from govproxy.policy.matching import (
+    Reading,
+    object_matches,
+    place_matches,
+    tags_match,
+    views,
+    who_matches,
+)
+from govproxy.policy.rules import ANY, NO_COMMON_APPROVER, Mode, Policy, Rule
+from govproxy.policy.touched import Ground, chain, touched_by_effect, touched_columns
+from govproxy.policy.values import Decision, Refusal, Request, Verb
+from govproxy.policy.wording import refused_by, subject
+from govproxy.sql.catalog import Catalog, ColumnRef
+from govproxy.sql.values import Action, Effect, StatementFacts
+
+__all__ = ["column_right", "decide", "sees_everything"]
+
+_RANK = {Verb.ALLOW: 0, Verb.HOLD: 1, Verb.DENY: 2}
+
+
+def decide(request: Request, policy: Policy, classification: Classification, catalog: Catalog) -> Decision:
+    """Judge everything a text does. Never raises for what a statement or a rule says."""
+    identity = request.identity
+    clear = sees_everything(identity, request.database, request.environment, policy)
+    ground = Ground(catalog, classification)
+    guard = Guard(
+        identity=identity,
+        database=request.database,
+        environment=request.environment,
+        policy=policy,
+        ground=ground,
+        clear=clear,
+    )
+    outcome = _Outcome()
+    for statement in request.analysis.statements:
+        scope = _Scope(request, policy, ground, statement)
+        for facts in chain(statement):
+            for effect in facts.effects:
+                for view in views(identity):
+                    scope.judge(effect, facts, view, outcome)
+            if (refusal := guard.refusal(facts)) is not None:
+                outcome.refuse(refusal)
+    return outcome.decision(clear=clear, version=policy.version)
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """The worst so far, and who said what."""
+
+    verb: Verb = Verb.ALLOW
+    rules: dict[Verb, set[str]] = field(default_factory=lambda: {verb: set() for verb in Verb})
+    shadow: set[str] = field(default_factory=set)
+    refusal: Refusal | None = None
+    approvers: frozenset[str] | None = None
+    held: str = ""
+    varies: bool = False
+
+    def refuse(self, refusal: Refusal) -> None:
+        self.verb = Verb.DENY
+        self.rules[Verb.DENY].add(refusal.rule)
+        self.refusal = self.refusal or refusal
+
+    def hold(self, rules: list[Rule], what: str) -> None:
+        self.verb = max(self.verb, Verb.HOLD, key=_RANK.__getitem__)
+        for rule in rules:
+            self.rules[Verb.HOLD].add(rule.name)
+            self.approvers = rule.approvers if self.approvers is None else self.approvers & rule.approvers
+        self.held = self.held or what
+
+    def decision(self, *, clear: bool, version: str) -> Decision:
+        if self.verb is Verb.HOLD and not self.approvers:
+            # Nobody may approve all of it: waiting would be for nothing.
+            self.refuse(
+                Refusal(
+                    rule=NO_COMMON_APPROVER,
+                    object="",
+                    message=f"{self.held} needs approvals that nobody can give together (rule {NO_COMMON_APPROVER})",
+                    hint=f"Rules {', '.join(sorted(self.rules[Verb.HOLD]))} name no approver in common.",
+                )
+            )
+        return Decision(
+            verb=self.verb,
+            rules=tuple(sorted(self.rules[self.verb])),
+            shadow=tuple(sorted(self.shadow)),
+            refusal=self.refusal if self.verb is Verb.DENY else None,
+            approvers=(self.approvers or frozenset()) if self.verb is Verb.HOLD else frozenset(),
+            clear=clear,
+            policy_version=version,
+            varies=self.varies,
+        )
+
+
+class _Scope:
+    """One statement under judgement, with what conditions may ask about it."""
+
+    def __init__(self, request: Request, policy: Policy, ground: Ground, statement: StatementFacts) -> None:
+        self.request = request
+        self.policy = policy
+        self.ground = ground
+        self.statement = statement
+
+    @cached_property
+    def columns(self) -> frozenset[ColumnRef]:
+        return touched_columns(self.statement, self.ground)
+
+    def judge(self, effect: Effect, facts: StatementFacts, identity: Identity, outcome: _Outcome) -> None:
+        """Judge one effect for one identity into ``outcome``."""
+        matched: list[Rule] = []
+        for rule in self.policy.rules:
+            if effect.action in rule.does and self._matches(rule, effect, facts, identity, outcome):
+                if rule.mode is Mode.SHADOW:
+                    outcome.shadow.add(rule.name)
+                else:
+                    matched.append(rule)
+        standing = _not_lifted(matched, identity)
+        denies = sorted((r for r in standing if r.effect is Verb.DENY), key=_importance)
+        holds = [r for r in standing if r.effect is Verb.HOLD]
+        allows = [r for r in standing if r.effect is Verb.ALLOW]
+        if denies:
+            outcome.rules[Verb.DENY].update(rule.name for rule in denies)
+            outcome.refuse(refused_by(denies[0], effect, facts))
+        elif holds:
+            outcome.hold(holds, subject(effect, facts))
+        elif allows:
+            outcome.rules[Verb.ALLOW].update(rule.name for rule in allows)
+        else:
+            outcome.refuse(refused_by(None, effect, facts))
+
+    def _matches(
+        self, rule: Rule, effect: Effect, facts: StatementFacts, identity: Identity, outcome: _Outcome
+    ) -> bool:
+        reading = Reading.GRANT if rule.effect is Verb.ALLOW else Reading.RESTRICT
+        if not place_matches(rule.on, self.request.environment, self.request.database):
+            return False
+        if not who_matches(rule.who, identity, reading):
+            return False
+        opaque = facts.opaque or effect.action is Action.UNKNOWN
+        if not object_matches(rule.on, effect, self.ground.catalog, opaque=opaque, reading=reading):
+            return False
+        if rule.on.tags and not tags_match(rule.on.tags, self._tags(effect, reading), reading):
+            return False
+        return not rule.when or self._condition(rule, effect, identity, outcome)
+
+    def _tags(self, effect: Effect, reading: Reading) -> Iterator[frozenset[str]]:
+        touched = touched_by_effect(effect, self.columns, self.ground)
+        if not touched and reading is Reading.RESTRICT:
+            # An effect without a known relation: what the whole statement touches.
+            touched = tuple(self.columns)
+        for column in touched:
+            found = self.ground.class_of(column)
+            yield frozenset() if found is None else found.sensitive.tags
+
+    def _condition(self, rule: Rule, effect: Effect, identity: Identity, outcome: _Outcome) -> bool:
+        compiled = expressions.compile(rule.when)
+        outcome.varies |= compiled.varies
+        guesses = [estimated_rows(effect, self.ground)]
+        if guesses[0] == expressions.UNKNOWN_ROWS and "statement.estimated_rows" in compiled.attributes:
+            guesses.append(expressions.MANY_ROWS)
+        answers = [
+            expressions.holds(
+                rule.when,
+                Attributes(
+                    request=self.request,
+                    ground=self.ground,
+                    statement=self.statement,
+                    columns=self.columns,
+                    effect=effect,
+                    identity=identity,
+                    rows=rows,
+                ).value,
+            )
+            for rows in guesses
+        ]
+        # An error (None), and one of two possible row counts, count as a match only where that restricts.
+        if rule.effect is Verb.ALLOW:
+            return all(answer is True for answer in answers)
+        return any(answer is not False for answer in answers)
+
+
+def _not_lifted(matched: list[Rule], identity: Identity) -> list[Rule]:
+    """Allow rules lift deny and hold rules they override, hold rules lift deny rules."""
+    standing: list[Rule] = []
+    for rule in matched:
+        lifted = any(
+            _RANK[lifter.effect] < _RANK[rule.effect] and (ANY in lifter.overrides or rule.name in lifter.overrides)
+            for lifter in matched
+            if lifter.overrides and who_matches(lifter.who, identity, Reading.GRANT)
+        )
+        if not lifted:
+            standing.append(rule)
+    return standing
+
+
+def _importance(rule: Rule) -> tuple[bool, str]:
+    """Which of several denials speaks: one with a hint of its own first, then by name."""
+    return (not rule.hint, rule.name)

@@ -1,0 +1,216 @@
+"""Refusals that follow from column rights, not from statement rules.
+
+A masked column must not be found out by comparing, ordering or storing it: the mask on the way out
+would then be for show. Each guard gives a Refusal or None and knows nothing of rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from govproxy.identity.identity import Identity
+from govproxy.masking.values import ColumnClass
+from govproxy.policy.columns import UNKNOWN_CLASS, column_right
+from govproxy.policy.rules import (
+    COMPARE_RIGHT,
+    HIDDEN_COLUMN,
+    MASKED_COPY,
+    MASKED_WRITE,
+    SENSITIVE_CATALOG,
+    Policy,
+)
+from govproxy.policy.touched import Ground
+from govproxy.policy.values import ColumnRight, Compare, Refusal, See
+from govproxy.sql.catalog import ColumnRef
+from govproxy.sql.values import Action, Comparison, Derivation, StatementFacts, Use
+
+_USES = {
+    Comparison.EQUALITY: "comparing",
+    Comparison.RANGE: "a range over",
+    Comparison.PATTERN: "matching a pattern on",
+    Comparison.ORDER: "ordering by",
+    Comparison.GROUP: "grouping by",
+    Comparison.JOIN: "joining on",
+    Comparison.OTHER: "a condition on",
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class Guard:
+    """All guards for one identity and one database. Rights are looked up once per column."""
+
+    identity: Identity
+    database: str
+    environment: str
+    policy: Policy
+    ground: Ground
+    clear: bool
+    _rights: dict[ColumnRef, tuple[ColumnClass, ColumnRight] | None] = field(default_factory=dict)
+
+    def right(self, column: ColumnRef) -> tuple[ColumnClass, ColumnRight] | None:
+        """Class and right of one column; None when it is clean."""
+        if column not in self._rights:
+            found = self.ground.class_of(column)
+            self._rights[column] = None if found is None else (found, self._right_to(column, found))
+        return self._rights[column]
+
+    def _right_to(self, column: ColumnRef, found: ColumnClass) -> ColumnRight:
+        relation = self.ground.relation(column.relation)
+        name = self.ground.column_name(column)
+        return column_right(self.identity, self.database, self.environment, found, relation, name, self.policy)
+
+    def refusal(self, statement: StatementFacts) -> Refusal | None:
+        """The first reason to refuse one statement (not its inner ones)."""
+        for found in (
+            self._sensitive_catalog(statement),
+            self._masked_copy(statement),
+            self._hidden(statement),
+            self._compared(statement),
+            self._stored(statement),
+        ):
+            if found is not None:
+                return found
+        return None
+
+    def _sensitive_catalog(self, statement: StatementFacts) -> Refusal | None:
+        if self.clear:
+            return None
+        for effect in statement.effects:
+            if effect.facts.get("catalog") == "sensitive":
+                return Refusal(
+                    rule=SENSITIVE_CATALOG,
+                    object=effect.object,
+                    message=f"reading {effect.object} is not allowed (rule {SENSITIVE_CATALOG})",
+                    hint="It holds row values or secrets of others; only who sees everything clear may read it.",
+                )
+        return None
+
+    def _masked_copy(self, statement: StatementFacts) -> Refusal | None:
+        if self.clear:
+            return None
+        for effect in statement.effects:
+            if effect.action is Action.COPY_OUT:
+                what = effect.object or "a query"
+                return Refusal(
+                    rule=MASKED_COPY,
+                    object=effect.object,
+                    message=f"COPY of {what} is not allowed to who sees masked values (rule {MASKED_COPY})",
+                    hint="Use SELECT; its result is masked on the way.",
+                )
+        return None
+
+    def _hidden(self, statement: StatementFacts) -> Refusal | None:
+        columns: set[ColumnRef] = set()
+        if statement.outputs is None:
+            columns.update(ref for oid in statement.reads for ref, _ in self.ground.sensitive_columns(oid))
+        for output in statement.outputs or ():
+            if output.derivation is not Derivation.AGGREGATE_SAFE:
+                columns |= output.sources
+        hidden = sorted({self.ground.name(ref) for ref in self._expanded(columns) if self._sees(ref) is See.NONE})
+        if not hidden:
+            return None
+        return Refusal(
+            rule=HIDDEN_COLUMN,
+            object=hidden[0],
+            message=f"{hidden[0]} is hidden from you (rule {HIDDEN_COLUMN})",
+            hint=f"Leave out of the select list: {', '.join(hidden)}.",
+        )
+
+    def _compared(self, statement: StatementFacts) -> Refusal | None:
+        for use in statement.uses:
+            for column, partner in self._pairs(use):
+                found = self.right(column)
+                if found is None or self._may_compare(found, use.comparison, partner):
+                    continue
+                name = self.ground.name(column)
+                return Refusal(
+                    rule=COMPARE_RIGHT,
+                    object=name,
+                    message=f"{_USES[use.comparison]} {name} is not allowed (rule {COMPARE_RIGHT})",
+                    hint=_compare_hint(found[1], name, found[0]),
+                )
+        return None
+
+    def _pairs(self, use: Use) -> Iterator[tuple[ColumnRef, ColumnRef | None]]:
+        """Each compared column with what it is compared to, from both sides."""
+        for column in self.ground.expanded(use.column):
+            yield column, use.partner
+        if use.partner is not None:
+            for partner in self.ground.expanded(use.partner):
+                yield partner, use.column
+
+    def _may_compare(
+        self, found: tuple[ColumnClass, ColumnRight], comparison: Comparison, partner: ColumnRef | None
+    ) -> bool:
+        column_class, right = found
+        match right.compare:
+            case Compare.ANY:
+                return True
+            case Compare.NONE:
+                return False
+            case Compare.EQUALITY:
+                pass
+            case _:
+                raise AssertionError(right.compare)
+        match comparison:
+            case Comparison.EQUALITY | Comparison.GROUP:
+                return partner is None or self._same_class(column_class, partner)
+            case Comparison.JOIN:
+                return partner is not None and self._same_class(column_class, partner)
+            case Comparison.RANGE | Comparison.PATTERN | Comparison.ORDER | Comparison.OTHER:
+                return False
+            case _:
+                raise AssertionError(comparison)
+
+    def _same_class(self, column_class: ColumnClass, partner: ColumnRef) -> bool:
+        """Security: joined against a clean column, a masked one would be read off the other side."""
+        other = self.right(partner)
+        if other is None or other[0] is UNKNOWN_CLASS or column_class is UNKNOWN_CLASS:
+            return False
+        return other[0].sensitive.name == column_class.sensitive.name and other[1].compare is not Compare.NONE
+
+    def _stored(self, statement: StatementFacts) -> Refusal | None:
+        if self.clear:
+            return None
+        for flow in statement.flows:
+            masked = sorted(self.ground.name(ref) for ref in self._expanded(flow.sources) if self._is_masked(ref))
+            if not masked and flow.opaque:
+                masked = self._masked_reads(statement)
+            if masked:
+                return Refusal(
+                    rule=MASKED_WRITE,
+                    object=masked[0],
+                    message=f"storing {masked[0]} in {flow.target or 'a table'} is not allowed (rule {MASKED_WRITE})",
+                    hint="It is masked for you, and a copy would not be. Leave it out, or write a literal value.",
+                )
+        return None
+
+    def _masked_reads(self, statement: StatementFacts) -> list[str]:
+        """What an opaque flow may carry: any masked column of anything that is read."""
+        columns = {ref for oid in statement.reads for ref, _ in self.ground.sensitive_columns(oid)}
+        found = sorted(self.ground.name(ref) for ref in columns if self._is_masked(ref))
+        if not found and statement.unresolved:
+            return [statement.unresolved[0]]
+        return found
+
+    def _expanded(self, columns: frozenset[ColumnRef] | set[ColumnRef]) -> Iterator[ColumnRef]:
+        for column in columns:
+            yield from self.ground.expanded(column)
+
+    def _sees(self, column: ColumnRef) -> See:
+        found = self.right(column)
+        return See.CLEAR if found is None else found[1].see
+
+    def _is_masked(self, column: ColumnRef) -> bool:
+        return self._sees(column) is not See.CLEAR
+
+
+def _compare_hint(right: ColumnRight, name: str, column_class: ColumnClass) -> str:
+    if right.compare is Compare.NONE:
+        return f"{name} may not be used in conditions, joins or ordering by you."
+    column = name.rsplit(".", 1)[-1]
+    return (
+        f"Works: {column} = 'value', {column} IN (...), {column} IS NULL, GROUP BY {column}, and joining two "
+        f"columns of class {column_class.sensitive.name}."
+    )

@@ -1,0 +1,284 @@
+"""``load_policy(path)``: policy.yaml and its pack to a ``Policy``, or every mistake at once.
+
+The form is checked by ``policy.schema``; here names, tags, actions, patterns, conditions and
+overrides are. Nothing is decided here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from govproxy.config.source import Document, Key, read, suggestion, validate
+from govproxy.errors import ConfigError, ConfigErrors
+from govproxy.masking import taxonomy
+from govproxy.masking.values import Masker
+from govproxy.policy import expressions, schema
+from govproxy.policy.rules import (
+    ANY,
+    NO_TAG,
+    RESERVED_NAMES,
+    ColumnRule,
+    Correction,
+    Mode,
+    On,
+    Policy,
+    Rule,
+    Who,
+)
+from govproxy.policy.values import Compare, See, Verb
+from govproxy.sql.values import ACTION_SETS, Action
+
+PACKS = Path(__file__).parent / "packs"
+UNKNOWN_TAG = "unknown"  # carried by columns nobody has classified yet
+
+_ACTIONS = {action.value: action for action in Action}
+_ACTION_WORDS = [*_ACTIONS, *ACTION_SETS]
+Place = tuple[Key, ...]
+
+
+def load_policy(path: Path | None) -> Policy:
+    """The policy in a file together with the pack it extends; None: the production pack alone.
+
+    Raises ConfigErrors with all mistakes found, each with file and line.
+    """
+    if path is None:
+        return _load(PACKS / "production.yaml", None).versioned()
+    document = read(path)
+    file = validate(document, schema.File)
+    pack = None if file.extends == "none" else _load(PACKS / f"{file.extends}.yaml", None)
+    return _Loader(document, pack).policy(file).versioned()
+
+
+def _load(path: Path, pack: Policy | None) -> Policy:
+    document = read(path)
+    return _Loader(document, pack).policy(validate(document, schema.File))
+
+
+class _Loader:
+    """Builds a Policy from the checked form, collecting mistakes; raises them all at the end."""
+
+    def __init__(self, document: Document, pack: Policy | None) -> None:
+        self.document = document
+        self.pack = pack or Policy()
+        self.errors: list[ConfigError] = []
+
+    def policy(self, file: schema.File) -> Policy:
+        self._names(file)
+        own_rules = tuple(self._rule(entry, ("rules", index)) for index, entry in enumerate(file.rules))
+        own_columns = tuple(self._column_rule(entry, ("columns", index)) for index, entry in enumerate(file.columns))
+        classify = tuple(self._correction(entry, ("classify", index)) for index, entry in enumerate(file.classify))
+        policy = Policy(
+            rules=self.pack.rules + own_rules,
+            columns=self.pack.columns + own_columns,
+            classify=self.pack.classify + classify,
+        )
+        self._overrides(file, policy)
+        self._corrections_once(file)
+        if self.errors:
+            raise ConfigErrors(sorted(self.errors, key=lambda error: error.line or 0))
+        return policy
+
+    def _rule(self, entry: schema.RuleEntry, place: Place) -> Rule:
+        effect = Verb(entry.effect)
+        if effect is Verb.HOLD and entry.approvers is None:
+            self._fail("a hold needs `approvers`", *place)
+        if effect is not Verb.HOLD and entry.approvers is not None:
+            self._fail(f"`approvers` belong to `effect: hold`, not to {effect.value}", *place, "approvers")
+        if effect is Verb.DENY and entry.overrides:
+            self._fail("a deny lifts nothing; `overrides` belongs to allow and hold", *place, "overrides")
+        if effect is Verb.ALLOW and entry.hint:
+            self._fail("`hint` is shown to who is refused or held; an allow shows none", *place, "hint")
+        return Rule(
+            name=entry.name,
+            does=self._actions(entry.does, *place, "does"),
+            effect=effect,
+            who=self._who(entry.who, *place, "who"),
+            on=self._on(entry.on, *place, "on"),
+            when=self._condition(entry.when, *place, "when"),
+            approvers=self._approvers(entry.approvers, *place, "approvers"),
+            overrides=frozenset(entry.overrides or ()),
+            mode=Mode(entry.mode),
+            hint=" ".join((entry.hint or "").split()),
+        )
+
+    def _column_rule(self, entry: schema.ColumnRuleEntry, place: Place) -> ColumnRule:
+        if entry.see is None and entry.compare is None and entry.mask is None:
+            self._fail("says nothing: give `see`, `compare` or `mask`", *place)
+        see = See(entry.see) if entry.see else None
+        mask: Masker | None = None
+        if entry.mask is not None:
+            try:
+                mask = Masker(entry.mask)
+            except ValueError:
+                known = [masker.value for masker in Masker]
+                near = suggestion(entry.mask, known) or f" (known: {', '.join(known)})"
+                self._fail(f"unknown masker `{entry.mask}`{near}", *place, "mask")
+            if see not in (None, See.MASKED):
+                self._fail(f"`mask` has no effect with `see: {entry.see}`", *place, "mask")
+            see = See.MASKED
+        return ColumnRule(
+            name=entry.name,
+            who=self._who(entry.who, *place, "who"),
+            on=self._on(entry.on, *place, "on"),
+            see=see,
+            compare=Compare(entry.compare) if entry.compare else None,
+            mask=mask,
+            overrides=frozenset(entry.overrides or ()),
+            mode=Mode(entry.mode),
+        )
+
+    def _correction(self, entry: schema.CorrectionEntry, place: Place) -> Correction:
+        parts = entry.column.split(".")
+        if len(parts) != 3 or not all(parts) or "*" in entry.column:
+            self._fail(f"`{entry.column}` is not schema.table.column", *place, "column")
+            parts = ["", "", ""]
+        if entry.tag != NO_TAG and taxonomy.class_for(entry.tag) is None:
+            known = [NO_TAG, *taxonomy.TAGS, *taxonomy.ENTRIES]
+            self._fail(f"unknown tag `{entry.tag}`{suggestion(entry.tag, known)}", *place, "tag")
+        return Correction(schema=parts[0], relation=parts[1], column=parts[2], tag=entry.tag)
+
+    def _actions(self, words: Sequence[str], *place: Key) -> frozenset[Action]:
+        actions: set[Action] = set()
+        for index, word in enumerate(words):
+            if word in ACTION_SETS:
+                actions |= ACTION_SETS[word]
+            elif word in _ACTIONS:
+                actions.add(_ACTIONS[word])
+            else:
+                self._fail(f"unknown action `{word}`{suggestion(word, _ACTION_WORDS)}", *place, index)
+        return frozenset(actions)
+
+    def _who(self, entry: schema.WhoEntry | list[schema.WhoEntry] | None, *place: Key) -> tuple[Who, ...]:
+        if entry is None:
+            return ()
+        if isinstance(entry, schema.WhoEntry):
+            return (self._one_who(entry, *place),)
+        if not entry:
+            self._fail("an empty list is for nobody; leave `who` out for everyone", *place)
+        return tuple(self._one_who(one, *place, index) for index, one in enumerate(entry))
+
+    def _one_who(self, entry: schema.WhoEntry, *place: Key) -> Who:
+        exempt = self._subject(entry.exempt, None, *place, "not") if entry.exempt is not None else None
+        return self._subject(entry, exempt, *place)
+
+    def _subject(self, entry: schema.Subject, exempt: Who | None, *place: Key) -> Who:
+        for part in ("groups", "users", "agents"):
+            # Security: an empty list would read as "no restriction" and let everyone in.
+            if getattr(entry, part) == []:
+                self._fail(f"`{part}` is empty; leave it out or name somebody", *place, part)
+        if exempt is None and entry.groups is None and entry.users is None and entry.agents is None:
+            self._fail("names nobody; give groups, users or agents", *place)
+        return Who(
+            groups=frozenset(entry.groups or ()),
+            users=frozenset(entry.users or ()),
+            any_agent=entry.agents is True,
+            agents=frozenset(entry.agents) if isinstance(entry.agents, list) else frozenset(),
+            exempt=exempt,
+        )
+
+    def _on(self, entry: schema.OnEntry, *place: Key) -> On:
+        for part in type(entry).model_fields:
+            if getattr(entry, part) == []:
+                self._fail(f"`{part}` is empty; leave it out or name something", *place, part)
+        columns = entry.columns if isinstance(entry, schema.ColumnOnEntry) else None
+        self._dotted(entry.tables, 2, "schema.table", *place, "tables")
+        self._dotted(columns, 3, "schema.table.column", *place, "columns")
+        for index, tag in enumerate(entry.tags or ()):
+            if tag not in taxonomy.TAGS and tag not in (ANY, UNKNOWN_TAG):
+                known = [ANY, *taxonomy.TAGS]
+                self._fail(f"unknown tag `{tag}`{suggestion(tag, known)}", *place, "tags", index)
+        return On(
+            environments=tuple(sorted(set(entry.environments or ()))),
+            databases=tuple(sorted(set(entry.databases or ()))),
+            schemas=tuple(sorted(set(entry.schemas or ()))),
+            tables=tuple(sorted(set(entry.tables or ()))),
+            columns=tuple(sorted(set(columns or ()))),
+            tags=frozenset(entry.tags or ()),
+        )
+
+    def _dotted(self, patterns: Sequence[str] | None, parts: int, form: str, *place: Key) -> None:
+        for index, pattern in enumerate(patterns or ()):
+            given = pattern.split(".")
+            if len(given) != parts or not all(given):
+                self._fail(f"`{pattern}` is not {form} (as in public.*)", *place, index)
+
+    def _condition(self, source: str | None, *place: Key) -> str:
+        if source is None:
+            return ""
+        try:
+            return expressions.compile(source.strip()).source
+        except expressions.BadExpression as error:
+            self._fail(f"`when`: {error}", *place)
+            return ""
+
+    def _approvers(self, entry: schema.Approvers | None, *place: Key) -> frozenset[str]:
+        if entry is None:
+            return frozenset()
+        found = frozenset(
+            [f"group:{name}" for name in entry.groups or ()] + [f"user:{name}" for name in entry.users or ()]
+        )
+        if not found:
+            self._fail("names nobody; give groups or users", *place)
+        return found
+
+    def _names(self, file: schema.File) -> None:
+        """Every name once, over rules, column rules and the pack."""
+        pack = [rule.name for rule in self.pack.rules] + [rule.name for rule in self.pack.columns]
+        own = [("rules", index, entry.name) for index, entry in enumerate(file.rules)]
+        own += [("columns", index, entry.name) for index, entry in enumerate(file.columns)]
+        places: dict[str, str] = dict.fromkeys(pack, "the pack")
+        for part, index, name in own:
+            if name in RESERVED_NAMES:
+                self._fail(f"`{name}` is a name of govproxy's own", part, index, "name")
+            elif name in places:
+                self._fail(f"rule `{name}` exists already (in {places[name]})", part, index, "name")
+            else:
+                places[name] = f"line {self.document.line((part, index, 'name'))}"
+
+    def _overrides(self, file: schema.File, policy: Policy) -> None:
+        effects = {rule.name: rule.effect for rule in policy.rules}
+        names = {rule.name for rule in policy.columns}
+        for index, entry in enumerate(file.rules):
+            for at, name in enumerate(entry.overrides or ()):
+                place: Place = ("rules", index, "overrides", at)
+                if name == ANY:
+                    continue
+                if name not in effects:
+                    self._fail(f"overrides no rule: `{name}`{self._overridable(name, effects)}", *place)
+                elif effects[name] is Verb.ALLOW:
+                    self._fail(f"`{name}` is an allow; only deny and hold are lifted", *place)
+                elif entry.effect == "hold" and effects[name] is Verb.HOLD:
+                    self._fail(f"`{name}` is a hold; a hold lifts only deny rules", *place)
+        for index, column in enumerate(file.columns):
+            for at, name in enumerate(column.overrides or ()):
+                if name != ANY and name not in names:
+                    hint = suggestion(name, sorted(names))
+                    self._fail(f"overrides no column rule: `{name}`{hint}", "columns", index, "overrides", at)
+
+    def _overridable(self, name: str, effects: dict[str, Verb]) -> str:
+        if name in RESERVED_NAMES:
+            return " (it follows from column rights: give those in `columns`)"
+        return suggestion(name, sorted(effects))
+
+    def _corrections_once(self, file: schema.File) -> None:
+        for index, entry in enumerate(file.classify):
+            if entry.column in [other.column for other in file.classify[:index]]:
+                self._fail(f"`{entry.column}` is corrected twice", "classify", index, "column")
+
+    def _fail(self, message: str, *place: Key) -> None:
+        where = ".".join(str(part) for part in place[:1])
+        named = self._rule_name(place)
+        prefix = f"rule `{named}`: " if named else ("" if where in ("rules", "columns") else f"{where}: ")
+        self.errors.append(self.document.error(place, prefix + message))
+
+    def _rule_name(self, place: Place) -> str:
+        if len(place) < 2 or place[-1] == "name":
+            return ""
+        match self.document.data:
+            case {**sections}:
+                section = sections.get(str(place[0]))
+            case _:
+                return ""
+        entry = section[place[1]] if isinstance(section, list) and isinstance(place[1], int) else None
+        return str(entry.get("name", "")) if isinstance(entry, dict) else ""

@@ -1,0 +1,155 @@
+"""A policy as an immutable value: rules, column rules, corrections.
+
+Made by ``policy.loader``, read by ``policy.engine``. Picklable (it is published to workers) and
+free of compiled expressions: those are cached per process in ``policy.expressions``. Nothing here
+decides.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+
+from govproxy.masking.values import Masker
+from govproxy.policy.values import Compare, See, Verb
+from govproxy.sql.values import Action
+
+ANY = "any"  # in ``tags`` and in ``overrides``
+NO_TAG = "none"  # in ``classify``
+
+# Names of refusals that no rule states; a policy cannot use them for its own rules.
+DEFAULT_DENY = "default-deny"
+COMPARE_RIGHT = "compare-right"
+MASKED_WRITE = "masked-write"
+HIDDEN_COLUMN = "hidden-column"
+SENSITIVE_CATALOG = "sensitive-catalog"
+MASKED_COPY = "masked-copy"
+NO_COMMON_APPROVER = "no-common-approver"
+RESERVED_NAMES = frozenset(
+    {DEFAULT_DENY, COMPARE_RIGHT, MASKED_WRITE, HIDDEN_COLUMN, SENSITIVE_CATALOG, MASKED_COPY, NO_COMMON_APPROVER, ANY}
+)
+
+
+class Mode(StrEnum):
+    """Whether a rule acts or only records what it would have done."""
+
+    ENFORCE = "enforce"
+    SHADOW = "shadow"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Who:
+    """Whom a rule is for. Every part given must fit; within a part one entry is enough.
+
+    ``groups`` and ``users`` speak of the human (or service), with or without an agent in between.
+    ``any_agent`` or ``agents``: only sessions of (these) agents. ``exempt`` takes out again.
+    """
+
+    groups: frozenset[str] = frozenset()
+    users: frozenset[str] = frozenset()
+    any_agent: bool = False
+    agents: frozenset[str] = frozenset()
+    exempt: Who | None = None
+
+    @property
+    def names_agents(self) -> bool:
+        """True when the rule's author had agents in mind."""
+        return self.any_agent or bool(self.agents)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class On:
+    """What a rule is about; an empty part is no restriction. Patterns may hold ``*`` and ``?``.
+
+    ``tables`` are ``schema.table`` patterns, ``columns`` (column rules only) ``schema.table.column``.
+    """
+
+    environments: tuple[str, ...] = ()
+    databases: tuple[str, ...] = ()
+    schemas: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    tags: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One statement rule. ``who`` empty: everyone; several: any of them. ``when`` is CEL or ''."""
+
+    name: str
+    does: frozenset[Action]
+    effect: Verb
+    who: tuple[Who, ...] = ()
+    on: On = On()
+    when: str = ""
+    approvers: frozenset[str] = frozenset()  # "group:leads", "user:ana"
+    overrides: frozenset[str] = frozenset()
+    mode: Mode = Mode.ENFORCE
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnRule:
+    """One column rule. ``see`` or ``compare`` None: no opinion on that part."""
+
+    name: str
+    who: tuple[Who, ...] = ()
+    on: On = On()
+    see: See | None = None
+    compare: Compare | None = None
+    mask: Masker | None = None
+    overrides: frozenset[str] = frozenset()
+    mode: Mode = Mode.ENFORCE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """``classify``: what a column is, whatever was found. ``tag`` is 'none' or a tag or class name."""
+
+    schema: str
+    relation: str
+    column: str
+    tag: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """A whole policy, pack included. ``version`` is a hash of its meaning, not of its text."""
+
+    rules: tuple[Rule, ...] = ()
+    columns: tuple[ColumnRule, ...] = ()
+    classify: tuple[Correction, ...] = ()
+    version: str = ""
+
+    def versioned(self) -> Policy:
+        """This policy with its version filled in."""
+        content = dataclasses.replace(self, version="")
+        text = json.dumps(_canonical(content), sort_keys=True, separators=(",", ":"))
+        return dataclasses.replace(self, version=hashlib.sha256(text.encode()).hexdigest()[:16])
+
+
+def _canonical(value: object) -> object:
+    """Plain JSON with an order of its own: the order of rules never matters, so it is not hashed."""
+    if isinstance(value, Policy):
+        return {
+            "rules": sorted((_canonical(rule) for rule in value.rules), key=_name),
+            "columns": sorted((_canonical(rule) for rule in value.columns), key=_name),
+            "classify": sorted((_canonical(c) for c in value.classify), key=repr),
+        }
+    if isinstance(value, Enum):
+        return value.value
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _canonical(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, frozenset):
+        return sorted(str(_canonical(item)) for item in value)
+    if isinstance(value, tuple):
+        return [_canonical(item) for item in value]
+    return value
+
+
+def _name(rule: object) -> str:
+    return str(rule["name"]) if isinstance(rule, Mapping) else ""

@@ -1,0 +1,86 @@
+"""The form of policy.yaml as pydantic models (DESIGN 2.3): keys, types and words.
+
+``policy.loader`` turns these into ``policy.rules`` values and checks what spans several keys.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Text = Annotated[str, Field(min_length=1, max_length=1000)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,79}$")]
+Words = list[Text]
+Condition = Annotated[str, Field(min_length=1, max_length=4096)]
+
+
+class Strict(BaseModel):
+    """Unknown keys are errors; values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Subject(Strict):
+    groups: Words | None = None
+    users: Words | None = None
+    agents: Literal[True] | Words | None = None
+
+
+class WhoEntry(Subject):
+    exempt: Subject | None = Field(default=None, alias="not")
+
+
+class OnEntry(Strict):
+    environments: Words | None = None
+    databases: Words | None = None
+    schemas: Words | None = None
+    tables: Words | None = None
+    tags: Words | None = None
+
+
+class ColumnOnEntry(OnEntry):
+    columns: Words | None = None
+
+
+class Approvers(Strict):
+    groups: Words | None = None
+    users: Words | None = None
+
+
+class RuleEntry(Strict):
+    name: Name
+    who: WhoEntry | list[WhoEntry] | None = None
+    does: Words = Field(min_length=1)
+    on: OnEntry = OnEntry()
+    when: Condition | None = None
+    effect: Literal["allow", "deny", "hold"]
+    approvers: Approvers | None = None
+    overrides: Words | None = None
+    mode: Literal["enforce", "shadow"] = "enforce"
+    hint: Text | None = None
+
+
+class ColumnRuleEntry(Strict):
+    name: Name
+    who: WhoEntry | list[WhoEntry] | None = None
+    on: ColumnOnEntry = ColumnOnEntry()
+    see: Literal["clear", "masked", "none"] | None = None
+    compare: Literal["any", "equality", "none"] | None = None
+    mask: Text | None = None
+    overrides: Words | None = None
+    mode: Literal["enforce", "shadow"] = "enforce"
+
+
+class CorrectionEntry(Strict):
+    column: Text
+    tag: Text
+
+
+class File(Strict):
+    """The whole file."""
+
+    extends: Literal["production", "none"] = "production"
+    rules: list[RuleEntry] = []
+    columns: list[ColumnRuleEntry] = []
+    classify: list[CorrectionEntry] = []
