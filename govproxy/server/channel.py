@@ -13,6 +13,7 @@ import ssl
 from govproxy.errors import GovproxyError, InternalError
 from govproxy.server.tls import TlsLink
 
+ALERT_TIMEOUT_S = 0.5
 READ_BYTES = 16_384  # logins are short; the data plane has its own, larger buffer
 
 
@@ -35,6 +36,11 @@ class Channel:
     def tls(self) -> TlsLink | None:
         """The TLS link once it is up."""
         return self._tls
+
+    @property
+    def is_open(self) -> bool:
+        """False once closed or handed on."""
+        return self._socket is not None
 
     def _open_socket(self) -> socket.socket:
         if self._socket is None:
@@ -84,7 +90,8 @@ class Channel:
     ) -> TlsLink:
         """Run the handshake. ``already_read`` are TLS bytes that came before anybody knew it.
 
-        A failed handshake is a ``ProtocolViolation``; its alert has been sent.
+        A failed handshake is a ``ProtocolViolation``; then the alert has been sent and the channel is
+        closed, because whatever came next the peer would take for TLS.
         """
         if self._tls is not None or self._unread:
             raise InternalError("TLS cannot start here")
@@ -95,6 +102,7 @@ class Channel:
                 finished = link.handshake(data)
             except GovproxyError:
                 await self._send_pending(link)
+                await self.close_gently(ALERT_TIMEOUT_S)
                 raise
             await self._send_pending(link)
             if finished:

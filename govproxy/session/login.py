@@ -25,7 +25,6 @@ from govproxy.identity.users import User, UserDirectory
 from govproxy.session.parameters import ClientStartup, judge_startup
 from govproxy.wire import backend, frontend, sasl, startup
 from govproxy.wire.backend import Authentication
-from govproxy.wire.errors import error_response
 from govproxy.wire.framing import HEADER_BYTES, message_size
 from govproxy.wire.startup import CancelRequest, GSSENCRequest, SSLRequest, StartupMessage, StartupPacket
 
@@ -139,10 +138,9 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """Write ``data`` (the FATAL) and close."""
+    """Answer with a FATAL ErrorResponse for ``error`` and close."""
 
     error: GovproxyError
-    data: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,16 +165,13 @@ class Login:
     """One client's login. After ``Cancel``, ``Refuse`` or ``Established`` it takes nothing more.
 
     Invariants: at most one message is buffered beyond what one read brings; the phase is written
-    only by ``_enter``; a client that is refused has received one FATAL and nothing after it.
+    only by ``_enter`` and ``_refuse``; nothing follows a ``Refuse``.
     """
 
-    def __init__(
-        self, rules: LoginRules, connection: ConnectionFacts, *, nonce: Callable[[], str], request_id: str | None = None
-    ) -> None:
+    def __init__(self, rules: LoginRules, connection: ConnectionFacts, *, nonce: Callable[[], str]) -> None:
         self._rules = rules
         self._connection = connection
         self._nonce = nonce
-        self._request_id = request_id
         self._phase = Phase.OPEN
         self._buffer = bytearray()
         self._binding: bytes | None = None
@@ -223,10 +218,6 @@ class Login:
         self._binding = binding
         self._connection = replace(self._connection, encrypted=True)
         return []
-
-    def refuse(self, error: GovproxyError) -> Refuse:
-        """End the login from outside: a timeout, a full house, a drain."""
-        return self._refuse(error)
 
     # One step ---------------------------------------------------------------------------------
 
@@ -400,4 +391,4 @@ class Login:
         self._phase = Phase.DONE
         self._buffer.clear()
         self._challenge = None
-        return Refuse(error, error_response(error, severity="FATAL", request_id=self._request_id))
+        return Refuse(error)

@@ -173,7 +173,7 @@ def decode_negotiate_protocol_version(body: bytes) -> NegotiateProtocolVersion:
     return NegotiateProtocolVersion(minor=version & 0xFFFF, unsupported=tuple(names))
 
 
-def encode_parameter_status(name: str, value: str) -> bytes:
+def encode_parameter_status(name: str, value: str | bytes) -> bytes:
     """ParameterStatus."""
     return encode_message(Backend.PARAMETER_STATUS, encode_cstring(name) + encode_cstring(value))
 
