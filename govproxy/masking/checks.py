@@ -17,6 +17,11 @@ import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 _DIGITS = re.compile(r"[0-9]+")
 
 
@@ -127,16 +132,17 @@ def is_ssn(text: str) -> bool:
 
 
 _PHONE_EXTENSION = re.compile(r"\s*(?:x|ext\.?|durchwahl|poste)\s*\d{1,6}$", re.I)
-_CALLING_CODES = frozenset(
+_CALLING_CODES = _words(
     """
-    1 7 20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63 64 65 66 81 82 84 86
-    90 91 92 93 94 95 98 211 212 213 216 218 220 221 222 223 224 225 226 227 228 229 230 231 232 233 234 235 236 237 238
-    239 240 241 242 243 244 245 246 248 249 250 251 252 253 254 255 256 257 258 260 261 262 263 264 265 266 267 268 269
-    290 291 297 298 299 350 351 352 353 354 355 356 357 358 359 370 371 372 373 374 375 376 377 378 380 381 382 383 385
-    386 387 389 420 421 423 500 501 502 503 504 505 506 507 508 509 590 591 592 593 594 595 596 597 598 599 670 672 673
-    674 675 676 677 678 679 680 681 682 683 685 686 687 688 689 690 691 692 800 850 852 853 855 856 880 886 960 961 962
-    963 964 965 966 967 968 970 971 972 973 974 975 976 977 992 993 994 995 996 998
-    """.split()
+    1 7 20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63 64 65 66 81 82
+    84 86 90 91 92 93 94 95 98 211 212 213 216 218 220 221 222 223 224 225 226 227 228 229 230 231 232 233 234
+    235 236 237 238 239 240 241 242 243 244 245 246 248 249 250 251 252 253 254 255 256 257 258 260 261 262 263
+    264 265 266 267 268 269 290 291 297 298 299 350 351 352 353 354 355 356 357 358 359 370 371 372 373 374 375
+    376 377 378 380 381 382 383 385 386 387 389 420 421 423 500 501 502 503 504 505 506 507 508 509 590 591 592
+    593 594 595 596 597 598 599 670 672 673 674 675 676 677 678 679 680 681 682 683 685 686 687 688 689 690 691
+    692 800 850 852 853 855 856 880 886 960 961 962 963 964 965 966 967 968 970 971 972 973 974 975 976 977 992
+    993 994 995 996 998
+    """
 )
 _NANP = re.compile(r"1?[2-9]\d{2}[2-9]\d{6}")
 _PHONE_SHAPE = re.compile(r"[+(0-9][0-9 ()./\u00a0\u2011-]{6,24}")
@@ -192,7 +198,9 @@ def is_ipv6(text: str) -> bool:
     return len(text) > 3
 
 
-_MAC = re.compile(r"(?:[0-9A-Fa-f]{2}([:-]))(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}|(?:[0-9a-fA-F]{4}\.){2}[0-9a-fA-F]{4}")
+_MAC = re.compile(
+    r"(?:[0-9A-Fa-f]{2}([:-]))(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}|(?:[0-9a-fA-F]{4}\.){2}[0-9a-fA-F]{4}"
+)
 
 
 def is_mac(text: str) -> bool:
@@ -292,11 +300,14 @@ def is_date(text: str) -> bool:
 
 
 _ADDRESS = re.compile(
-    r"\d{1,6}[a-z]?,? (?:\w+[.']? ){0,4}(?:st|street|ave|avenue|rd|road|dr|drive|ln|lane|blvd|boulevard|ct|court|way|pl|place|sq|square"
-    r"|ter|terrace|pkwy|parkway|hwy|cir|circle|loop|trail|row|mews|close|crescent|gardens?)\b\.?.*"
-    r"|(?:[\w.-]+ ){0,3}[\w.-]*(?:str\.|strasse|straße|weg|platz|allee|gasse|ufer|damm|ring|laan|straat|plein) ?\d{1,4} ?[a-z]?\b.*"
-    r"|\d{0,4},? ?(?:bis |ter )?(?:rue|avenue|boulevard|chemin|impasse|allee|allée|quai|cours|route) (?:de|du|des|d'|la|le|l')?.{2,40}"
-    r"|(?:calle|c/|avenida|av\.|avda\.|paseo|plaza|carrera|rua|travessa|praça|alameda|via|viale|corso|piazza) .{2,40}\d.*",
+    r"\d{1,6}[a-z]?,? (?:\w+[.']? ){0,4}(?:st|street|ave|avenue|rd|road|dr|drive|ln|lane|blvd|boulevard|ct|court|way"
+    r"|pl|place|sq|square|ter|terrace|pkwy|parkway|hwy|cir|circle|loop|trail|row|mews|close|crescent|gardens?)\b\.?.*"
+    r"|(?:[\w.-]+ ){0,3}[\w.-]*(?:str\.|strasse|straße|weg|platz|allee|gasse|ufer|damm|ring|laan|straat|plein)"
+    r" ?\d{1,4} ?[a-z]?\b.*"
+    r"|\d{0,4},? ?(?:bis |ter )?(?:rue|avenue|boulevard|chemin|impasse|allee|allée|quai|cours|route)"
+    r" (?:de|du|des|d'|la|le|l')?.{2,40}"
+    r"|(?:calle|c/|avenida|av\.|avda\.|paseo|plaza|carrera|rua|travessa|praça|alameda|via|viale|corso|piazza)"
+    r" .{2,40}\d.*",
     re.I,
 )
 
@@ -342,7 +353,10 @@ def is_sin(text: str) -> bool:
 
 
 _VERHOEFF_D = tuple(
-    tuple((a + b) % 5 if a < 5 and b < 5 else (a - b) % 5 + (5 if b < 5 else 0) if a >= 5 else (a + b) % 5 + 5 for b in range(10))
+    tuple(
+        (a + b) % 5 if a < 5 and b < 5 else (a - b) % 5 + (5 if b < 5 else 0) if a >= 5 else (a + b) % 5 + 5
+        for b in range(10)
+    )
     for a in range(10)
 )
 _VERHOEFF_P = (1, 5, 7, 6, 2, 8, 3, 0, 9, 4)
@@ -389,7 +403,9 @@ _CF_ODD = (1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14,
 def is_codice_fiscale(text: str) -> bool:
     """Italy: sixteen characters with a check letter."""
     code = text.upper()
-    if not re.fullmatch(r"[A-Z]{6}[0-9LMNPQRSTUV]{2}[ABCDEHLMPRST][0-9LMNPQRSTUV]{2}[A-Z][0-9LMNPQRSTUV]{3}[A-Z]", code):
+    if not re.fullmatch(
+        r"[A-Z]{6}[0-9LMNPQRSTUV]{2}[ABCDEHLMPRST][0-9LMNPQRSTUV]{2}[A-Z][0-9LMNPQRSTUV]{3}[A-Z]", code
+    ):
         return False
     total = 0
     for place, char in enumerate(code[:15]):
@@ -409,7 +425,12 @@ def is_nir(text: str) -> bool:
 
 def is_nino(text: str) -> bool:
     """United Kingdom: two letters, six digits, A to D."""
-    return re.fullmatch(r"(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D]", text.upper()) is not None
+    return (
+        re.fullmatch(
+            r"(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D]", text.upper()
+        )
+        is not None
+    )
 
 
 def is_chinese_id(text: str) -> bool:
@@ -423,14 +444,19 @@ def is_chinese_id(text: str) -> bool:
 def is_curp(text: str) -> bool:
     """Mexico: eighteen characters, by shape and birth date."""
     return (
-        re.fullmatch(r"[A-Z]{4}\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])[HMX][A-Z]{2}[B-DF-HJ-NP-TV-Z]{3}[0-9A-Z]\d", text.upper())
+        re.fullmatch(
+            r"[A-Z]{4}\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])[HMX][A-Z]{2}[B-DF-HJ-NP-TV-Z]{3}[0-9A-Z]\d",
+            text.upper(),
+        )
         is not None
     )
 
 
 def is_personnummer(text: str) -> bool:
     """Sweden: birth date and Luhn over the last ten digits."""
-    match = re.fullmatch(r"(?:18|19|20)?(\d{2})(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01]|6[1-9]|[78]\d|9[01])[-+]?(\d{4})", text)
+    match = re.fullmatch(
+        r"(?:18|19|20)?(\d{2})(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01]|6[1-9]|[78]\d|9[01])[-+]?(\d{4})", text
+    )
     return match is not None and luhn("".join(match.groups()))
 
 

@@ -19,6 +19,11 @@ from govproxy.masking.name_lists import FAMILY_NAMES, GIVEN_NAMES
 from govproxy.masking.names import fold, judge_name
 from govproxy.masking.taxonomy import Family
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 ENOUGH = 20  # values below which only the strongest shapes may decide
 _LONGEST_VALUE = 20_000
 _MOST_KEYS = 2_000
@@ -71,7 +76,9 @@ DETECTORS: tuple[_Detector, ...] = (
     ),
     _Detector("phone", "international phone number", checks.is_international_phone, confidence=0.95),
     _Detector("phone", "phone number", checks.is_formatted_phone, share=0.9, confidence=0.85),
-    _Detector("phone", "bare phone number", checks.is_bare_phone, enough=50, spread=8, confidence=0.7, families=_NUMERIC),
+    _Detector(
+        "phone", "bare phone number", checks.is_bare_phone, enough=50, spread=8, confidence=0.7, families=_NUMERIC
+    ),
     _Detector("street_address", "street address", checks.is_street_address, share=0.6, confidence=0.85),
 )
 
@@ -112,14 +119,24 @@ def vote(values: Sequence[str], family: Family) -> Vote | None:
     return max(found, key=lambda v: (v.confidence, v.share), default=None)
 
 
-_GENDER_WORDS = frozenset(
-    """male female divers diverse non-binary nonbinary man woman men women mannlich weiblich maennlich homme femme masculin feminin hombre
-    mujer masculino femenino feminino homem mulher other unknown undisclosed intersex transgender m f d x u n/a""".split()
+_GENDER_WORDS = _words(
+    """
+    male female divers diverse non-binary nonbinary man woman men women mannlich weiblich maennlich homme femme
+    masculin feminin hombre mujer masculino femenino feminino homem mulher other unknown undisclosed intersex
+    transgender m f d x u n/a
+    """
 )
-_GENDER_SURE = frozenset(
-    "male female mannlich weiblich maennlich homme femme masculin feminin mujer femenino feminino homem mulher woman".split()
+_GENDER_SURE = _words(
+    """
+    male female mannlich weiblich maennlich homme femme masculin feminin mujer femenino feminino homem mulher
+    woman
+    """
 )
-_BLOOD = frozenset("A+ A- B+ B- AB+ AB- O+ O- 0+ 0-".split())
+_BLOOD = _words(
+    """
+    A+ A- B+ B- AB+ AB- O+ O- 0+ 0-
+    """
+)
 _ICD = re.compile(r"[A-TV-Z]\d[0-9A-Z](?:\.[0-9A-Z]{1,4})?")
 
 
@@ -220,7 +237,9 @@ def _judge_leaf(path: str, leaves: Sequence[str]) -> DocumentEvidence | None:
         return None
     for evidence in judge_name(parts[-1], owner):
         if evidence.confidence >= 0.6:
-            return DocumentEvidence(confidence=min(evidence.confidence, 0.9), reason=f"a key named like {evidence.name}")
+            return DocumentEvidence(
+                confidence=min(evidence.confidence, 0.9), reason=f"a key named like {evidence.name}"
+            )
     if checks.is_email(parts[-1]) or checks.is_iban(parts[-1]):
         return DocumentEvidence(confidence=0.9, reason="keys that are personal values")
     for detector in DETECTORS:

@@ -311,12 +311,14 @@ def judge_name(column: str, table: str = "") -> tuple[NameEvidence, ...]:
 
 
 _PROSE_CANCEL = re.compile(
-    r"^(when|whether|if|number of|count of|total|how many|time of|date of (?!birth|death)|timestamp|flag|true if|id of|type of|kind of|status of"
-    r"|foreign key|references|link to|pointer|anzahl|ob |wann|nombre de|date de (?!naissance)|indique si|si |fecha de (?!nacimiento))",
+    r"^(?:when|whether|if|number of|count of|total|how many|time of|date of (?!birth|death)|timestamp|flag|true if|id of"
+    r"|type of|kind of|status of|foreign key|references|link to|pointer|anzahl|ob |wann|nombre de"
+    r"|date de (?!naissance)|indique si|si |fecha de (?!nacimiento))",
     re.I,
 )
 _PROSE_MARK = re.compile(
-    r"\b(pii|spii|phi|personal(ly)?[ -]identif\w+|personal data|personenbezogen\w*|datos personales|données personnelles)\b",
+    r"\b(?:pii|spii|phi|personal(?:ly)?[ -]identif\w+|personal data|personenbezogen\w*|datos personales"
+    r"|données personnelles)\b",
     re.I,
 )
 _PROSE_DENIED = re.compile(r"\b(no|non|not|without|kein\w*|aucune?|sin|sem)[ -]+(\w+ )?(pii|spii|phi|personal)", re.I)

@@ -1,0 +1,194 @@
+"""The SQL that reads a database's catalog. Texts only; ``control.catalog`` runs them.
+
+Every name is qualified with ``pg_catalog``, so that no search_path changes what they mean, and
+everything is cast to a type that any relative of PostgreSQL sends alike. They need no rights
+beyond those of an ordinary role.
+"""
+
+from __future__ import annotations
+
+# Other sessions' temporary schemas come and go and belong to nobody else; TOAST is storage.
+_OWN_SCHEMAS = "n.nspname <> 'pg_toast' AND n.nspname !~ '^pg_(temp|toast_temp)_'"
+_USER_SCHEMAS = f"{_OWN_SCHEMAS} AND n.nspname NOT IN ('pg_catalog', 'information_schema')"
+
+SETTINGS = """
+SELECT pg_catalog.current_setting('server_version_num')::int4 AS version,
+       pg_catalog.current_schemas(false)::text[] AS path
+"""
+
+RELATIONS = f"""
+SELECT c.oid::int8 AS oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS kind,
+       c.reltuples::float8 AS rows, c.relhastriggers AS triggers, c.relhasrules AS rules,
+       c.relrowsecurity AS row_security, pg_catalog.pg_get_userbyid(c.relowner)::text AS owner,
+       pg_catalog.obj_description(c.oid, 'pg_class') AS comment
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c', 'S') AND {_OWN_SCHEMAS}
+ORDER BY c.oid
+"""
+
+COLUMNS = f"""
+SELECT a.attrelid::int8 AS relation, a.attnum::int4 AS attnum, a.attname::text AS name, a.atttypid::int8 AS type,
+       a.atttypmod::int4 AS typmod, a.attnotnull AS not_null, a.attgenerated::text <> '' AS generated
+FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c', 'S') AND {_OWN_SCHEMAS}
+ORDER BY a.attrelid, a.attnum
+"""
+
+COMMENTS = """
+SELECT d.objoid::int8 AS relation, d.objsubid::int4 AS attnum, d.description AS comment
+FROM pg_catalog.pg_description d
+WHERE d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objsubid > 0 AND d.objoid >= 16384
+"""
+
+DEFAULTS = """
+SELECT d.adrelid::int8 AS relation, d.adnum::int4 AS attnum, pg_catalog.pg_get_expr(d.adbin, d.adrelid) AS expression
+FROM pg_catalog.pg_attrdef d
+"""
+
+KEYS = """
+SELECT c.conrelid::int8 AS relation, c.contype::text AS kind, c.conkey::int4[] AS attnums
+FROM pg_catalog.pg_constraint c WHERE c.contype IN ('p', 'f') AND c.conrelid <> 0
+"""
+
+INHERITANCE = """
+SELECT i.inhrelid::int8 AS child, i.inhparent::int8 AS parent FROM pg_catalog.pg_inherits i
+JOIN pg_catalog.pg_class c ON c.oid = i.inhparent WHERE c.relkind IN ('r', 'p', 'f')
+ORDER BY i.inhparent, i.inhseqno, i.inhrelid
+"""
+
+VIEWS = f"""
+SELECT c.oid::int8 AS relation, pg_catalog.pg_get_viewdef(c.oid) AS definition
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('v', 'm') AND {_OWN_SCHEMAS}
+"""
+
+VIEW = "SELECT pg_catalog.pg_get_viewdef($1::int8::oid) AS definition"
+
+FUNCTIONS = """
+SELECT p.oid::int8 AS oid, n.nspname::text AS schema, p.proname::text AS name, p.prokind::text AS kind,
+       p.provolatile::text AS volatility, l.lanname::text AS language, p.prosecdef AS security_definer,
+       p.proisstrict AS strict, p.proretset AS returns_set, p.proargtypes::oid[]::int8[] AS arguments,
+       p.prorettype::int8 AS result,
+       CASE WHEN n.nspname = 'pg_catalog' OR l.lanname IN ('internal', 'c') THEN NULL ELSE p.prosrc END AS body
+FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+WHERE n.nspname !~ '^pg_(temp|toast_temp)_'
+ORDER BY p.oid
+"""
+
+# PostgreSQL 14 on: bodies written in SQL are kept parsed and have no prosrc.
+FUNCTION_BODIES = """
+SELECT p.oid::int8 AS oid, pg_catalog.pg_get_function_sqlbody(p.oid) AS body
+FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+WHERE p.prosqlbody IS NOT NULL AND n.nspname <> 'pg_catalog'
+"""
+
+FUNCTION_EXTENSIONS = """
+SELECT d.objid::int8 AS oid, e.extname::text AS extension
+FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
+WHERE d.deptype = 'e' AND d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+  AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
+"""
+
+TYPES = """
+SELECT t.oid::int8 AS oid, n.nspname::text AS schema, t.typname::text AS name, t.typtype::text AS kind,
+       t.typcategory::text AS category, CASE WHEN t.typcategory = 'A' THEN t.typelem::int8 ELSE 0 END AS element,
+       t.typbasetype::int8 AS base, t.typrelid::int8 AS relation, t.typtypmod::int4 AS typmod
+FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+WHERE n.nspname <> 'pg_toast' AND n.nspname !~ '^pg_(temp|toast_temp)_'
+ORDER BY t.oid
+"""
+
+ENUM_LABELS = """
+SELECT e.enumtypid::int8 AS type, e.enumlabel::text AS label FROM pg_catalog.pg_enum e
+ORDER BY e.enumtypid, e.enumsortorder
+"""
+
+EXTENSIONS = "SELECT e.extname::text AS name FROM pg_catalog.pg_extension e"
+
+OPERATORS = """
+SELECT DISTINCT o.oprname::text AS name FROM pg_catalog.pg_operator o
+JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace WHERE n.nspname <> 'pg_catalog'
+"""
+
+# Casts that initdb did not make.
+CASTS = (
+    "SELECT c.castsource::int8 AS source, c.casttarget::int8 AS target FROM pg_catalog.pg_cast c WHERE c.oid >= 16384"
+)
+
+READABLE = f"""
+SELECT a.attrelid::int8 AS relation, a.attnum::int4 AS attnum
+FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'm') AND {_USER_SCHEMAS}
+  AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+  AND pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'SELECT')
+"""
+
+# $1: most values of one column, half of them common ones; $2: longest value; $3, $4: range of OIDs.
+# Values come as arrays of text so that no type of the database has to be known here.
+STATISTICS = f"""
+SELECT c.oid::int8 AS relation, a.attnum::int4 AS attnum, s.null_frac::float8 AS null_fraction,
+       s.n_distinct::float8 AS n_distinct,
+       (SELECT pg_catalog.array_agg(pg_catalog.left(v.value, $2::int4)) FROM (
+            (SELECT m.value FROM pg_catalog.unnest(s.most_common_vals::text::text[]) m(value) LIMIT $1::int4 / 2)
+            UNION ALL
+            (SELECT h.value FROM pg_catalog.unnest(s.histogram_bounds::text::text[]) h(value) LIMIT $1::int4 / 2)
+            UNION ALL
+            (SELECT e.value FROM pg_catalog.unnest(s.most_common_elems::text::text[]) e(value) LIMIT $1::int4 / 2)
+       ) v) AS values
+FROM pg_catalog.pg_stats s
+JOIN pg_catalog.pg_namespace n ON n.nspname = s.schemaname
+JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = s.tablename
+JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = s.attname
+WHERE c.oid::int8 BETWEEN $3::int8 AND $4::int8 AND {_USER_SCHEMAS}
+ORDER BY c.oid, a.attnum
+"""
+
+# One figure per catalog that changes with any change of a user's objects: how many rows, and a sum
+# over (oid, xmin) spread by multiplication so that two changes do not cancel out. Temporary objects
+# of other sessions are left out: they would call for a new collection all day.
+_SPREAD = "coalesce(pg_catalog.sum((({oid})::int8 * 2654435761 + x.xmin::text::int8 * 40503) % 2147483647), 0)"
+_TEMPORARY_SCHEMA = "SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname ~ '^pg_(temp|toast_temp)_'"
+_TEMPORARY_TABLE = "SELECT c.oid FROM pg_catalog.pg_class c WHERE c.relpersistence = 't'"
+
+
+def _mark(table: str, oid: str, where: str) -> str:
+    return f"(SELECT pg_catalog.count(*) || '/' || {_SPREAD.format(oid=oid)} FROM pg_catalog.{table} x WHERE {where})"
+
+
+_MARKS = (
+    ("pg_class", "x.oid", "x.oid >= 16384 AND x.relkind <> 't' AND x.relkind <> 'i' AND x.relpersistence <> 't'"),
+    (
+        "pg_attribute",
+        "x.attrelid::int8 * 1601 + x.attnum",
+        f"x.attrelid >= 16384 AND x.attnum > 0 AND x.attrelid NOT IN ({_TEMPORARY_TABLE})",
+    ),
+    ("pg_proc", "x.oid", f"x.oid >= 16384 AND x.pronamespace NOT IN ({_TEMPORARY_SCHEMA})"),
+    ("pg_type", "x.oid", f"x.oid >= 16384 AND x.typnamespace NOT IN ({_TEMPORARY_SCHEMA})"),
+    ("pg_rewrite", "x.oid", f"x.oid >= 16384 AND x.ev_class NOT IN ({_TEMPORARY_TABLE})"),
+    ("pg_namespace", "x.oid", "x.oid >= 16384 AND x.nspname !~ '^pg_(temp|toast_temp)_'"),
+    ("pg_constraint", "x.oid", f"x.oid >= 16384 AND x.connamespace NOT IN ({_TEMPORARY_SCHEMA})"),
+    ("pg_attrdef", "x.oid", f"x.oid >= 16384 AND x.adrelid NOT IN ({_TEMPORARY_TABLE})"),
+    ("pg_enum", "x.oid", "x.oid >= 16384"),
+    ("pg_cast", "x.oid", "x.oid >= 16384"),
+    ("pg_operator", "x.oid", "x.oid >= 16384"),
+    ("pg_extension", "x.oid", "x.oid >= 13000"),
+    ("pg_inherits", "x.inhrelid::int8 * 31 + x.inhparent::int8", "x.inhrelid >= 16384"),
+    ("pg_description", "x.objoid::int8 * 1601 + x.objsubid", "x.objoid >= 16384"),
+)
+
+FINGERPRINT = (
+    "SELECT pg_catalog.md5(pg_catalog.concat_ws(',', pg_catalog.current_setting('server_version_num'), "
+    + ", ".join(_mark(*mark) for mark in _MARKS)
+    + ")) AS fingerprint"
+)
+
+# For relatives without xmin: less sharp, but any change of tables and columns shows.
+FINGERPRINT_PLAIN = """
+SELECT pg_catalog.md5(pg_catalog.string_agg(
+    table_schema || '.' || table_name || '.' || column_name || ':' || data_type, ',' ORDER BY
+    table_schema, table_name, ordinal_position)) AS fingerprint
+FROM information_schema.columns WHERE table_schema NOT IN ('pg_catalog', 'information_schema')
+"""

@@ -1,0 +1,409 @@
+"""From a catalog to the map of its sensitive columns, with a reason for each.
+
+Pure and deterministic: the same catalog and corrections give the same map. Evidence comes from the
+column's name in its table's context, its type and domains, its comment, and the vote of its values;
+then relatives (partitions, generated columns, search vectors) inherit; then corrections have the
+last word. Knows nothing of connections, identities and maskers.
+
+Security: reasons name classes, words and shares, never a value.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from govproxy.masking import taxonomy
+from govproxy.masking.detect_samples import array_elements, contradicts, judge_documents, vote
+from govproxy.masking.names import BELIEVED, NameEvidence, judge_comment, judge_name
+from govproxy.masking.system_columns import SYSTEM_SCHEMAS, system_class
+from govproxy.masking.taxonomy import Family
+from govproxy.masking.type_families import Shape, shape_of, shape_of_type
+from govproxy.masking.values import Classification, ColumnClass
+from govproxy.sql.catalog import Catalog, Column, ColumnRef, ColumnStatistics, Relation, RelationKind
+
+# ctid, xmin, cmin, xmax, cmax, tableoid: the same on every table and never personal.
+_SYSTEM_ATTRIBUTES = frozenset(range(-6, 0))
+_WITH_SYSTEM_ATTRIBUTES = frozenset(
+    {RelationKind.TABLE, RelationKind.PARTITIONED, RelationKind.MATERIALISED_VIEW, RelationKind.FOREIGN_TABLE}
+)
+# Types wide enough to hold anything: without a look at the values nothing is known about them.
+_FREE_FORM = frozenset({Family.TEXT, Family.JSON, Family.KEYED, Family.OTHER, Family.BYTES})
+_DOCUMENTS = frozenset({Family.JSON, Family.KEYED})
+_DEEPEST_RECORD = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """One entry of a policy's ``classify``: ``schema.table.column`` (``*`` in any part) is ``tag``.
+
+    ``tag`` is a tag or a class's name, or ``none`` for "not sensitive".
+    """
+
+    pattern: str
+    tag: str
+
+    def parts(self) -> tuple[str, str, str]:
+        """The three patterns. Raises ValueError when there are not three."""
+        parts = self.pattern.split(".")
+        if len(parts) != 3 or not all(parts):
+            raise ValueError(f"{self.pattern!r} is not schema.table.column")
+        return parts[0], parts[1], parts[2]
+
+
+def check_correction(correction: Correction) -> None:
+    """Raises ValueError, in words for a person, when the pattern or the tag is not usable."""
+    correction.parts()
+    if correction.tag != "none" and taxonomy.class_for(correction.tag) is None:
+        raise ValueError(f"unknown tag {correction.tag!r}")
+
+
+def classify(catalog: Catalog, corrections: Sequence[Correction] = ()) -> Classification:
+    """The map of ``catalog``. Raises ValueError for an unusable correction."""
+    for correction in corrections:
+        check_correction(correction)
+    found: dict[ColumnRef, ColumnClass] = {}
+    known: dict[int, frozenset[int]] = {}
+    for oid in sorted(catalog.relations):
+        relation = catalog.relations[oid]
+        seen = set(_SYSTEM_ATTRIBUTES) if relation.kind in _WITH_SYSTEM_ATTRIBUTES else set()
+        for column in relation.columns:
+            ref = ColumnRef(oid, column.attnum)
+            verdict = _judge(relation, column, catalog)
+            if verdict is not None:
+                found[ref] = verdict
+            if verdict is not None or not _unseen(relation, column, catalog):
+                seen.add(column.attnum)
+        known[oid] = frozenset(seen)
+        _judge_derived(relation, catalog, found)
+    _share_among_relatives(catalog, found)
+    _correct(catalog, corrections, found, known)
+    return Classification(
+        database=catalog.database,
+        catalog_version=catalog.version,
+        columns={ref: found[ref] for ref in sorted(found, key=lambda ref: (ref.relation, ref.attnum))},
+        known=known,
+    )
+
+
+def _class(name: str, confidence: float, reason: str) -> ColumnClass:
+    return ColumnClass(sensitive=taxonomy.by_name(name), confidence=round(confidence, 3), reason=reason)
+
+
+def _unseen(relation: Relation, column: Column, catalog: Catalog) -> bool:
+    """True when the metadata role could not look at values of a type that may hold anything."""
+    statistics = catalog.statistics.get(ColumnRef(relation.oid, column.attnum))
+    if statistics is None or statistics.source != "none" or column.is_key:
+        return False
+    return shape_of(column, catalog).family in _FREE_FORM
+
+
+def _judge(relation: Relation, column: Column, catalog: Catalog) -> ColumnClass | None:
+    """The class of one column by its own evidence."""
+    system = system_class(relation.schema, relation.name, column.name)
+    if system is not None:
+        return _class(system, 1.0, f"{relation.name}.{column.name} holds copies of data or secrets")
+    if relation.schema in SYSTEM_SCHEMAS or relation.kind in {RelationKind.SEQUENCE, RelationKind.INDEX}:
+        return None
+    if relation.kind is RelationKind.VIEW:
+        # Lineage maps a view to its bases; names are the net for a view nobody can look into.
+        return None if relation.definition else _by_name(relation, column, shape_of(column, catalog), None)
+    shape = shape_of(column, catalog)
+    statistics = catalog.statistics.get(ColumnRef(relation.oid, column.attnum))
+    if shape.family is Family.RECORD:
+        return _judge_record(relation, column, shape, catalog)
+    return _by_name(relation, column, shape, statistics)
+
+
+def _values(statistics: ColumnStatistics | None, shape: Shape) -> tuple[str, ...]:
+    if statistics is None:
+        return ()
+    if not shape.array:
+        return statistics.values
+    return tuple(element for value in statistics.values for element in array_elements(value))
+
+
+def _by_name(
+    relation: Relation, column: Column, shape: Shape, statistics: ColumnStatistics | None
+) -> ColumnClass | None:
+    values = _values(statistics, shape)
+    evidence = list(_named(relation, column, shape, values))
+    if shape.family in _DOCUMENTS:
+        return _judge_document(evidence, values, shape)
+    numeric_key = column.is_key and shape.family in {Family.INTEGER, Family.NUMBER, Family.UUID}
+    ballot = None if numeric_key else vote(values, shape.family)
+    if shape.family is Family.NETWORK:
+        evidence.append(("ip_address", 0.9, "type holds network addresses"))
+    if shape.family is Family.HARDWARE:
+        evidence.append(("mac_address", 0.9, "type holds hardware addresses"))
+    if shape.family is Family.POINT and not any(name == "geo" for name, _, _ in evidence):
+        evidence.append(("geo", 0.5, "type holds positions"))
+    if ballot is not None:
+        evidence.append(
+            (ballot.name, ballot.confidence, f"{ballot.share:.0%} of {ballot.seen} values match {ballot.shape}")
+        )
+    return _combine(evidence)
+
+
+def _named(relation: Relation, column: Column, shape: Shape, values: Sequence[str]) -> Iterable[tuple[str, float, str]]:
+    """(class, confidence, reason) from name, domain and comment, past the gates of type and key."""
+    said: list[tuple[NameEvidence, str]] = [
+        (evidence, f"name '{column.name}' ({evidence.words})") for evidence in judge_name(column.name, relation.name)
+    ]
+    for domain in shape.domains:
+        said.extend((evidence, f"type '{domain}' ({evidence.words})") for evidence in judge_name(domain, relation.name))
+    if column.comment:
+        said.extend((evidence, f"comment ({evidence.words})") for evidence in judge_comment(column.comment))
+    for evidence, reason in said:
+        entry = taxonomy.ENTRIES[evidence.name]
+        if shape.family not in entry.families or (column.is_key and not entry.identifier):
+            continue
+        if contradicts(evidence.name, values):
+            if evidence.confidence < 0.9:
+                continue
+            # Security: a plain name is believed even when the values look otherwise today.
+            yield evidence.name, evidence.confidence - 0.3, f"{reason}, values look otherwise"
+            continue
+        yield evidence.name, evidence.confidence, reason
+
+
+def _combine(evidence: Sequence[tuple[str, float, str]]) -> ColumnClass | None:
+    """The class with the most joint evidence; equal ones by level."""
+    by_class: dict[str, list[tuple[float, str]]] = {}
+    for name, confidence, reason in evidence:
+        by_class.setdefault(name, []).append((confidence, reason))
+    best: ColumnClass | None = None
+    for name, items in by_class.items():
+        doubt = 1.0
+        for confidence, _ in items:
+            doubt *= 1.0 - confidence
+        verdict = _class(name, min(1.0 - doubt, 0.99), ", ".join(reason for _, reason in items))
+        if verdict.confidence >= BELIEVED and (best is None or _stronger(verdict, best)):
+            best = verdict
+    return best
+
+
+def _stronger(one: ColumnClass, other: ColumnClass) -> bool:
+    return (one.confidence, one.sensitive.level, other.sensitive.name) > (
+        other.confidence,
+        other.sensitive.level,
+        one.sensitive.name,
+    )
+
+
+def _judge_document(
+    evidence: Sequence[tuple[str, float, str]], values: Sequence[str], shape: Shape
+) -> ColumnClass | None:
+    named = _combine(evidence)
+    if named is not None:
+        return named
+    if not values:
+        # Security: the first document may come after this look, and keys are only seen in one.
+        return _class("personal_json", 0.5, "documents, none of which could be looked at yet")
+    found = judge_documents(values, shape.family)
+    if found is None:
+        return None
+    return _class("personal_json", found.confidence, f"documents with {found.reason}, in {len(values)} sampled")
+
+
+def _judge_record(relation: Relation, column: Column, shape: Shape, catalog: Catalog) -> ColumnClass | None:
+    named = _combine(list(_named(relation, column, shape, ())))
+    fields = _sensitive_fields(shape.record, column.name, catalog, _DEEPEST_RECORD)
+    if fields is None:
+        return _class("personal_record", 0.5, "record of a type that could not be looked at")
+    if fields:
+        return _class("personal_record", 0.9, f"record with personal fields ({', '.join(fields)})")
+    return named
+
+
+def _sensitive_fields(record: int, context: str, catalog: Catalog, depth: int) -> list[str] | None:
+    """Names of sensitive fields of a composite type; None when it cannot be looked into."""
+    relation = catalog.relations.get(record)
+    if relation is None or depth == 0:
+        return None
+    fields: list[str] = []
+    for field in relation.columns:
+        shape = shape_of_type(field.type_oid, catalog)
+        if shape.family is Family.RECORD:
+            inner = _sensitive_fields(shape.record, field.name, catalog, depth - 1)
+            if inner is None or inner:
+                fields.append(field.name)
+            continue
+        if shape.family in _DOCUMENTS or _combine(list(_named(relation, field, shape, ()))) is not None:
+            fields.append(field.name)
+            continue
+        by_context = judge_name(field.name, context)
+        if any(shape.family in taxonomy.ENTRIES[evidence.name].families for evidence in by_context):
+            fields.append(field.name)
+    return fields
+
+
+_IDENTIFIER = re.compile(r'"((?:[^"]|"")+)"|\b([A-Za-z_\u0080-\uffff][\w$]*)')
+
+
+def _judge_derived(relation: Relation, catalog: Catalog, found: dict[ColumnRef, ColumnClass]) -> None:
+    """Generated columns and search vectors repeat what other columns of the same table hold."""
+    if relation.schema in SYSTEM_SCHEMAS:
+        return
+    sensitive = {
+        column.name: found[ColumnRef(relation.oid, column.attnum)]
+        for column in relation.columns
+        if ColumnRef(relation.oid, column.attnum) in found
+    }
+    for column in relation.columns:
+        ref = ColumnRef(relation.oid, column.attnum)
+        if ref in found:
+            continue
+        family = shape_of(column, catalog).family
+        if column.generated and column.default:
+            named = {quoted.replace('""', '"') or plain for quoted, plain in _IDENTIFIER.findall(column.default)}
+            sources = sorted(named & sensitive.keys(), key=lambda name: (-sensitive[name].sensitive.level, name))
+            if sources and family is Family.SEARCH:
+                found[ref] = _class("search_vector", 0.9, f"search index over '{sources[0]}'")
+            elif sources and family is not Family.BOOLEAN:
+                source = sensitive[sources[0]]
+                found[ref] = _class(source.sensitive.name, source.confidence, f"computed from '{sources[0]}'")
+        elif family is Family.SEARCH and sensitive:
+            found[ref] = _class("search_vector", 0.7, "search index in a table with personal columns")
+
+
+def _share_among_relatives(catalog: Catalog, found: dict[ColumnRef, ColumnClass]) -> None:
+    """Partitions and inheritance children share with their parents what any of them has.
+
+    A select from the parent returns the children's rows under the parent's column.
+    """
+    group: dict[int, int] = {}
+
+    def root(oid: int) -> int:
+        while group.get(oid, oid) != oid:
+            group[oid] = group.get(group[oid], group[oid])
+            oid = group[oid]
+        return oid
+
+    for oid, relation in catalog.relations.items():
+        for other in (*relation.parents, *relation.children):
+            if other in catalog.relations:
+                group[max(root(oid), root(other))] = min(root(oid), root(other))
+    families: dict[int, list[int]] = {}
+    for oid in sorted(catalog.relations):
+        relation = catalog.relations[oid]
+        if relation.parents or relation.children:
+            families.setdefault(root(oid), []).append(oid)
+    for members in families.values():
+        best: dict[str, ColumnClass] = {}
+        for oid in members:
+            for column in catalog.relations[oid].columns:
+                verdict = found.get(ColumnRef(oid, column.attnum))
+                if verdict is not None and (column.name not in best or _stronger(verdict, best[column.name])):
+                    best[column.name] = verdict
+        for oid in members:
+            for column in catalog.relations[oid].columns:
+                ref = ColumnRef(oid, column.attnum)
+                if column.name in best and found.get(ref) != best[column.name]:
+                    shared = best[column.name]
+                    reason = shared.reason if ref in found else f"shared with a partition or parent: {shared.reason}"
+                    found[ref] = ColumnClass(sensitive=shared.sensitive, confidence=shared.confidence, reason=reason)
+
+
+def _matches(patterns: tuple[str, str, str], relation: Relation, column: Column) -> bool:
+    names = (relation.schema, relation.name, column.name)
+    return all(fnmatchcase(name, pattern) for name, pattern in zip(names, patterns, strict=True))
+
+
+def _correct(
+    catalog: Catalog,
+    corrections: Sequence[Correction],
+    found: dict[ColumnRef, ColumnClass],
+    known: dict[int, frozenset[int]],
+) -> None:
+    """Corrections have the last word; their order does not matter.
+
+    Without a wildcard beats with one; among equals "sensitive" beats "none" and the higher level
+    the lower. A correction of a parent holds for its partitions unless they have their own.
+
+    Security: a wildcard never opens the columns of the system catalogs.
+    """
+    parsed = [(correction, correction.parts()) for correction in corrections]
+    if not parsed:
+        return
+    for oid, relation in catalog.relations.items():
+        for column in relation.columns:
+            chosen = _chosen(parsed, relation, column) or _inherited(parsed, relation, column, catalog)
+            if chosen is None:
+                continue
+            ref = ColumnRef(oid, column.attnum)
+            reason = f"classify: {chosen.pattern} is {chosen.tag}"
+            if chosen.tag != "none":
+                verdict = taxonomy.class_for(chosen.tag)
+                if verdict is None:
+                    raise ValueError(f"unknown tag {chosen.tag!r}")
+                found[ref] = ColumnClass(sensitive=verdict, confidence=1.0, reason=reason)
+            elif system_class(relation.schema, relation.name, column.name) and "*" in chosen.pattern:
+                continue
+            else:
+                found.pop(ref, None)
+            known[oid] = known.get(oid, frozenset()) | {column.attnum}
+
+
+def _chosen(
+    parsed: Sequence[tuple[Correction, tuple[str, str, str]]], relation: Relation, column: Column
+) -> Correction | None:
+    def strength(correction: Correction) -> tuple[bool, bool, int, str]:
+        exact = not any(char in correction.pattern for char in "*?[")
+        verdict = None if correction.tag == "none" else taxonomy.class_for(correction.tag)
+        return exact, verdict is not None, verdict.level if verdict else 0, correction.tag
+
+    candidates = [correction for correction, patterns in parsed if _matches(patterns, relation, column)]
+    return max(candidates, key=strength, default=None)
+
+
+def _inherited(
+    parsed: Sequence[tuple[Correction, tuple[str, str, str]]], relation: Relation, column: Column, catalog: Catalog
+) -> Correction | None:
+    seen = {relation.oid}
+    queue = list(relation.parents)
+    while queue:
+        oid = queue.pop(0)
+        parent = catalog.relations.get(oid)
+        if parent is None or oid in seen:
+            continue
+        seen.add(oid)
+        chosen = _chosen(parsed, parent, column)
+        if chosen is not None and parent.column(column.name) is not None:
+            return chosen
+        queue.extend(parent.parents)
+    return None
+
+
+def describe(classification: Classification, catalog: Catalog) -> list[dict[str, object]]:
+    """The map for people, one row per sensitive column, sorted by name. Holds no values."""
+    rows: list[dict[str, object]] = []
+    for ref, verdict in classification.columns.items():
+        relation = catalog.relations.get(ref.relation)
+        column = next((c for c in relation.columns if c.attnum == ref.attnum), None) if relation else None
+        if relation is None or column is None:
+            continue
+        rows.append(
+            {
+                "schema": relation.schema,
+                "table": relation.name,
+                "column": column.name,
+                "class": verdict.sensitive.name,
+                "tags": sorted(verdict.sensitive.tags),
+                "level": verdict.sensitive.level,
+                "masker": verdict.sensitive.masker.value,
+                "confidence": verdict.confidence,
+                "reason": verdict.reason,
+            }
+        )
+    return sorted(rows, key=lambda row: (str(row["schema"]), str(row["table"]), str(row["column"])))
+
+
+def digest(classification: Classification) -> str:
+    """SHA-256 over which column has which class: changes only when masking would."""
+    known = sorted((oid, sorted(attnums)) for oid, attnums in classification.known.items())
+    columns = [(ref.relation, ref.attnum, c.sensitive.name) for ref, c in classification.columns.items()]
+    return hashlib.sha256(repr((classification.database, sorted(columns), known)).encode()).hexdigest()
