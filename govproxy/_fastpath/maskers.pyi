@@ -1,0 +1,3 @@
+OPERATIONS: dict[str, int]
+FAMILIES: dict[str, int]
+STYLES: dict[str, int]

@@ -1,0 +1,252 @@
+"""Maskers for single values in wire form: same type, same format, within the column's length.
+
+Every masker either writes a masked value or the column's fallback (a constant, or NULL); what it
+cannot read it never lets through. Equal inputs give equal outputs under one key. Knows types and
+styles, not columns or policies; ``masking.plan`` chooses.
+"""
+
+from govproxy._fastpath.maskdates cimport date_text, mask_date
+from govproxy._fastpath.maskids cimport mask_hardware, mask_inet, mask_uuid, network_text
+from govproxy._fastpath.masknumbers cimport bucket_text, mask_float, mask_int, mask_numeric
+from govproxy._fastpath.maskpieces cimport fall_back, fit, is_digit, is_letter, is_word, lower, put_hex, put_name
+from govproxy._fastpath.outbuf cimport OutBuf, outbuf_append, outbuf_byte, outbuf_reserve
+from govproxy._fastpath.prf cimport Prf, prf_byte, prf_finish, prf_start
+
+OPERATIONS = {
+    "pass": OP_PASS, "scan": OP_SCAN, "constant": OP_CONSTANT, "null": OP_NULL, "partial": OP_PARTIAL,
+    "hash": OP_HASH, "pseudonym": OP_PSEUDONYM, "generalise": OP_GENERALISE, "shift": OP_SHIFT, "fpe": OP_FPE,
+}
+FAMILIES = {
+    "text": F_TEXT, "int2": F_INT2, "int4": F_INT4, "int8": F_INT8, "float4": F_FLOAT4, "float8": F_FLOAT8,
+    "numeric": F_NUMERIC, "bool": F_BOOL, "date": F_DATE, "timestamp": F_TIMESTAMP, "timestamptz": F_TIMESTAMPTZ,
+    "uuid": F_UUID, "json": F_JSON, "jsonb": F_JSONB, "bytea": F_BYTEA, "inet": F_INET, "macaddr": F_MACADDR,
+    "array": F_ARRAY, "record": F_RECORD, "other": F_OTHER,
+}
+STYLES = {
+    "generic": S_GENERIC, "email": S_EMAIL, "tail4": S_TAIL4, "phone": S_PHONE, "iban": S_IBAN, "name": S_NAME,
+    "given": S_GIVEN, "surname": S_SURNAME, "postcode": S_POSTCODE, "ip": S_IP, "date": S_DATE, "geo": S_GEO,
+    "user": S_USER,
+}
+
+cdef enum:
+    NAMES = 64
+
+cdef const char* GIVEN[NAMES]
+GIVEN[:] = [
+    "Ada", "Alba", "Amir", "Anouk", "Arlo", "Astrid", "Basil", "Bea", "Bruno", "Carla", "Cato", "Celia", "Dario",
+    "Delia", "Dimitri", "Edda", "Eero", "Elif", "Emeka", "Enzo", "Esra", "Fabio", "Fenna", "Flora", "Gita", "Goran",
+    "Greta", "Hana", "Hugo", "Ida", "Ilse", "Ines", "Ivo", "Jana", "Joris", "Juno", "Kaya", "Kofi", "Lars", "Leila",
+    "Lior", "Luca", "Mara", "Mei", "Milo", "Nadia", "Nils", "Noor", "Odin", "Orla", "Otto", "Pia", "Quinn", "Rafa",
+    "Rhea", "Sanna", "Silas", "Tara", "Timo", "Uma", "Vera", "Wanda", "Yara", "Zeno",
+]
+cdef const char* SURNAMES[NAMES]
+SURNAMES[:] = [
+    "Abelson", "Adeyemi", "Ahlgren", "Alder", "Amato", "Aydin", "Barlow", "Becker", "Berg", "Bianchi", "Bright",
+    "Calder", "Castel", "Chandra", "Conti", "Crane", "Dahl", "Dekker", "Drake", "Duarte", "Eklund", "Ellery", "Fabre",
+    "Falk", "Ferrer", "Finch", "Galli", "Garrow", "Haas", "Hale", "Hansen", "Hirata", "Ibarra", "Ivers", "Jansen",
+    "Kato", "Keller", "Kumar", "Lange", "Larkin", "Lindt", "Lopes", "Marsh", "Mercer", "Mori", "Nagy", "Nolan",
+    "Okafor", "Olsen", "Palmer", "Petit", "Quist", "Ramos", "Reyes", "Rossi", "Sato", "Soler", "Stone", "Tanaka",
+    "Thorne", "Ullman", "Vidal", "Weber", "Zeller",
+]
+
+
+cdef void digest_text(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, unsigned char* digest) noexcept nogil:
+    # The keyed digest of the normalised value: ASCII case folded; for numbers of any kind only
+    # letters and digits count, so that 555-12-3456 and 555123456 meet.
+    cdef Prf prf
+    cdef Py_ssize_t i
+    cdef bint compact = spec.style == S_TAIL4 or spec.style == S_PHONE or spec.style == S_IBAN
+    prf_start(&prf, &spec.key)
+    while n > 0 and p[n - 1] == c' ':
+        n -= 1
+    i = 0
+    while i < n and p[i] == c' ':
+        i += 1
+    while i < n:
+        if not compact or is_word(p[i]):
+            prf_byte(&prf, lower(p[i]))
+        i += 1
+    prf_finish(&prf, digest)
+
+
+cdef Py_ssize_t at_sign(const unsigned char* p, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i = n
+    while i > 0:
+        i -= 1
+        if p[i] == c'@':
+            return i
+    return -1
+
+
+cdef int stars(const unsigned char* p, Py_ssize_t n, Py_ssize_t head, Py_ssize_t tail, OutBuf* out) except -1 nogil:
+    # One star per letter or digit but the first ``head`` and last ``tail`` of them; nothing is
+    # shown unless twice as much is hidden. Returns 0 when that leaves nothing to show.
+    cdef Py_ssize_t i
+    cdef Py_ssize_t words = 0
+    cdef Py_ssize_t seen = 0
+    for i in range(n):
+        if is_word(p[i]):
+            words += 1
+    if words < 2 * (head + tail):
+        return 0
+    outbuf_reserve(out, n)
+    for i in range(n):
+        if not is_word(p[i]):
+            outbuf_byte(out, p[i])
+            continue
+        seen += 1
+        outbuf_byte(out, p[i] if p[i] < 0x80 and (seen <= head or seen > words - tail) else c'*')
+    return 1
+
+
+cdef int partial_text(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, OutBuf* out) except -1 nogil:
+    cdef Py_ssize_t start = out.size
+    cdef Py_ssize_t at
+    cdef bint shown = False
+    if spec.style == S_EMAIL:
+        at = at_sign(p, n)
+        if at > 0 and at + 1 < n:
+            if at >= 2 and p[0] < 0x80 and is_word(p[0]):
+                outbuf_byte(out, p[0])
+            outbuf_append(out, b"***", 3)
+            outbuf_append(out, p + at, n - at)
+            return fit(spec, out, start)
+    elif spec.style == S_TAIL4:
+        shown = stars(p, n, 0, 4, out)
+    elif spec.style == S_PHONE:
+        shown = stars(p, n, 0, 2, out)
+    elif spec.style == S_IBAN:
+        shown = stars(p, n, 2, 4, out)
+    elif spec.style == S_POSTCODE:
+        shown = stars(p, n, 2, 0, out)
+    elif spec.style == S_IP:
+        return generalise_text(spec, p, n, out)
+    elif spec.style == S_NAME or spec.style == S_GIVEN or spec.style == S_SURNAME or spec.style == S_GENERIC:
+        if n >= 2 and is_letter(p[0]):
+            outbuf_byte(out, p[0])
+            outbuf_append(out, b"***", 3)
+            return fit(spec, out, start)
+    if shown:
+        return fit(spec, out, start)
+    return fall_back(spec, out, start)
+
+
+cdef int put_digits(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, const unsigned char* digest,
+                    OutBuf* out) except -1 nogil:
+    # Same shape, other digits and letters: a keyed stream over the places. Not invertible.
+    cdef Py_ssize_t i
+    cdef Py_ssize_t used = 0
+    cdef unsigned char value
+    cdef bint first = True
+    outbuf_reserve(out, n)
+    for i in range(n):
+        if not is_word(p[i]):
+            outbuf_byte(out, p[i])
+            continue
+        # 31 positions, then again with a rotation, so that long values do not repeat plainly.
+        value = <unsigned char>(digest[used % 31] + 7 * (used // 31))
+        used += 1
+        if is_digit(p[i]):
+            # A number keeps its length: no leading zero where there was none.
+            outbuf_byte(out, <unsigned char>(49 + value % 9 if first and p[i] != c'0' else 48 + value % 10))
+        elif 65 <= p[i] <= 90:
+            outbuf_byte(out, <unsigned char>(65 + value % 26))
+        else:
+            outbuf_byte(out, <unsigned char>(97 + value % 26) if p[i] < 0x80 else c'x')
+        first = False
+    return 0
+
+
+cdef int pseudonym_text(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, OutBuf* out) except -1 nogil:
+    cdef unsigned char[32] digest
+    cdef Py_ssize_t start = out.size
+    cdef Py_ssize_t at
+    digest_text(spec, p, n, digest)
+    if spec.style == S_EMAIL:
+        at = at_sign(p, n)
+        outbuf_append(out, b"u_", 2)
+        put_hex(out, digest, 6)
+        if at > 0 and at + 1 < n and (spec.limit < 0 or 14 + n - at <= spec.limit):
+            outbuf_append(out, p + at, n - at)
+        else:
+            outbuf_append(out, b"@example.org", 12)
+    elif spec.style == S_NAME:
+        put_name(out, GIVEN[digest[0] % NAMES])
+        outbuf_byte(out, c' ')
+        put_name(out, SURNAMES[digest[1] % NAMES])
+    elif spec.style == S_GIVEN:
+        put_name(out, GIVEN[digest[0] % NAMES])
+    elif spec.style == S_SURNAME:
+        put_name(out, SURNAMES[digest[0] % NAMES])
+    elif spec.style == S_TAIL4 or spec.style == S_PHONE or spec.style == S_IBAN or spec.style == S_POSTCODE:
+        put_digits(spec, p, n, digest, out)
+    else:
+        outbuf_append(out, b"u_", 2)
+        put_hex(out, digest, 6)
+    return fit(spec, out, start)
+
+
+cdef int hash_text(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, OutBuf* out) except -1 nogil:
+    cdef unsigned char[32] digest
+    cdef Py_ssize_t start = out.size
+    digest_text(spec, p, n, digest)
+    put_hex(out, digest, 16)
+    return fit(spec, out, start)
+
+
+cdef int generalise_text(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, OutBuf* out) except -1 nogil:
+    cdef Py_ssize_t start = out.size
+    while n > 0 and p[n - 1] == c' ':
+        n -= 1
+    if spec.style == S_IP:
+        if network_text(p, n, out):
+            return fit(spec, out, start)
+    elif spec.style == S_POSTCODE:
+        if stars(p, n, 2, 0, out):
+            return fit(spec, out, start)
+    elif spec.style == S_DATE:
+        if date_text(p, n, 0, out):
+            return fit(spec, out, start)
+    elif bucket_text(spec, p, n, out):
+        return fit(spec, out, start)
+    return fall_back(spec, out, start)
+
+
+cdef int mask_text_value(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, OutBuf* out) except -1 nogil:
+    cdef Py_ssize_t start = out.size
+    if spec.op == OP_PARTIAL:
+        return partial_text(spec, p, n, out)
+    if spec.op == OP_HASH:
+        return hash_text(spec, p, n, out)
+    if spec.op == OP_PSEUDONYM:
+        return pseudonym_text(spec, p, n, out)
+    if spec.op == OP_GENERALISE:
+        return generalise_text(spec, p, n, out)
+    if spec.op == OP_SHIFT:
+        while n > 0 and p[n - 1] == c' ':
+            n -= 1
+        if date_text(p, n, spec.shift_days, out):
+            return fit(spec, out, start)
+    return fall_back(spec, out, start)
+
+
+# ---------------------------------------------------------------- choice
+
+cdef int mask_value(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, OutBuf* out) except -1 nogil:
+    if spec.family == F_TEXT:
+        return mask_text_value(spec, p, n, out)
+    if spec.family == F_INT2 or spec.family == F_INT4 or spec.family == F_INT8:
+        return mask_int(spec, p, n, out)
+    if spec.family == F_NUMERIC:
+        return mask_numeric(spec, p, n, out)
+    if spec.family == F_FLOAT4 or spec.family == F_FLOAT8:
+        return mask_float(spec, p, n, out)
+    if spec.family == F_DATE or spec.family == F_TIMESTAMP or spec.family == F_TIMESTAMPTZ:
+        return mask_date(spec, p, n, out)
+    if spec.family == F_UUID:
+        return mask_uuid(spec, p, n, out)
+    if spec.family == F_INET:
+        return mask_inet(spec, p, n, out)
+    if spec.family == F_MACADDR:
+        return mask_hardware(spec, p, n, out)
+    return fall_back(spec, out, out.size)

@@ -1,0 +1,101 @@
+# Small inline pieces the maskers share: classes of bytes, what is written in the end, fitting a column.
+
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdio cimport snprintf
+
+from govproxy._fastpath.cursor cimport load_u32
+from govproxy._fastpath.maskers cimport MaskSpec
+from govproxy._fastpath.outbuf cimport OutBuf, outbuf_append, outbuf_byte, outbuf_int32, outbuf_reserve
+
+
+cdef inline bint is_digit(unsigned char c) noexcept nogil:
+    return 48 <= c <= 57
+
+
+cdef inline bint is_letter(unsigned char c) noexcept nogil:
+    return 97 <= (c | 0x20) <= 122
+
+
+cdef inline bint is_word(unsigned char c) noexcept nogil:
+    # Bytes of multi-byte characters count as letters.
+    return is_digit(c) or is_letter(c) or c >= 0x80
+
+
+cdef inline unsigned char lower(unsigned char c) noexcept nogil:
+    return c | 0x20 if 65 <= c <= 90 else c
+
+
+cdef inline int fall_back(const MaskSpec* spec, OutBuf* out, Py_ssize_t start) except -1 nogil:
+    # Whatever was begun is taken back.
+    out.size = start
+    if spec.fallback_size < 0:
+        return 0
+    outbuf_append(out, spec.fallback, spec.fallback_size)
+    return 1
+
+
+cdef inline int fit(const MaskSpec* spec, OutBuf* out, Py_ssize_t start) except -1 nogil:
+    # Cuts to the column's length in characters and pads bpchar; never inside a UTF-8 character.
+    cdef Py_ssize_t i = start
+    cdef Py_ssize_t count = 0
+    if spec.limit >= 0 and out.size - start > spec.limit:
+        while i < out.size:
+            if out.data[i] & 0xC0 != 0x80:
+                if count == spec.limit:
+                    break
+                count += 1
+            i += 1
+        out.size = i
+    if spec.pad >= 0:
+        count = 0
+        for i in range(start, out.size):
+            if out.data[i] & 0xC0 != 0x80:
+                count += 1
+        while count < spec.pad:
+            outbuf_byte(out, c' ')
+            count += 1
+    return 1
+
+
+cdef inline unsigned char hex_digit(int value) noexcept nogil:
+    return <unsigned char>(48 + value if value < 10 else 87 + value)
+
+
+cdef inline int put_hex(OutBuf* out, const unsigned char* data, Py_ssize_t size) except -1 nogil:
+    cdef Py_ssize_t i
+    outbuf_reserve(out, 2 * size)
+    for i in range(size):
+        outbuf_byte(out, hex_digit(data[i] >> 4))
+        outbuf_byte(out, hex_digit(data[i] & 15))
+    return 0
+
+
+cdef inline uint64_t number_from(const unsigned char* digest) noexcept nogil:
+    cdef uint64_t value = 0
+    cdef int i
+    for i in range(8):
+        value = (value << 8) | digest[i]
+    return value
+
+
+cdef inline int put_decimal(OutBuf* out, int64_t value) except -1 nogil:
+    cdef char[24] text
+    cdef int size = snprintf(text, 24, "%lld", <long long>value)
+    return outbuf_append(out, text, size)
+
+
+cdef inline int put_name(OutBuf* out, const char* name) except -1 nogil:
+    cdef Py_ssize_t i = 0
+    while name[i]:
+        outbuf_byte(out, <unsigned char>name[i])
+        i += 1
+    return 0
+
+
+cdef inline int put_int64(OutBuf* out, int64_t value) except -1 nogil:
+    outbuf_int32(out, <long>((<uint64_t>value) >> 32))
+    return outbuf_int32(out, <long><uint32_t><uint64_t>value)
+
+
+cdef inline int64_t load_i64(const unsigned char* p) noexcept nogil:
+    return <int64_t>((<uint64_t>load_u32(p) << 32) | load_u32(p + 4))
