@@ -1,0 +1,564 @@
+"""What a WHERE is worth: does it narrow the rows of the table that is written?
+
+Best effort, and in one direction only: a condition counts as effective when it compares a column
+of the target with something that is not that column, on every branch of every OR. What is not
+recognised counts as always true. It reads the tree and the catalog, and runs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+from govproxy.sql import coverage
+from govproxy.sql.catalog import Catalog, Relation
+from govproxy.sql.functions import constant_text
+from govproxy.sql.tree import Ctes, Node, alias_of, field_names
+from govproxy.sql.values import Where
+
+
+class Worth(Enum):
+    """A condition by itself. FALSE and TRUE are known without looking at a row."""
+
+    FALSE = auto()
+    TRUE = auto()
+    ALWAYS = auto()  # looks at rows and lets (nearly) all of them pass, or cannot be judged
+    EFFECTIVE = auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """Another range item beside or inside. ``columns`` is None when not known.
+
+    ``mirrors`` says that its rows are those of the target, unfiltered, so that joining with it
+    on the same column narrows nothing.
+    """
+
+    name: str
+    columns: frozenset[str] | None
+    mirrors: bool = False
+
+
+_SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})
+
+# Functions that answer a question about their argument; a call of any other is not judged.
+_QUESTIONS = frozenset(
+    """
+    starts_with regexp_like isfinite isempty lower_inc upper_inc lower_inf upper_inf jsonb_exists jsonb_exists_any
+    jsonb_exists_all jsonb_contains jsonb_path_exists jsonb_path_match jsonb_path_exists_tz jsonb_path_match_tz
+    arraycontains arrayoverlap overlaps like notlike textlike texticlike ts_match_vq range_contains_elem st_within
+    st_contains st_intersects st_dwithin
+    """.split()  # noqa: SIM905
+)
+_AGGREGATES = frozenset(
+    {"count", "sum", "min", "max", "avg", "array_agg", "string_agg", "bool_or", "bool_and", "every"}
+)
+_TRIVIAL_REGEX = frozenset({"", ".*", "^", "$", "^.*$", "^.*", ".*$", ".", ".?", "(.*)"})
+_ANNIHILATORS = {"*": 0, "&": 0, "^": 0, "%": 1}
+_TRUE_WORDS = frozenset({"t", "tr", "tru", "true", "y", "ye", "yes", "on", "1"})
+_FALSE_WORDS = frozenset({"f", "fa", "fal", "fals", "false", "n", "no", "of", "off", "0"})
+_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "=": lambda left, right: bool(left == right),
+    "<>": lambda left, right: bool(left != right),
+    "<": lambda left, right: bool(left < right),
+    "<=": lambda left, right: bool(left <= right),
+    ">": lambda left, right: bool(left > right),
+    ">=": lambda left, right: bool(left >= right),
+}
+
+
+def classify(
+    where: Node | None,
+    target: Node,
+    source: list[Any],
+    *,
+    catalog: Catalog,
+    search_path: tuple[str, ...] | None,
+    ctes: Ctes,
+) -> Where:
+    """The worth of ``where`` on a statement that writes ``target`` (RangeVar) with ``source`` joined to it."""
+    if where is None:
+        return Where.MISSING
+    judge = Judge(catalog, search_path, ctes, target, source)
+    match judge.worth(where):
+        case Worth.EFFECTIVE:
+            return Where.BY_KEY if judge.is_by_key(where) else Where.EFFECTIVE
+        case _ if source:
+            return Where.MISSING
+        case Worth.ALWAYS:
+            return Where.TAUTOLOGY
+        case _:
+            return Where.CONSTANT
+
+
+class Judge:
+    """Judges conditions on one target relation."""
+
+    __slots__ = ("beside", "catalog", "ctes", "inner", "name", "relations", "search_path", "target")
+
+    def __init__(
+        self, catalog: Catalog, search_path: tuple[str, ...] | None, ctes: Ctes, target: Node, source: list[Any]
+    ) -> None:
+        self.catalog = catalog
+        self.search_path = search_path
+        self.ctes = ctes
+        self.target = target
+        self.name = alias_of(target)
+        self.relations = catalog.resolve(target.get("schemaname"), target["relname"], search_path)
+        self.inner: list[list[Item]] = []  # range items of the subqueries around the place looked at
+        self.beside: list[Item] = []
+        self.beside = self._items(source)
+
+    # Conditions
+
+    def worth(self, node: Node, negated: bool = False) -> Worth:
+        """The worth of a boolean expression."""
+        kind, body = _only(node)
+        match kind:
+            case "BoolExpr":
+                return self._boolean(body, negated)
+            case "A_Const":
+                return _constant_worth(body, negated)
+            case "ParamRef":
+                return Worth.TRUE
+            case "TypeCast" | "CollateClause":
+                return self.worth(body["arg"], negated)
+            case "A_Expr":
+                return self._comparison(body, negated)
+            case "NullTest":
+                return self._null_test(body, negated)
+            case "BooleanTest":
+                return self._boolean_test(body, negated)
+            case "SubLink":
+                return self._sublink(body, negated)
+            case "CaseExpr":
+                return self._any(list(_case_branches(body)), negated=False) if not negated else Worth.ALWAYS
+            case "CoalesceExpr":
+                return self._any(body["args"], negated) if self._reads(node) else self._without_target(node)
+            case "CurrentOfExpr":
+                return Worth.EFFECTIVE
+            case "ColumnRef" | "A_Indirection":
+                return Worth.EFFECTIVE if self._reads(node) else Worth.ALWAYS
+            case "FuncCall":
+                asks = field_names(body["funcname"])[-1] in _QUESTIONS
+                return Worth.EFFECTIVE if asks and self._reads(node) else self._without_target(node)
+            case _:
+                return self._without_target(node)
+
+    def is_by_key(self, where: Node) -> bool:
+        """True when conjuncts fix every column of the primary key, whichever relation is meant."""
+        fixed = {name for conjunct in _conjuncts(where) for name in self._fixed_columns(conjunct)}
+        return bool(self.relations) and all(
+            relation.primary_key and fixed.issuperset(_key_names(relation)) for relation in self.relations
+        )
+
+    def _boolean(self, body: Node, negated: bool) -> Worth:
+        match body["boolop"], negated:
+            case ("NOT_EXPR", _):
+                return self.worth(body["args"][0], not negated)
+            case ("OR_EXPR", False) | ("AND_EXPR", True):
+                return self._any(body["args"], negated)
+            case ("AND_EXPR", False) | ("OR_EXPR", True):
+                return self._all([self.worth(argument, negated) for argument in body["args"]])
+            case _:
+                return Worth.ALWAYS
+
+    def _any(self, arguments: list[Node], negated: bool) -> Worth:
+        worths = [self.worth(argument, negated) for argument in arguments]
+        telling = [worth for worth in worths if worth is not Worth.FALSE]
+        if not telling:
+            return Worth.FALSE
+        if any(worth is not Worth.EFFECTIVE for worth in telling):
+            return Worth.TRUE if all(worth is Worth.TRUE for worth in telling) else Worth.ALWAYS
+        leaves = [(leaf, sign) for argument in arguments for leaf, sign in _disjuncts(argument, negated)]
+        return Worth.ALWAYS if coverage.covers_everything(leaves) else Worth.EFFECTIVE
+
+    def _all(self, worths: list[Worth]) -> Worth:
+        if Worth.FALSE in worths:
+            return Worth.FALSE
+        if Worth.EFFECTIVE in worths:
+            return Worth.EFFECTIVE
+        return Worth.ALWAYS if Worth.ALWAYS in worths else Worth.TRUE
+
+    # Comparisons
+
+    def _comparison(self, body: Node, negated: bool) -> Worth:
+        kind = body["kind"]
+        operator = field_names(body["name"])[-1]
+        left, right = body.get("lexpr"), body.get("rexpr")
+        if left is None or right is None:
+            return self._without_target({"A_Expr": body})
+        reads_left, reads_right = self._reads(left), self._reads(right)
+        if not reads_left and not reads_right:
+            return _fold(kind, operator, left, right, negated) or self._without_target({"A_Expr": body})
+        overlap = set(reads_left) & set(reads_right)
+        if overlap or _repeats(reads_left) or _repeats(reads_right) or _zeroed(left) or _zeroed(right):
+            return Worth.ALWAYS
+        if coverage.NULL in (coverage.literal(left), coverage.literal(right)) and kind == "AEXPR_OP":
+            return Worth.FALSE
+        if _lets_all_pass(kind, operator, right, negated):
+            return Worth.ALWAYS
+        if self._mirrored(left, right) or self._mirrored(right, left):
+            return Worth.ALWAYS
+        return Worth.EFFECTIVE
+
+    def _mirrored(self, left: Node, right: Node) -> bool:
+        """``t.id = u.id`` where ``u`` holds the very rows of ``t``."""
+        mine, theirs = left.get("ColumnRef"), right.get("ColumnRef")
+        if mine is None or theirs is None:
+            return False
+        fields = field_names(theirs["fields"])
+        if field_names(mine["fields"])[-1] != fields[-1]:
+            return False
+        items = [item for level in (self.beside, *self.inner) for item in level if item.mirrors]
+        return any(item.name == fields[-2] if len(fields) > 1 else True for item in items)
+
+    def _null_test(self, body: Node, negated: bool) -> Worth:
+        argument = body["arg"]
+        reads = self._reads(argument)
+        if not reads:
+            return self._without_target(argument)
+        if "ColumnRef" not in argument or reads[0] == "*":
+            return Worth.ALWAYS  # (id = 1) IS NOT NULL and its like
+        is_null = (body["nulltesttype"] == "IS_NULL") is not negated
+        return Worth.EFFECTIVE if is_null or self._is_nullable(reads[0]) else Worth.ALWAYS
+
+    def _is_nullable(self, column: str) -> bool:
+        found = [relation.column(column) for relation in self.relations]
+        return bool(found) and all(column is not None and not column.not_null for column in found)
+
+    def _boolean_test(self, body: Node, negated: bool) -> Worth:
+        argument = body["arg"]
+        match body["booltesttype"]:
+            case "IS_TRUE" | "IS_NOT_FALSE":
+                return self.worth(argument, negated)
+            case "IS_FALSE" | "IS_NOT_TRUE":
+                return self.worth(argument, not negated)
+            case _:
+                return Worth.ALWAYS
+
+    def _without_target(self, node: Node) -> Worth:
+        """A condition that never looks at the target: the same for all of its rows."""
+        return Worth.ALWAYS if _looks_at_rows(node) else Worth.TRUE
+
+    # Subqueries
+
+    def _sublink(self, body: Node, negated: bool) -> Worth:
+        query = body["subselect"].get("SelectStmt")
+        if query is None:
+            return Worth.ALWAYS
+        match body["subLinkType"]:
+            case "EXISTS_SUBLINK":
+                return self._exists(query)
+            case "ANY_SUBLINK" | "ALL_SUBLINK":
+                return self._in_query(body, query, negated)
+            case _:
+                return Worth.ALWAYS
+
+    def _exists(self, query: Node) -> Worth:
+        if query.get("op", "SETOP_NONE") != "SETOP_NONE":
+            if query["op"] != "SETOP_UNION":
+                return Worth.ALWAYS
+            arms = [self._exists(query[arm]) for arm in ("larg", "rarg")]
+            return Worth.EFFECTIVE if all(arm is Worth.EFFECTIVE for arm in arms) else Worth.ALWAYS
+        if "valuesLists" in query or ("fromClause" not in query and "whereClause" not in query):
+            return Worth.TRUE
+        if "groupClause" not in query and any(
+            field_names(call["funcname"])[-1] in _AGGREGATES for call in _bodies(query.get("targetList"), "FuncCall")
+        ):
+            return Worth.ALWAYS  # an aggregate without GROUP BY always has a row
+        worth = self._inside(query, query.get("whereClause"))
+        return Worth.ALWAYS if worth is Worth.TRUE and "fromClause" in query else worth
+
+    def _in_query(self, body: Node, query: Node, negated: bool) -> Worth:
+        test = body.get("testexpr")
+        tested = self._reads(test) if test is not None else []
+        if test is None or not tested or "*" in tested:
+            return Worth.ALWAYS
+        operator = field_names(body["operName"])[-1] if "operName" in body else "="
+        excludes = negated is not (operator == "<>" or body["subLinkType"] == "ALL_SUBLINK")
+        if excludes:
+            never = self._inside(query, query.get("whereClause")) is Worth.FALSE or "limitCount" in query
+            return Worth.ALWAYS if never else Worth.EFFECTIVE
+        self.inner.append(self._items(query.get("fromClause", [])))
+        returned = self._reads(query.get("targetList", []))
+        self.inner.pop()
+        if set(returned) & set(tested) or self._mirrors(query):
+            return Worth.ALWAYS
+        return Worth.EFFECTIVE
+
+    def _inside(self, query: Node, where: Node | None) -> Worth:
+        """The worth of a subquery's condition for the target outside."""
+        if where is None:
+            return Worth.TRUE
+        self.inner.append(self._items(query.get("fromClause", [])))
+        try:
+            return self.worth(where)
+        finally:
+            self.inner.pop()
+
+    def _mirrors(self, query: Node) -> bool:
+        """True for a query over the target itself that keeps (nearly) all of its rows."""
+        if query.get("op", "SETOP_NONE") != "SETOP_NONE":
+            return any(self._mirrors(query[arm]) for arm in ("larg", "rarg"))
+        if (
+            "limitCount" in query
+            and "A_Const" in query["limitCount"]
+            and "isnull" not in query["limitCount"]["A_Const"]
+        ):
+            return False
+        source = query.get("fromClause", [])
+        for item in source:
+            relation = item.get("RangeVar")
+            if relation is None:
+                subquery = item.get("RangeSubselect", {}).get("subquery", {}).get("SelectStmt")
+                if subquery is not None and len(source) == 1 and self._mirrors(subquery):
+                    return query.get("whereClause") is None
+            elif self._is_target(relation):
+                others = [other for other in source if other is not item]
+                inside = Judge(self.catalog, self.search_path, self.ctes, relation, others)
+                where = query.get("whereClause")
+                if where is None or inside.worth(where) is not Worth.EFFECTIVE:
+                    return True
+            elif "schemaname" not in relation and relation["relname"] in self.ctes:
+                behind = self.ctes[relation["relname"]].get("SelectStmt")
+                if behind is not None and behind is not query and self._mirrors(behind):
+                    return query.get("whereClause") is None
+        return False
+
+    def _is_target(self, relation: Node) -> bool:
+        if "schemaname" not in relation and relation["relname"] in self.ctes:
+            return False
+        if not self.relations:
+            return bool(relation["relname"] == self.target["relname"])
+        found = self.catalog.resolve(relation.get("schemaname"), relation["relname"], self.search_path)
+        return any(candidate in self.relations for candidate in found)
+
+    # Columns
+
+    def _reads(self, node: Any) -> list[str]:
+        """The target's columns in an expression, one entry per mention, outside of subqueries."""
+        return [
+            name
+            for body in _bodies(node, "ColumnRef", stop="SubLink")
+            if (name := self._column(field_names(body["fields"]))) is not None
+        ]
+
+    def _column(self, fields: list[str]) -> str | None:
+        name = fields[-1]
+        if len(fields) > 1:
+            qualifier = fields[-2]
+            hidden = any(item.name == qualifier for level in (*self.inner, self.beside) for item in level)
+            return name if qualifier == self.name and not hidden else None
+        known = [relation.column(name) is not None for relation in self.relations]
+        if name == self.name and not any(known):
+            return "*"
+        for level in self.inner:
+            if any(item.columns is None or name in item.columns for item in level):
+                return None
+        mine = all(known) if known else not self.beside
+        if any(item.columns is not None and name in item.columns for item in self.beside):
+            return None
+        return name if mine or (name in _SYSTEM_COLUMNS and not self.beside) else None
+
+    def _fixed_columns(self, conjunct: Node) -> Iterable[str]:
+        body = conjunct.get("A_Expr")
+        if body is None or body["kind"] != "AEXPR_OP" or field_names(body["name"])[-1] != "=":
+            return
+        left, right = body.get("lexpr", {}), body.get("rexpr", {})
+        for column, value in ((left, right), (right, left)):
+            if "RowExpr" in column and "RowExpr" in value:
+                pairs = zip(column["RowExpr"].get("args", []), value["RowExpr"].get("args", []), strict=False)
+                for one, other in pairs:
+                    yield from self._fixed_column(one, other)
+            else:
+                yield from self._fixed_column(column, value)
+
+    def _fixed_column(self, column: Node, value: Node) -> Iterator[str]:
+        if "ColumnRef" not in column or any(True for _ in _bodies(value, "ColumnRef")):
+            return
+        name = self._column(field_names(column["ColumnRef"]["fields"]))
+        if name is not None:
+            yield name
+
+    # Range items
+
+    def _items(self, source: list[Any]) -> list[Item]:
+        return [item for entry in source for item in self._item(entry)]
+
+    def _item(self, entry: Node) -> Iterator[Item]:
+        kind, body = _only(entry)
+        match kind:
+            case "RangeVar":
+                yield self._relation_item(body)
+            case "RangeSubselect":
+                query = body["subquery"].get("SelectStmt", {})
+                name = body.get("alias", {}).get("aliasname", "")
+                yield Item(name=name, columns=_output_names(query, body.get("alias")), mirrors=self._mirrors(query))
+            case "JoinExpr":
+                yield from self._item(body["larg"])
+                yield from self._item(body["rarg"])
+                if "alias" in body:
+                    yield Item(name=body["alias"]["aliasname"], columns=None)
+            case "RangeTableSample":
+                yield from self._item(body["relation"])
+            case _:
+                yield Item(name=body.get("alias", {}).get("aliasname", ""), columns=None)
+
+    def _relation_item(self, relation: Node) -> Item:
+        name = alias_of(relation)
+        renamed = bool(relation.get("alias", {}).get("colnames"))
+        if "schemaname" not in relation and relation["relname"] in self.ctes:
+            query = self.ctes[relation["relname"]].get("SelectStmt", {})
+            return Item(name=name, columns=None if renamed else _output_names(query), mirrors=self._mirrors(query))
+        found = self.catalog.resolve(relation.get("schemaname"), relation["relname"], self.search_path)
+        columns = frozenset(column.name for candidate in found for column in candidate.columns)
+        known = bool(found) and not renamed
+        return Item(name=name, columns=columns if known else None, mirrors=self._is_target(relation))
+
+
+def _only(node: Node) -> tuple[str, Node]:
+    for kind, body in node.items():
+        return kind, body
+    return "", {}
+
+
+def _bodies(node: Any, kind: str, stop: str = "") -> Iterator[Node]:
+    """Every body of ``kind`` under ``node``, not descending into ``stop``."""
+    todo = [node]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, list):
+            todo.extend(item)
+        elif isinstance(item, dict):
+            for name, value in item.items():
+                if name == kind:
+                    yield value
+                if name != stop and isinstance(value, dict | list):
+                    todo.append(value)
+
+
+def _looks_at_rows(node: Node) -> bool:
+    return any(True for kind in ("ColumnRef", "SubLink") for _ in _bodies(node, kind))
+
+
+def _repeats(names: list[str]) -> bool:
+    return len(set(names)) != len(names)
+
+
+def _zeroed(node: Node) -> bool:
+    """``id * 0`` and the like: the column is there and does not matter."""
+    for body in _bodies(node, "A_Expr"):
+        annihilator = _ANNIHILATORS.get(field_names(body["name"])[-1])
+        sides = (coverage.literal(body.get("lexpr", {})), coverage.literal(body.get("rexpr", {})))
+        if annihilator is not None and annihilator in sides:
+            return True
+    return False
+
+
+def _constant_worth(body: Node, negated: bool) -> Worth:
+    if "isnull" in body:
+        return Worth.FALSE
+    text = (constant_text({"A_Const": body}) or "").strip().lower()
+    if text in _FALSE_WORDS:
+        return Worth.TRUE if negated else Worth.FALSE
+    if text in _TRUE_WORDS:
+        return Worth.FALSE if negated else Worth.TRUE
+    return Worth.TRUE
+
+
+def _fold(kind: str, operator: str, left: Node, right: Node, negated: bool) -> Worth | None:
+    """The value of a comparison of two plain constants, None when it is not one."""
+    compare = _COMPARISONS.get(operator)
+    one, other = coverage.literal(left), coverage.literal(right)
+    if kind != "AEXPR_OP" or compare is None or one is None or other is None:
+        return None
+    if coverage.NULL in (one, other):
+        return Worth.FALSE
+    if isinstance(one, str) is not isinstance(other, str):
+        return Worth.TRUE
+    return Worth.TRUE if compare(one, other) is not negated else Worth.FALSE
+
+
+def _lets_all_pass(kind: str, operator: str, right: Node, negated: bool) -> bool:
+    """Patterns that match any text, and array comparisons that hold for any value."""
+    if kind in ("AEXPR_LIKE", "AEXPR_ILIKE", "AEXPR_SIMILAR"):
+        pattern = coverage.literal(right)
+        matches_any = isinstance(pattern, str) and bool(pattern) and not pattern.strip("%")
+        return matches_any and (operator.startswith("!") is negated)
+    if operator in ("~", "~*") and not negated:
+        return coverage.literal(right) in _TRIVIAL_REGEX
+    if kind == "AEXPR_OP_ANY":
+        return (operator == "<>") is not negated
+    if kind == "AEXPR_OP_ALL":
+        return coverage.literal(right) == "{}" or (operator == "=" and negated)
+    if kind in ("AEXPR_NOT_BETWEEN", "AEXPR_BETWEEN"):
+        low, high = (coverage.literal(item) for item in right["List"]["items"])
+        empty = isinstance(low, int | float) and isinstance(high, int | float) and low > high
+        return empty and ((kind == "AEXPR_NOT_BETWEEN") is not negated)
+    if kind == "AEXPR_DISTINCT" and not negated:
+        return coverage.literal(right) is coverage.NULL
+    return kind == "AEXPR_NULLIF"
+
+
+def _case_branches(body: Node) -> Iterator[Node]:
+    """CASE as a disjunction: each branch holds when its condition and its result do."""
+    argument = body.get("arg")
+    for item in body.get("args", []):
+        when = item["CaseWhen"]
+        condition = when["expr"]
+        if argument is not None:
+            condition = {
+                "A_Expr": {
+                    "kind": "AEXPR_OP",
+                    "name": [{"String": {"sval": "="}}],
+                    "lexpr": argument,
+                    "rexpr": condition,
+                }
+            }
+        yield {"BoolExpr": {"boolop": "AND_EXPR", "args": [condition, when["result"]]}}
+    if "defresult" in body:
+        yield body["defresult"]
+
+
+def _disjuncts(node: Node, negated: bool) -> Iterator[tuple[Node, bool]]:
+    body = node.get("BoolExpr")
+    if body is None:
+        yield node, negated
+    elif body["boolop"] == "NOT_EXPR":
+        yield from _disjuncts(body["args"][0], not negated)
+    elif (body["boolop"] == "OR_EXPR") is not negated:
+        for argument in body["args"]:
+            yield from _disjuncts(argument, negated)
+    else:
+        yield node, negated
+
+
+def _conjuncts(node: Node) -> Iterator[Node]:
+    body = node.get("BoolExpr")
+    if body is not None and body["boolop"] == "AND_EXPR":
+        for argument in body["args"]:
+            yield from _conjuncts(argument)
+    else:
+        yield node
+
+
+def _key_names(relation: Relation) -> set[str]:
+    return {column.name for column in relation.columns if column.attnum in relation.primary_key}
+
+
+def _output_names(query: Node, alias: Node | None = None) -> frozenset[str] | None:
+    """The column names of a plain SELECT, None when one of them is not plain to see."""
+    if alias is not None and alias.get("colnames"):
+        return None
+    names = set()
+    for item in query.get("targetList", []):
+        target = item["ResTarget"]
+        reference = target.get("val", {}).get("ColumnRef")
+        name = target.get("name") or (field_names(reference["fields"])[-1] if reference is not None else "")
+        if not name or name == "*":
+            return None
+        names.add(name)
+    return frozenset(names) or None
