@@ -56,6 +56,7 @@ _AGGREGATES = frozenset(
     {"count", "sum", "min", "max", "avg", "array_agg", "string_agg", "bool_or", "bool_and", "every"}
 )
 _TRIVIAL_REGEX = frozenset({"", ".*", "^", "$", "^.*$", "^.*", ".*$", ".", ".?", "(.*)"})
+_HOLDS_FOR_ITSELF = frozenset({"=", "<=", ">="})
 _ANNIHILATORS = {"*": 0, "&": 0, "^": 0, "%": 1}
 _TRUE_WORDS = frozenset({"t", "tr", "tru", "true", "y", "ye", "yes", "on", "1"})
 _FALSE_WORDS = frozenset({"f", "fa", "fal", "fals", "false", "n", "no", "of", "off", "0"})
@@ -200,7 +201,7 @@ class Judge:
             return Worth.FALSE
         if _lets_all_pass(kind, operator, right, negated):
             return Worth.ALWAYS
-        if self._mirrored(left, right) or self._mirrored(right, left):
+        if operator in _HOLDS_FOR_ITSELF and (self._mirrored(left, right) or self._mirrored(right, left)):
             return Worth.ALWAYS
         return Worth.EFFECTIVE
 
@@ -282,9 +283,7 @@ class Judge:
         if excludes:
             never = self._inside(query, query.get("whereClause")) is Worth.FALSE or "limitCount" in query
             return Worth.ALWAYS if never else Worth.EFFECTIVE
-        self.inner.append(self._items(query.get("fromClause", [])))
-        returned = self._reads(query.get("targetList", []))
-        self.inner.pop()
+        returned = self._returned(query)
         if set(returned) & set(tested) or self._mirrors(query):
             return Worth.ALWAYS
         return Worth.EFFECTIVE
@@ -339,12 +338,25 @@ class Judge:
     # Columns
 
     def _reads(self, node: Any) -> list[str]:
-        """The target's columns in an expression, one entry per mention, outside of subqueries."""
-        return [
-            name
-            for body in _bodies(node, "ColumnRef", stop="SubLink")
-            if (name := self._column(field_names(body["fields"]))) is not None
-        ]
+        """The target's columns in an expression, one entry per mention; of subqueries, those handed out."""
+        names = [self._column(field_names(body["fields"])) for body in _bodies(node, "ColumnRef", stop="SubLink")]
+        found = [name for name in names if name is not None]
+        for body in _bodies(node, "SubLink", stop="SubLink"):
+            found.extend(self._returned(body["subselect"].get("SelectStmt", {})))
+            found.extend(self._reads(body.get("testexpr")))
+        return found
+
+    def _returned(self, query: Node) -> list[str]:
+        """The target's columns that a subquery hands back: ``(SELECT t.id)`` is ``t.id`` again."""
+        if query.get("op", "SETOP_NONE") != "SETOP_NONE":
+            return [name for arm in ("larg", "rarg") for name in self._returned(query[arm])]
+        source = query.get("fromClause", [])
+        from_inside = self._reads([entry for entry in source if "RangeVar" not in entry])
+        self.inner.append(self._items(source))
+        try:
+            return [*from_inside, *self._reads(query.get("targetList")), *self._reads(query.get("valuesLists"))]
+        finally:
+            self.inner.pop()
 
     def _column(self, fields: list[str]) -> str | None:
         name = fields[-1]
@@ -377,7 +389,7 @@ class Judge:
                 yield from self._fixed_column(column, value)
 
     def _fixed_column(self, column: Node, value: Node) -> Iterator[str]:
-        if "ColumnRef" not in column or any(True for _ in _bodies(value, "ColumnRef")):
+        if "ColumnRef" not in column or any(True for _ in _bodies(value, "ColumnRef", stop="SubLink")):
             return
         name = self._column(field_names(column["ColumnRef"]["fields"]))
         if name is not None:
