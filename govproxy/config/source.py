@@ -21,12 +21,22 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import AliasEvent, DocumentStartEvent, Event, MappingStartEvent, ScalarEvent, SequenceStartEvent
+from ruamel.yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    Event,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from govproxy.errors import ConfigError, ConfigErrors
 
 MAX_FILE_BYTES = 4 << 20
+MAX_DEPTH = 32
 
 Key = str | int
 Location = tuple[Key, ...]
@@ -97,10 +107,14 @@ def parse(text: str, file: Path) -> Document:
 def _refuse_features(text: str, file: Path) -> None:
     """Refuse what could make the text mean something else than it shows."""
     errors: list[ConfigError] = []
-    documents = 0
+    documents = depth = 0
     event: Event
     for event in YAML(typ="safe", pure=True).parse(text):
         line = event.start_mark.line + 1
+        depth += isinstance(event, SequenceStartEvent | MappingStartEvent)
+        depth -= isinstance(event, SequenceEndEvent | MappingEndEvent)
+        if depth > MAX_DEPTH:
+            raise ConfigErrors([ConfigError(f"nested more than {MAX_DEPTH} deep", file=file, line=line)])
         match event:
             case DocumentStartEvent():
                 documents += 1
