@@ -93,11 +93,12 @@ EVENTS: tuple[Event, ...] = (
             *_WHO,
             _f("decision", "string", "allow, deny or hold"),
             _f("rules", "array of string", "rules that decided"),
+            _f("shadow", "array of string?", "rules in shadow mode that would have counted"),
             _f("masks", "array of object", "column and masker of what will be masked, as far as known beforehand"),
             _f("policy_version", "string", "version of the policy that decided"),
             _f("sql", "string", "the text, its data literals replaced"),
             _f("sql_size", "number?", "length of sql in characters, when the line holds only its beginning"),
-            _f("sql_hash", "string", "keyed fingerprint of the text with its literals, 32 hexadecimal digits"),
+            _f("sql_hash", "string", f"keyed fingerprint (HMAC-SHA256) of the text with its literals, {_SHA}"),
             _f("digest", "string", "name of the statement's shape"),
             _f("effects", "array of object", "action, object, kind and facts of each effect"),
             _f("tables", "array of string", "relations reached, schema.name"),
@@ -237,6 +238,7 @@ def statement_fragment(
     effects: Iterable[Mapping[str, object]],
     tables: Iterable[str],
     columns: Iterable[str],
+    shadow: Iterable[str] = (),
 ) -> bytes:
     """The part of a statement line that is the same for every execution: members without braces.
 
@@ -245,6 +247,7 @@ def statement_fragment(
     fields: dict[str, object] = {
         "decision": decision,
         "rules": list(rules),
+        **({"shadow": names} if (names := list(shadow)) else {}),
         "masks": list(masks),
         "policy_version": policy_version,
         "sql": sql[:MAX_SQL],

@@ -50,6 +50,11 @@ class LedgerKey:
         """New random keys."""
         return cls(seed=secrets.token_bytes(32), hash_key=secrets.token_bytes(32))
 
+    @classmethod
+    def from_pem(cls, pem: bytes, hash_key: bytes) -> LedgerKey:
+        """From the content of ``ledger.key``. ValueError when it is no Ed25519 private key."""
+        return cls(seed=_seed(pem), hash_key=hash_key)
+
     def __reduce__(self) -> tuple[type[LedgerKey], tuple[bytes, bytes]]:
         return LedgerKey, (self.seed, self.hash_key)  # without the cached OpenSSL object
 
@@ -69,14 +74,14 @@ class LedgerKey:
         """The Ed25519 signature (RFC 8032) of ``message``, 64 bytes."""
         return self._private.sign(message)
 
-    def hash_text(self, text: str) -> str:
-        """Keyed fingerprint of a statement with its literals, 32 hexadecimal digits.
+    def hash_text(self, text: str | bytes) -> str:
+        """Keyed fingerprint of a statement with its literals: HMAC-SHA256, 64 hexadecimal digits.
 
         Equal texts give equal values, which is what correlation needs; without the key, the
-        literals cannot be found by trying them out (HMAC-SHA256, truncated to 128 bits).
+        literals cannot be found by trying them out.
         """
-        data = text.encode("utf-8", "surrogatepass")
-        return hmac.new(self.hash_key, data, hashlib.sha256).hexdigest()[:32]
+        data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+        return hmac.digest(self.hash_key, data, "sha256").hex()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,11 +155,18 @@ def load_public(path: Path) -> PublicKey:
 
 def _load_private(path: Path) -> bytes:
     try:
-        loaded = serialization.load_pem_private_key(_read_secret(path), password=None)
-    except (ValueError, TypeError) as error:
-        raise ConfigError(f"not an unencrypted private key in PEM form: {error}", file=path) from error
+        return _seed(_read_secret(path))
+    except ValueError as error:
+        raise ConfigError(f"not an unencrypted Ed25519 private key in PEM form: {error}", file=path) from error
+
+
+def _seed(pem: bytes) -> bytes:
+    try:
+        loaded = serialization.load_pem_private_key(pem, password=None)
+    except TypeError as error:  # an encrypted one
+        raise ValueError(str(error)) from error
     if not isinstance(loaded, Ed25519PrivateKey):
-        raise ConfigError("not an Ed25519 private key", file=path)
+        raise ValueError("another kind of key")
     return loaded.private_bytes_raw()
 
 

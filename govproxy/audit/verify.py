@@ -72,10 +72,15 @@ def verify(
     shows that nothing older than it was cut off or rewritten. ``progress`` gets bytes as they pass.
     """
     by_id = {key.key_id: key for key in keys}
+    if not by_id:
+        raise ValueError("nothing can be verified without a public key")
     report = VerifyReport()
     # HEAD files first: a ledger in use only grows after this.
     present = heads(directory)
     chains = segments(directory)
+    if not chains and not present:
+        # An emptied directory must not look like a sound ledger.
+        report.problems.append(Problem(file=str(directory), message="there is no ledger here"))
     fixed = _Fixed(report=report, keys=by_id)
     for worker in present:
         fixed.load(head_path(directory, worker))

@@ -1,0 +1,144 @@
+"""Reads events back: all chains of a directory merged by time, whole or following.
+
+Reading is not verifying: a line that is not JSON comes out as an event of kind ``unreadable``
+instead of stopping the reader, and ``verify`` says what is wrong with it.
+"""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from govproxy.audit.chain import SegmentName, segments
+
+# Lines about the file itself, of interest to verification only.
+HOUSEKEEPING = frozenset({"segment", "checkpoint"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line. ``raw`` is the line as written, without its newline."""
+
+    segment: str
+    offset: int
+    raw: bytes
+    event: Mapping[str, object]
+
+    @property
+    def time(self) -> str:
+        value = self.event.get("time")
+        return value if isinstance(value, str) else ""
+
+    @property
+    def kind(self) -> str:
+        value = self.event.get("event")
+        return value if isinstance(value, str) else "unreadable"
+
+
+def decode(raw: bytes) -> Mapping[str, object]:
+    """A line as a mapping; of a damaged one, an ``unreadable`` event with its beginning."""
+    try:
+        value = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        value = None
+    if isinstance(value, dict):
+        return value
+    return {"event": "unreadable", "text": raw[:200].decode("utf-8", "replace")}
+
+
+def read_segment(path: Path, offset: int = 0) -> Iterator[Entry]:
+    """The whole lines of a segment from ``offset`` on; half a line at its end is not there yet."""
+    with path.open("rb") as file:
+        file.seek(offset)
+        for line in file:
+            if not line.endswith(b"\n"):
+                return
+            yield Entry(segment=path.name, offset=offset, raw=line[:-1], event=decode(line[:-1]))
+            offset += len(line)
+
+
+def read_all(directory: Path, *, since: str = "") -> Iterator[Entry]:
+    """Every event of every chain in the order of time. OSError when the directory cannot be read.
+
+    ``since`` (a time as lines carry it) skips segments that ended before it without reading them.
+    """
+    chains = []
+    for names in segments(directory).values():
+        paths = [directory / str(name) for name in names]
+        # A segment can be skipped when the one after it began before ``since``.
+        first = max((i for i, path in enumerate(paths) if _begins(path) <= since), default=0) if since else 0
+        chains.append(_chain(paths[first:]))
+    return heapq.merge(*chains, key=lambda entry: entry.time)
+
+
+def recent(directory: Path, last: int) -> list[Entry]:
+    """The ``last`` events of all chains, housekeeping aside, in the order of time."""
+    return _look_back(directory, last)[0]
+
+
+def follow(
+    directory: Path,
+    *,
+    last: int = 10,
+    wait: Callable[[], object] = lambda: time.sleep(0.2),
+) -> Iterator[Entry]:
+    """``recent``, then new events as they are written, for ever.
+
+    Finds new segments and new chains by itself. ``wait`` is called between looks; an exception in
+    it ends the following.
+    """
+    entries, offsets = _look_back(directory, last)
+    yield from entries
+    while True:
+        wait()
+        batch: list[Entry] = []
+        for names in segments(directory).values():
+            for name in names:
+                if name not in offsets and name < max((n for n in offsets if n.worker == name.worker), default=name):
+                    continue  # older than where following began: it grows no more
+                offset = offsets.setdefault(name, 0)
+                for entry in read_segment(directory / str(name), offset):
+                    offset = entry.offset + len(entry.raw) + 1
+                    batch.append(entry)
+                offsets[name] = offset
+        batch.sort(key=lambda entry: entry.time)
+        yield from (entry for entry in batch if entry.kind not in HOUSEKEEPING)
+
+
+def _look_back(directory: Path, last: int) -> tuple[list[Entry], dict[SegmentName, int]]:
+    """The last events, and up to which offset each chain's last segment has been read."""
+    found: list[Entry] = []
+    offsets: dict[SegmentName, int] = {}
+    for names in segments(directory).values():
+        newest: deque[Entry] = deque(maxlen=last)
+        for name in reversed(names):
+            here: deque[Entry] = deque(maxlen=last - len(newest))
+            end = 0
+            for entry in read_segment(directory / str(name)):
+                end = entry.offset + len(entry.raw) + 1
+                if entry.kind not in HOUSEKEEPING:
+                    here.append(entry)
+            offsets.setdefault(name, end)
+            newest.extendleft(reversed(here))
+            if len(newest) >= last:
+                break
+        found += newest
+    found.sort(key=lambda entry: entry.time)
+    return found[-last:] if last else [], offsets
+
+
+def _chain(paths: list[Path]) -> Iterator[Entry]:
+    for path in paths:
+        yield from read_segment(path)
+
+
+def _begins(path: Path) -> str:
+    for entry in read_segment(path):
+        return entry.time
+    return ""
