@@ -121,14 +121,16 @@ def _phrase_words(phrases: str) -> Iterable[tuple[str, ...]]:
 
 def _load() -> dict[str, tuple[_Phrase, ...]]:
     """Phrases by their first word, the longest first."""
-    seen: dict[tuple[str, ...], _Phrase] = {}
+    seen: dict[tuple[tuple[str, ...], Context], _Phrase] = {}
     for name, by_context in vocabulary.PHRASES.items():
         taxonomy.by_name(name)  # a phrase for a class nobody knows must not load
         for context, phrases in by_context.items():
             for words in _phrase_words(phrases):
-                seen.setdefault(words, _Phrase(words, name, context))
+                seen.setdefault((words, context), _Phrase(words, name, context))
     for words in _phrase_words(vocabulary.NOT_PERSONAL):
-        seen[words] = _Phrase(words, None, Context.ANY)
+        for context in Context:
+            seen.pop((words, context), None)
+        seen[words, Context.ANY] = _Phrase(words, None, Context.ANY)
     by_first: dict[str, list[_Phrase]] = {}
     for phrase in seen.values():
         by_first.setdefault(phrase.words[0], []).append(phrase)
@@ -311,8 +313,8 @@ def judge_name(column: str, table: str = "") -> tuple[NameEvidence, ...]:
 
 
 _PROSE_CANCEL = re.compile(
-    r"^(?:when|whether|if|number of|count of|total|how many|time of|date of (?!birth|death)|timestamp|flag|true if|id of"
-    r"|type of|kind of|status of|foreign key|references|link to|pointer|anzahl|ob |wann|nombre de"
+    r"^(?:when|whether|if|number of|count of|total|how many|time of|date of (?!birth|death)|timestamp|flag|true if"
+    r"|id of|type of|kind of|status of|foreign key|references|link to|pointer|anzahl|ob |wann|nombre de"
     r"|date de (?!naissance)|indique si|si |fecha de (?!nacimiento))",
     re.I,
 )

@@ -33,12 +33,13 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
     {
         "card": {
             Context.ANY: """
-                card number, card num, card no, card nr, cc number, cc num, cc no, credit card, creditcard,
-                debit card, payment card number, card pan, primary account number, ccnum, ccn, pan number,
-                credit card number, kreditkarte, kreditkartennummer, kreditkarten nummer, kartennummer,
-                karten nummer, carte bancaire, carte credit, carte de credit, numero carte, numero de carte,
-                tarjeta credito, tarjeta de credito, numero tarjeta, numero de tarjeta, cartao credito,
-                cartao de credito, numero cartao, numero do cartao
+                card last, card last digits, cc last, last card digits, card number, card num, card no, card nr,
+                cc number, cc num, cc no, credit card, creditcard, debit card, payment card number, card pan,
+                primary account number, ccnum, ccn, pan number, credit card number, kreditkarte,
+                kreditkartennummer, kreditkarten nummer, kartennummer, karten nummer, carte bancaire,
+                carte credit, carte de credit, numero carte, numero de carte, tarjeta credito,
+                tarjeta de credito, numero tarjeta, numero de tarjeta, cartao credito, cartao de credito,
+                numero cartao, numero do cartao
             """,
             Context.SOLO: """
                 pan, cc
@@ -89,15 +90,16 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
         },
         "ssn": {
             Context.ANY: """
-                ssn, ssn last, social security, social security number, social security no, social sec number,
-                socsec, soc sec, soc sec no, us ssn, itin, sozialversicherungsnummer, sozialversicherung nummer,
-                sv nummer, svnr, rentenversicherungsnummer, numero securite sociale, securite sociale, num secu,
-                numero secu, nir, seguridad social, numero seguridad social, nss, seguro social,
-                numero seguro social, niss
+                ssn id, sozialversicherungsnr, ssnid, ssn, ssn last, social security, social security number,
+                social security no, social sec number, socsec, soc sec, soc sec no, us ssn, itin,
+                sozialversicherungsnummer, sozialversicherung nummer, sv nummer, svnr,
+                rentenversicherungsnummer, numero securite sociale, securite sociale, num secu, numero secu,
+                nir, seguridad social, numero seguridad social, nss, seguro social, numero seguro social, niss
             """,
         },
         "tax_id": {
             Context.ANY: """
+                taxvat, vat id, vat number, vat no, vat nr, vat registration number, ust id, ustid, ust idnr,
                 tax id, taxid, tax number, tax no, tax identification number, taxpayer id, taxpayer number,
                 tin number, steuer id, steuernummer, steuer nummer, steueridentifikationsnummer,
                 steuer identifikations nummer, numero fiscal, identifiant fiscal, num fiscal, codice fiscale,
@@ -106,16 +108,17 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
         },
         "national_id": {
             Context.ANY: """
-                national id, national identity, national insurance number, national insurance, nino, ni number,
-                national identification number, national id number, identity card, identity card number,
-                id card, id card number, id card no, citizen id, government id, gov id, govt id,
-                personal id number, personal number, aadhaar, aadhaar number, aadhaar id, aadhar, aadhar number,
-                pesel, bsn, burgerservicenummer, personnummer, henkilotunnus, hetu, curp, dni, dni number,
-                nie number, cedula, rut number, nric, fin number, rrn, resident registration number, voter id,
-                social insurance number, sin number, personalausweis, personalausweisnummer, ausweisnummer,
-                ausweis nummer, carte identite, carte nationale identite, numero cni, cni, documento identidad,
-                numero documento, numero de documento, documento de identidad, rg number, numero rg,
-                green card number, visa number, immigration number, alien number
+                identification id, identification number, identification no, national id, national identity,
+                national insurance number, national insurance, nino, ni number, national identification number,
+                national id number, identity card, identity card number, id card, id card number, id card no,
+                citizen id, government id, gov id, govt id, personal id number, personal number, aadhaar,
+                aadhaar number, aadhaar id, aadhar, aadhar number, pesel, bsn, burgerservicenummer,
+                personnummer, henkilotunnus, hetu, curp, dni, dni number, nie number, cedula, rut number, nric,
+                fin number, rrn, resident registration number, voter id, social insurance number, sin number,
+                personalausweis, personalausweisnummer, ausweisnummer, ausweis nummer, carte identite,
+                carte nationale identite, numero cni, cni, documento identidad, numero documento,
+                numero de documento, documento de identidad, rg number, numero rg, green card number,
+                visa number, immigration number, alien number
             """,
             Context.SOLO: """
                 nie, sin, rg, rut, id number
@@ -151,6 +154,9 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
             """,
             Context.PEOPLE: """
                 race, raza, raca
+            """,
+            Context.MEDICAL: """
+                race
             """,
         },
         "orientation": {
@@ -216,9 +222,9 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
         },
         "health_insurance": {
             Context.ANY: """
-                health insurance number, insurance member id, medicare number, medicare id, mbi, medicaid id,
-                medicaid number, krankenversicherungsnummer, versichertennummer, versicherten nummer, kvnr,
-                carte vitale, numero carte vitale, health card number, ohip number,
+                krankenkasse, health insurance number, insurance member id, medicare number, medicare id, mbi,
+                medicaid id, medicaid number, krankenversicherungsnummer, versichertennummer,
+                versicherten nummer, kvnr, carte vitale, numero carte vitale, health card number, ohip number,
                 insurance policy number health
             """,
         },
@@ -261,7 +267,8 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
         },
         "person_name": {
             Context.ANY: """
-                full name, fullname, person name, customer name, cardholder name, cardholder, card holder,
+                cc owner, card owner, author name, reviewer name, commenter name, full legal name, full name,
+                fullname, person name, customer name, cardholder name, cardholder, card holder,
                 card holder name, name on card, account holder, account holder name, patient name,
                 employee name, student name, client name, contact name, contact person, staff name,
                 user full name, passenger name, guest name, recipient name, beneficiary name, emergency contact,
@@ -340,9 +347,9 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
         },
         "city": {
             Context.PLACE: """
-                city, town, suburb, village, ort, stadt, wohnort, ville, commune, ciudad, localidad, municipio,
-                cidade, localidade, bairro, city name, city town, neighborhood, neighbourhood, district name,
-                residence city
+                city village, city, town, suburb, village, ort, stadt, wohnort, ville, commune, ciudad,
+                localidad, municipio, cidade, localidade, bairro, city name, city town, neighborhood,
+                neighbourhood, district name, residence city
             """,
             Context.ANY: """
                 home city, home town, hometown, shipping city, billing city, ship city, bill city, wohnort
@@ -397,6 +404,9 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
             Context.PEOPLE: """
                 age, alter, edad, idade, age group, age range, altersgruppe
             """,
+            Context.MEDICAL: """
+                age
+            """,
         },
         "gender": {
             Context.PERSONAL: """
@@ -439,14 +449,14 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
         },
         "ip_address": {
             Context.ANY: """
-                ip address, ip addr, ipaddress, ipaddr, ipv4, ipv6, ipv4 address, ipv6 address, client ip,
+                ip, ip address, ip addr, ipaddress, ipaddr, ipv4, ipv6, ipv4 address, ipv6 address, client ip,
                 remote ip, source ip, src ip, dst ip, user ip, login ip, last login ip, sign in ip,
                 current sign in ip, last sign in ip, remote addr, remote address, client addr, client address,
                 registration ip, ip adresse, adresse ip, direccion ip, endereco ip, host ip, customer ip,
                 ip from, ip to, created ip, peer addr, sign up ip, x forwarded for
             """,
             Context.SOLO: """
-                ip, ips
+                ips
             """,
         },
         "mac_address": {
@@ -460,7 +470,7 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
                 device id, device identifier, deviceid, device uuid, imei, imei number, imsi, iccid, udid, idfa,
                 idfv, gaid, advertising id, android id, device fingerprint, browser fingerprint, cookie id,
                 tracking id user, visitor id, device serial, device serial number, meid, push device token,
-                anonymous id, ga client id, user agent
+                anonymous id, ga client id
             """,
         },
         "geo": {
@@ -526,7 +536,7 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
         },
         "api_token": {
             Context.ANY: """
-                api key, apikey, api token, api secret, access token, refresh token, auth token,
+                token, api key, apikey, api token, api secret, access token, refresh token, auth token,
                 authentication token, bearer token, session token, session key, session data, reset token,
                 password reset token, reset password token, confirmation token, invitation token,
                 verification token, csrf token, oauth token, push token, fcm token, device token,
@@ -540,7 +550,7 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
                 encrypted token, token encrypted, bot token, app token, app secret, api key hash
             """,
             Context.SOLO: """
-                token, tokens, session, sess, cookie, jeton, auth
+                tokens, session, sess, cookie, jeton, auth
             """,
         },
         "jwt": {
@@ -666,16 +676,16 @@ CANCEL_BEFORE = _words(
 # Words that change nothing.
 NEUTRAL = _words(
     """
-    primary secondary main alt alternate alternative other another additional extra second first third last old
-    new current previous prev original orig former home work office business private personal professional day
-    evening night emergency billing bill shipping ship delivery deliver mailing invoice invoicing recovery
-    backup official legal full raw plain clear text txt value val values str string number no nr num nummer
-    numero data info details line part enc encrypted encr hash hashed sha md crypt digest normalized normalised
-    canonical lower upper clean cleaned formatted local international intl national default preferred
-    unconfirmed reply from to cc bcc sender recipient receiver registered registration signup contact contacts
-    account acct fk col c f l s t a b x my our their the of for and or de del du des la le les el los las do da
-    dos das der die den von facturation livraison domicile travail bureau facturacion envio casa trabajo
-    particular cobranca entrega residencial comercial privat geschaeftlich dienstlich rechnung lieferung
+    str dtm chr fld vc txt var col primary secondary main alt alternate alternative other another additional
+    extra second first third last old new current previous prev original orig former home work office business
+    private personal professional day evening night emergency billing bill shipping ship delivery deliver
+    mailing invoice invoicing recovery backup official legal full raw plain clear text value val values string
+    number no nr num nummer numero data info details line part enc encrypted encr hash hashed sha md crypt
+    digest normalized normalised canonical lower upper clean cleaned formatted local international intl national
+    default preferred unconfirmed reply from to cc bcc sender recipient receiver registered registration signup
+    contact contacts account acct fk c f l s t a b x my our their the of for and or de del du des la le les el
+    los las do da dos das der die den von facturation livraison domicile travail bureau facturacion envio casa
+    trabajo particular cobranca entrega residencial comercial privat geschaeftlich dienstlich rechnung lieferung
     lieferanschrift rechnungsanschrift fixe fijo fixo principal secundario secondaire ext extension code area
     prefix suffix tmp temp last4 four digits digit masked snapshot src source dst dest target login logon signin
     sign display public person people
