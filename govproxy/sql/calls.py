@@ -1,0 +1,145 @@
+"""Function calls: aggregates, window functions, plain functions, and names used like functions.
+
+What comes out of a call is what goes in, unless the function only counts. A function that is not
+proven makes its result opaque. Knows nothing of queries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from govproxy.sql.findings import Findings, FunctionUse
+from govproxy.sql.functions import AGGREGATE_SAFE
+from govproxy.sql.names import Names, Routines, qualified
+from govproxy.sql.scope import UNKNOWN, Scope, Value, combine, opaque
+from govproxy.sql.seams import Evaluator
+from govproxy.sql.types import PSEUDO_TYPES
+from govproxy.sql.values import Comparison, Derivation
+
+Node = dict[str, Any]
+
+# What these are given outlives the statement.
+_STORING = frozenset(
+    {"set_config", "setval", "pg_notify", "pg_logical_emit_message", "lo_put", "lowrite", "lo_from_bytea"}
+)
+
+_BARE_CALL = frozenset({"funcname", "args", "funcformat", "location"})
+
+
+class Calls:
+    """Calls of one statement."""
+
+    def __init__(self, evaluator: Evaluator, names: Names, findings: Findings) -> None:
+        self._evaluator = evaluator
+        self._names = names
+        self._findings = findings
+
+    def call(self, body: Node, scope: Scope) -> Value:
+        """A FuncCall node."""
+        schema, name = qualified(body.get("funcname", ()))
+        if name == "system_user" and self._names.catalog.server_version < 160000:
+            # Security: a keyword to the parser, a column's name to this server.
+            column = scope.column(name)
+            return opaque([self._findings.not_understood(), *([column] if column else [])])
+        nodes: Sequence[Node] = body.get("args", ())
+        counting = name in AGGREGATE_SAFE
+        arguments = [self._argument(node, scope, counting) for node in nodes]
+        order = self._evaluator.order(body.get("agg_order", ()), scope)
+        if body.get("agg_within_group"):
+            arguments.extend(order)
+        if body.get("agg_distinct"):
+            for argument in arguments:
+                self._findings.use(argument, Comparison.GROUP)
+        if "agg_filter" in body:
+            self._evaluator.condition(body["agg_filter"], scope)
+        window = self.window(body["over"], scope) if "over" in body else None
+        routines = self._names.routines(schema, name, [_type(a, n) for a, n in zip(arguments, nodes, strict=False)])
+        if len(nodes) == 1 and schema is None and body.keys() <= _BARE_CALL:
+            # email(t) is t.email where no function takes it.
+            field = self._evaluator.projected(arguments[0], name)
+            if field is not None:
+                return field if not routines.candidates else combine([field, self._result(routines, name, arguments)])
+        self._note(id(body), schema, name, routines, nodes)
+        if name in _STORING and schema in (None, "pg_catalog"):
+            self._findings.flow(combine(arguments), f"pg_catalog.{name}()")
+        if not routines.proven:
+            converted = self._conversion(schema, name, routines, arguments, body)
+            if converted is not None:
+                return converted
+        value = self._result(routines, name, arguments)
+        if counting and window is not None and value.derivation is Derivation.AGGREGATE_SAFE:
+            return value.also(window.sources)
+        return value
+
+    def by_notation(self, name: str, argument: Value, node: Node) -> Value:
+        """``x.name`` where x has no such field: a function of that name applied to x."""
+        routines = self._names.routines(None, name, [argument.type])
+        self._note(id(node), None, name, routines, (node,))
+        return self._result(routines, name, [argument])
+
+    def window(self, definition: Node, scope: Scope) -> Value:
+        """What partitions and orders a window."""
+        found: list[Value] = []
+        for key in ("name", "refname"):
+            named = scope.window(definition[key]) if key in definition else None
+            if named is not None:
+                found.append(named)
+        for node in definition.get("partitionClause", ()):
+            value = self._evaluator.value(node, scope)
+            self._findings.use(value, Comparison.GROUP)
+            found.append(value)
+        found.extend(self._evaluator.order(definition.get("orderClause", ()), scope))
+        for key in ("startOffset", "endOffset"):
+            if key in definition:
+                self._findings.use(self._evaluator.value(definition[key], scope), Comparison.OTHER)
+        return combine(found)
+
+    def _argument(self, node: Node, scope: Scope, counting: bool) -> Value:
+        if not counting or "ColumnRef" in node:
+            return self._evaluator.value(node, scope)
+        # Security: count(nullif(ssn = '…', false)) shows no value and answers the question all the same.
+        return self._evaluator.condition(node, scope)
+
+    def _note(self, key: int, schema: str | None, name: str, routines: Routines, nodes: Sequence[Node]) -> None:
+        use = FunctionUse(schema=schema or "", name=name, candidates=routines.candidates, args=tuple(nodes))
+        self._findings.function(key, use)
+
+    def _conversion(
+        self, schema: str | None, name: str, routines: Routines, arguments: list[Value], body: Node
+    ) -> Value | None:
+        """``int4(x)``: a type's name used like a function."""
+        if routines.candidates or len(arguments) != 1:
+            return None
+        target = self._names.type_name({"names": body.get("funcname", ())})
+        if not target.proven or not target.oid:
+            return None
+        return self._evaluator.cast(arguments[0], {"names": body.get("funcname", ())})
+
+    def _result(self, routines: Routines, name: str, arguments: Sequence[Value]) -> Value:
+        value = combine(arguments, _result_type(routines))
+        if not routines.proven:
+            self._findings.not_understood()
+            return opaque([value, UNKNOWN])
+        if name in AGGREGATE_SAFE:
+            safe = value.derivation is not Derivation.OPAQUE
+            return value._replace(derivation=Derivation.AGGREGATE_SAFE) if safe else value
+        if value.derivation is Derivation.CONSTANT and any(f.volatility != "i" for f in routines.candidates):
+            return value._replace(derivation=Derivation.EXPRESSION)
+        return value
+
+
+def _type(value: Value, node: Node) -> int | None:
+    """An argument's type for overload resolution: None for an untyped literal."""
+    constant = node.get("A_Const")
+    if constant is not None and ("sval" in constant or "isnull" in constant):
+        return None
+    return None if "ParamRef" in node else value.type
+
+
+def _result_type(routines: Routines) -> int:
+    types = {function.return_type for function in routines.candidates}
+    if len(types) != 1:
+        return 0
+    found = types.pop()
+    return 0 if found in PSEUDO_TYPES else found

@@ -1,0 +1,291 @@
+"""Comparisons: what an operator makes of its operands, and what it tells about them.
+
+In a deciding place (WHERE, ON, HAVING, CASE …) each operand is noted as used, by kind: a column
+as it is against a literal is an EQUALITY, a RANGE or a PATTERN, against another column a JOIN,
+and anything computed from a column is OTHER. Knows nothing of queries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from govproxy.sql.findings import Findings
+from govproxy.sql.names import Names, qualified
+from govproxy.sql.scope import Rows, Scope, Value, combine, opaque
+from govproxy.sql.seams import Evaluator
+from govproxy.sql.types import BOOL, FLOAT4, FLOAT8, INT2, INT4, INT8, NUMERIC, TEXT, VARCHAR
+from govproxy.sql.values import Comparison, Derivation
+
+Node = dict[str, Any]
+
+_KINDS = {
+    "=": Comparison.EQUALITY,
+    **dict.fromkeys(("<>", "!=", "<", "<=", ">", ">=", "~<~", "~<=~", "~>~", "~>=~"), Comparison.RANGE),
+    **dict.fromkeys(
+        ("~~", "!~~", "~~*", "!~~*", "~", "!~", "~*", "!~*", "@@", "@@@", "^@", "~~~", "!~~~"), Comparison.PATTERN
+    ),
+}
+_BETWEEN = {"AEXPR_BETWEEN", "AEXPR_NOT_BETWEEN", "AEXPR_BETWEEN_SYM", "AEXPR_NOT_BETWEEN_SYM"}
+# Operators that stay within a type, and the types they do it in.
+_NUMBERS = frozenset({INT2, INT4, INT8, FLOAT4, FLOAT8, NUMERIC})
+_CLOSED = {**dict.fromkeys(("+", "-", "*", "/", "%"), _NUMBERS), "||": frozenset({TEXT})}
+
+
+class Operand(NamedTuple):
+    """One side of a comparison. ``fixed``: the same for every row, written in the statement."""
+
+    value: Value
+    fixed: bool
+    untyped: bool = False
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is a column's value as it is."""
+        return self.value.derivation is Derivation.PLAIN
+
+    @property
+    def type(self) -> int | None:
+        """Its type for operator lookup: None lets the other side decide."""
+        return None if self.untyped else self.value.type
+
+
+class Comparisons:
+    """Operators, IN, BETWEEN, comparisons with subqueries, row-wise comparisons."""
+
+    def __init__(self, evaluator: Evaluator, names: Names, findings: Findings) -> None:
+        self._evaluator = evaluator
+        self._names = names
+        self._findings = findings
+
+    def operation(self, body: Node, scope: Scope, deciding: bool) -> Value:
+        """An A_Expr node, whatever its kind."""
+        kind = body.get("kind", "AEXPR_OP")
+        schema, name = qualified(body.get("name", ()))
+        left, right = body.get("lexpr"), body.get("rexpr")
+        match kind:
+            case "AEXPR_OP" | "AEXPR_LIKE" | "AEXPR_ILIKE" | "AEXPR_SIMILAR" | "AEXPR_DISTINCT" | "AEXPR_NOT_DISTINCT":
+                if kind == "AEXPR_DISTINCT":
+                    name = "<>"
+                rows = _pairs(left, right)
+                if rows is not None:
+                    return combine(
+                        [self._compare(one, [two], schema, name, scope, deciding) for one, two in rows], BOOL
+                    )
+                return self._compare(left, [right] if right is not None else [], schema, name, scope, deciding)
+            case "AEXPR_IN":
+                return self._in(left, _items(right), schema, name, scope, deciding)
+            case "AEXPR_OP_ANY" | "AEXPR_OP_ALL":
+                return self._compare(left, [right] if right is not None else [], schema, name, scope, deciding, True)
+            case "AEXPR_NULLIF":
+                value = self._compare(left, [right] if right is not None else [], schema, name, scope, False)
+                if deciding:
+                    self._findings.use(value, Comparison.OTHER)
+                return value._replace(type=0)
+            case _ if kind in _BETWEEN:
+                return self._compare(left, _items(right), None, ">=", scope, deciding)
+            case _:
+                found = [self._evaluator.value(node, scope) for node in (left, right) if node is not None]
+                self._findings.not_understood()
+                value = opaque(found)
+                self._findings.use(value, Comparison.OTHER)
+                return value
+
+    def with_rows(self, test: Node | None, operator: Sequence[Node], rows: Rows, scope: Scope, deciding: bool) -> Value:
+        """``test op ANY/ALL (rows)``; without an operator it is IN."""
+        schema, name = qualified(operator) if operator else (None, "=")
+        tested = [] if test is None else _row(test) or [test]
+        operands = [self._operand(node, scope) for node in tested]
+        shown = [Operand(value, False) for _, value in rows.columns]
+        everything = combine([*(operand.value for operand in operands), rows.everything()], BOOL)
+        if deciding and rows.wild is not None:
+            self._findings.use(everything, Comparison.OTHER)
+        elif deciding:
+            for one, two in zip(operands, shown, strict=False):
+                self._note(one, [two], name)
+            for rest in (*operands[len(shown) :], *shown[len(operands) :]):
+                self._findings.use(rest.value, Comparison.OTHER)
+        proven = all(
+            self._names.operator_is_proven(schema, name, (one.type, two.type))
+            for one, two in zip(operands, shown, strict=False)
+        )
+        return everything if proven else self._not_proven(everything)
+
+    def null_test(self, node: Node, scope: Scope) -> Value:
+        """``IS [NOT] NULL``, ``IS TRUE`` in a deciding place."""
+        value = self._evaluator.value(node, scope)
+        plain = value.derivation is Derivation.PLAIN
+        self._findings.use(value, Comparison.EQUALITY if plain else Comparison.OTHER)
+        return combine([value], BOOL)
+
+    def merged(self, left: Value, right: Value) -> None:
+        """Two columns that USING or NATURAL compares."""
+        self._note(Operand(left, False), [Operand(right, False)], "=")
+        if not self._names.operator_is_proven(None, "=", (left.type, right.type)):
+            self._findings.not_understood()
+
+    def _in(
+        self, left: Node | None, items: list[Node], schema: str | None, name: str, scope: Scope, deciding: bool
+    ) -> Value:
+        fields = _row(left) if left is not None else None
+        rows = [_row(item) for item in items]
+        if fields is None or any(row is None or len(row) != len(fields) for row in rows):
+            return self._compare(left, items, schema, name, scope, deciding)
+        return combine(
+            [
+                self._compare(field, [row[place] for row in rows if row], schema, name, scope, deciding)
+                for place, field in enumerate(fields)
+            ],
+            BOOL,
+        )
+
+    def _compare(
+        self,
+        left: Node | None,
+        right: Sequence[Node],
+        schema: str | None,
+        name: str,
+        scope: Scope,
+        deciding: bool,
+        over_array: bool = False,
+    ) -> Value:
+        one = None if left is None else self._operand(left, scope)
+        others = [self._operand(node, scope) for node in right]
+        operands = [*([one] if one else ()), *others]
+        if deciding:
+            if one is None:
+                for other in others:
+                    self._findings.use(other.value, Comparison.OTHER)
+            else:
+                self._note(one, others, name)
+        types = [operand.type for operand in operands]
+        if over_array:  # the operator is looked up for the element type
+            types = [types[0] if other is None else 0 for other in types]
+        value = combine((operand.value for operand in operands), _result_type(name, types))
+        if self._names.operator_is_proven(schema, name, types if len(types) < 3 else _agreed(types)):
+            return value
+        return self._not_proven(value)
+
+    def _not_proven(self, value: Value) -> Value:
+        self._findings.not_understood()
+        return opaque([value])
+
+    def _operand(self, node: Node, scope: Scope) -> Operand:
+        cast = node.get("TypeCast")
+        if cast is None:
+            value = self._evaluator.value(node, scope)
+            plain = value
+        else:
+            plain = self._evaluator.value(cast.get("arg", {}), scope)
+            value = self._evaluator.cast(plain, cast.get("typeName", {}))
+        if not value.sources:
+            untyped = "ParamRef" in node or not _typed_literals(node)
+            return Operand(value, value.derivation is not Derivation.OPAQUE and is_fixed(node), untyped)
+        if cast is not None and plain.derivation is Derivation.PLAIN and _keeps_text(value, cast):
+            # A cast to text without a length keeps what it casts.
+            return Operand(plain._replace(type=value.type), False)
+        return Operand(value, False)
+
+    def _note(self, one: Operand, others: Sequence[Operand], name: str) -> None:
+        """Note how each side is used."""
+        kind = _KINDS.get(name, Comparison.OTHER)
+        for other in others:
+            if kind is Comparison.EQUALITY and one.plain and other.plain:
+                self._findings.join(one.value, other.value)
+            else:
+                self._note_side(other, kind, one.fixed)
+        if kind is not Comparison.EQUALITY or not one.plain:
+            self._note_side(one, kind, False)
+        elif any(not other.plain for other in others):
+            self._note_side(one, kind, all(other.fixed or other.plain for other in others))
+
+    def _note_side(self, side: Operand, kind: Comparison, against_fixed: bool) -> None:
+        if not side.plain:
+            kind = Comparison.OTHER
+        elif kind is Comparison.EQUALITY and not against_fixed:
+            kind = Comparison.JOIN
+        self._findings.use(side.value, kind)
+
+
+def is_fixed(node: Node) -> bool:
+    """Whether an expression without sources is written out in the statement or sent as a parameter.
+
+    A column of a VALUES list or of a function has no sources either, but takes many values:
+    comparing with it tries them all.
+    """
+    pending = [node]
+    while pending:
+        current = pending.pop()
+        for tag, body in current.items():
+            match tag:
+                case "A_Const" | "ParamRef" | "SQLValueFunction" | "SetToDefault":
+                    continue
+                case "TypeCast" | "CollateClause" | "NamedArgExpr":
+                    pending.append(body.get("arg", {}))
+                case "A_ArrayExpr":
+                    pending.extend(body.get("elements", ()))
+                case "RowExpr" | "FuncCall" | "CoalesceExpr" | "MinMaxExpr":
+                    pending.extend(body.get("args", ()))
+                case "A_Expr":
+                    pending.extend(body[side] for side in ("lexpr", "rexpr") if side in body)
+                case "List":
+                    pending.extend(body.get("items", ()))
+                case _:
+                    return False
+    return True
+
+
+def _keeps_text(value: Value, cast: Node) -> bool:
+    return value.type in (TEXT, VARCHAR) and not cast.get("typeName", {}).get("typmods")
+
+
+def _typed_literals(node: Node) -> bool:
+    """False for a string or NULL literal, whose type the other operand decides."""
+    constant = node.get("A_Const")
+    return constant is None or not {"ival", "fval", "boolval"}.isdisjoint(constant)
+
+
+def _items(node: Node | None) -> list[Node]:
+    if node is None:
+        return []
+    items = node["List"].get("items", []) if "List" in node else [node]
+    return list(items)
+
+
+def _row(node: Node) -> list[Node] | None:
+    """The fields of a row written out, unless one of them is a ``*``."""
+    row = node.get("RowExpr")
+    if row is None:
+        return None
+    fields = list(row.get("args", ()))
+    if any("A_Star" in part for field in fields for part in field.get("ColumnRef", {}).get("fields", ())):
+        return None
+    return fields
+
+
+def _pairs(left: Node | None, right: Node | None) -> list[tuple[Node, Node]] | None:
+    if left is None or right is None or "RowExpr" not in left or "RowExpr" not in right:
+        return None
+    one, two = _row(left), _row(right)
+    if one is None or two is None or len(one) != len(two):
+        return None
+    return list(zip(one, two, strict=True))
+
+
+def _agreed(types: Sequence[int | None]) -> tuple[int | None, int | None]:
+    """The types of an IN list or BETWEEN as one pair: the worst of the right side."""
+    rest = {type_oid for type_oid in types[1:] if type_oid is not None}
+    if not rest:
+        return types[0], None
+    return types[0], rest.pop() if len(rest) == 1 else 0
+
+
+def _result_type(name: str, types: Sequence[int | None]) -> int:
+    """The type of a result, where both sides agree on a plain number or text."""
+    if name in _KINDS:
+        return BOOL
+    known = {type_oid for type_oid in types if type_oid is not None}
+    if name in _CLOSED and len(known) == 1:
+        found = known.pop()
+        return found if found in _CLOSED[name] else 0
+    return 0

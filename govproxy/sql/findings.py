@@ -1,0 +1,114 @@
+"""What tracing one statement has found so far, besides the values of its outputs.
+
+Reads, unknown names, functions, uses, flows, and how much work is left. Adds only; nothing here
+can be taken back. Knows nothing of syntax trees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from govproxy.sql.catalog import ColumnRef, Function
+from govproxy.sql.scope import UNKNOWN, Value
+from govproxy.sql.values import Comparison, Derivation, Flow, Use
+
+MAX_WORK = 200_000  # expressions and columns looked at in one statement
+MAX_PAIRS = 64  # partners named of one comparison; beyond, the uses stand without partner
+
+
+class WorkExceeded(Exception):
+    """The statement costs more to trace than any honest one. It is opaque."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionUse:
+    """A function call. ``candidates`` are all functions it may reach; ``args`` are syntax nodes."""
+
+    schema: str
+    name: str
+    candidates: tuple[Function, ...]
+    args: tuple[dict[str, Any], ...]
+
+
+class Findings:
+    """The accumulator. ``opaque`` never goes back to False."""
+
+    def __init__(self) -> None:
+        self.opaque = False
+        self.reads: set[int] = set()
+        self._unresolved: dict[str, None] = {}
+        self._uses: dict[tuple[ColumnRef, Comparison, ColumnRef | None], None] = {}
+        self._flows: dict[Flow, None] = {}
+        self._functions: dict[int, FunctionUse] = {}
+        self._work = MAX_WORK
+
+    def spend(self, amount: int = 1) -> None:
+        """Account for work; raises `WorkExceeded` when there was too much of it."""
+        self._work -= amount
+        if self._work < 0:
+            raise WorkExceeded
+
+    def not_understood(self) -> Value:
+        """Note that something is not understood; its value as far as it is known."""
+        self.opaque = True
+        return UNKNOWN
+
+    def unknown_relation(self, name: str) -> Value:
+        """Note a relation the catalog does not know; the value of any of its columns."""
+        self._unresolved[name] = None
+        return self.not_understood()
+
+    def function(self, key: int, use: FunctionUse) -> None:
+        """Note a call; ``key`` tells calls apart when the same syntax is traced twice."""
+        self._functions[key] = use
+
+    def use(self, value: Value, comparison: Comparison) -> None:
+        """Note that a value influences rows or other values. Counts carry nothing to compare."""
+        if value.sources and value.derivation is not Derivation.AGGREGATE_SAFE:
+            for column in value.sources:
+                self._uses[column, comparison, None] = None
+            self.spend(len(value.sources))
+
+    def join(self, left: Value, right: Value) -> None:
+        """Note that two values are compared for equality."""
+        pairs = len(left.sources) * len(right.sources)
+        if pairs == 0 or pairs > MAX_PAIRS:
+            self.use(left, Comparison.JOIN)
+            self.use(right, Comparison.JOIN)
+            return
+        for one in left.sources:
+            for other in right.sources:
+                self._uses[one, Comparison.JOIN, other] = None
+                self._uses[other, Comparison.JOIN, one] = None
+        self.spend(pairs)
+
+    def flow(self, value: Value, target: str, columns: Iterable[ColumnRef | None] = (None,)) -> None:
+        """Note that a value is stored. Values without sources are no flow unless opaque."""
+        is_opaque = value.derivation is Derivation.OPAQUE
+        if not value.sources and not is_opaque:
+            return
+        for column in columns:
+            flow = Flow(sources=value.sources, target=target, target_column=column, opaque=is_opaque)
+            self._flows[flow] = None
+
+    @property
+    def unresolved(self) -> tuple[str, ...]:
+        """Names of relations the catalog does not know, in order of appearance."""
+        return tuple(self._unresolved)
+
+    @property
+    def uses(self) -> tuple[Use, ...]:
+        """All uses found, each once."""
+        return tuple(Use(column=column, comparison=kind, partner=partner) for column, kind, partner in self._uses)
+
+    @property
+    def flows(self) -> tuple[Flow, ...]:
+        """All flows found, each once."""
+        return tuple(self._flows)
+
+    @property
+    def functions(self) -> tuple[FunctionUse, ...]:
+        """All calls found, each once."""
+        return tuple(self._functions.values())

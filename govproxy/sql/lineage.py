@@ -1,0 +1,133 @@
+"""From a statement to the base columns behind each of its outputs, uses and stored values.
+
+``trace`` is the one entry. It resolves names as PostgreSQL's analyser does, against a catalog
+snapshot, and errs to the side of more: a name that may mean two things means both, and what is
+not understood is opaque. Knows nothing of policy, classes or wire formats.
+
+Security: the invariant is that sources only add. A missing source shows a secret; one too many
+hides something harmless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from govproxy.sql.catalog import Catalog
+from govproxy.sql.findings import Findings, FunctionUse, WorkExceeded
+from govproxy.sql.names import Names, qualified
+from govproxy.sql.queries import StatementQueries
+from govproxy.sql.scope import Rows, Scope
+from govproxy.sql.shapes import DEFINITION_PATH, Shapes, Trace, shapes_of
+from govproxy.sql.values import Flow, OutputColumn, Use
+
+Node = dict[str, Any]
+
+MAX_OUTPUTS = 1664  # MaxTupleAttributeNumber, htup_details.h
+
+__all__ = ["FunctionUse", "Lineage", "trace"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lineage:
+    """What tracing a statement gave.
+
+    ``outputs`` is None when the statement returns rows whose columns could not be told, and empty
+    when it returns none. ``reads`` holds views and what is behind them. ``functions`` are the
+    calls written in the statement, not those inside views.
+    """
+
+    outputs: tuple[OutputColumn, ...] | None = None
+    reads: frozenset[int] = frozenset()
+    unresolved: tuple[str, ...] = ()
+    opaque: bool = True
+    uses: tuple[Use, ...] = ()
+    flows: tuple[Flow, ...] = ()
+    functions: tuple[FunctionUse, ...] = ()
+
+
+def trace(node: Node, catalog: Catalog, search_path: tuple[str, ...] | None) -> Lineage:
+    """The lineage of one statement node, such as ``{"SelectStmt": {...}}``. Never raises.
+
+    ``search_path`` is None when it is not known: an unqualified name then means every relation
+    and function of that name.
+    """
+    names = Names(catalog, search_path)
+    findings = Findings()
+    shapes = shapes_of(catalog, _trace_definition)
+    try:
+        rows = _statement(node, StatementQueries(names, shapes, findings))
+        outputs = _outputs(rows)
+        if outputs is None:
+            findings.opaque = True
+    except (RecursionError, WorkExceeded, LookupError, TypeError, AttributeError, ValueError):
+        # Too deep, too large, or a tree of a make never seen. Nothing of it is understood, and what
+        # it names counts as read.
+        findings.opaque = True
+        outputs = None
+        _survey(node, names, shapes, findings)
+    return Lineage(
+        outputs=outputs,
+        reads=frozenset(findings.reads),
+        unresolved=findings.unresolved,
+        opaque=findings.opaque,
+        uses=findings.uses,
+        flows=findings.flows,
+        functions=findings.functions,
+    )
+
+
+def _statement(node: Node, queries: StatementQueries) -> Rows:
+    create = node.get("CreateTableAsStmt")
+    if create is None:
+        return queries.query(node, None)
+    queries.writes.into(create.get("into", {}), queries.query(create.get("query", {}), None))
+    return Rows()
+
+
+def _outputs(rows: Rows) -> tuple[OutputColumn, ...] | None:
+    if rows.wild is not None or len(rows.columns) > MAX_OUTPUTS:
+        return None
+    return tuple(
+        OutputColumn(name=name, sources=value.sources, derivation=value.derivation) for name, value in rows.columns
+    )
+
+
+def _trace_definition(shapes: Shapes, node: Node, scope: Scope | None) -> Trace:
+    """Trace a view's query, or a generated column's expression, in its own right."""
+    findings = Findings()
+    queries = StatementQueries(Names(shapes.catalog, DEFINITION_PATH), shapes, findings)
+    return Trace(queries.query(node, scope), findings)
+
+
+def _survey(node: Node, names: Names, shapes: Shapes, findings: Findings) -> None:
+    """Note every relation and function a tree names, without understanding it."""
+    for tag, body in _nodes(node):
+        if tag == "FuncCall":
+            schema, name = qualified(body.get("funcname", ()))
+            arguments = body.get("args", ())
+            routines = names.routines(schema, name, [0] * len(arguments))
+            use = FunctionUse(schema=schema or "", name=name, candidates=routines.candidates, args=tuple(arguments))
+            findings.function(id(body), use)
+        elif "relname" in body:
+            schema, name = body.get("schemaname"), body["relname"]
+            relations = names.relations(schema, name)
+            if not relations:
+                findings.unknown_relation(f"{schema}.{name}" if schema else name)
+            for relation in relations:
+                findings.reads |= shapes.reads_of(relation)
+
+
+def _nodes(node: Node) -> Iterator[tuple[str, Node]]:
+    """All nodes of a tree with their tags, without recursion."""
+    pending: list[object] = [node]
+    while pending:
+        current = pending.pop()
+        if isinstance(current, list):
+            pending.extend(current)
+        elif isinstance(current, dict):
+            for tag, body in current.items():
+                if isinstance(body, dict):
+                    yield tag, body
+                pending.append(body)

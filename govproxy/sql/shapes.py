@@ -1,0 +1,211 @@
+"""What a relation's columns are made of: itself, its kin in an inheritance tree, a view's bases.
+
+One ``Shapes`` serves one catalog snapshot and remembers every relation asked for, so a nest of
+views costs each view once. Reads view definitions as the server wrote them (every name outside
+``pg_catalog`` qualified). Knows nothing of the statement at hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from govproxy.sql.catalog import Catalog, Column, ColumnRef, Relation, RelationKind
+from govproxy.sql.findings import Findings, WorkExceeded
+from govproxy.sql.parse import UnparsableStatement, parse
+from govproxy.sql.scope import CONSTANT, UNKNOWN, Columns, RangeItem, Rows, Scope, Value, combine, index_of, opaque
+from govproxy.sql.values import Derivation
+
+Node = dict[str, Any]
+
+# Text of pg_get_viewdef and pg_get_expr is written for this search path.
+DEFINITION_PATH = ("pg_catalog",)
+MAX_CATALOGS = 4
+
+_VIEWS = frozenset({RelationKind.VIEW, RelationKind.MATERIALISED_VIEW})
+_TABLES = frozenset({RelationKind.TABLE, RelationKind.PARTITIONED, RelationKind.FOREIGN_TABLE})
+_SEQUENCE_COLUMNS = ("last_value", "log_cnt", "is_called")
+
+
+class Shape(NamedTuple):
+    """A relation as tracing sees it. ``reads`` holds itself and everything behind it."""
+
+    columns: Columns
+    by_name: dict[str, Value]
+    reads: frozenset[int]
+    wild: Value | None = None
+    opaque: bool = False
+    unresolved: tuple[str, ...] = ()
+
+
+class Trace(NamedTuple):
+    """What tracing a definition gave: of a query its rows, of an expression one column."""
+
+    rows: Rows
+    findings: Findings
+
+
+# Traces a query, or an expression in a scope, written for DEFINITION_PATH.
+Tracer = Callable[["Shapes", Node, Scope | None], Trace]
+
+
+class Shapes:
+    """The shapes of one catalog's relations, each made once."""
+
+    def __init__(self, catalog: Catalog, trace: Tracer) -> None:
+        self.catalog = catalog
+        self._trace = trace
+        self._known: dict[int, Shape] = {}
+        self._columns: dict[int, dict[str, Column]] = {}
+        self._open: set[int] = set()
+
+    def of(self, relation: Relation) -> Shape:
+        """The relation's shape. A view that reaches itself is opaque to itself."""
+        shape = self._known.get(relation.oid)
+        if shape is not None:
+            return shape
+        if relation.oid in self._open:
+            return self._unreadable(relation)
+        self._open.add(relation.oid)
+        try:
+            if relation.kind in _VIEWS:
+                shape = self._view(relation)
+            elif relation.kind in _TABLES:
+                shape = self._table(relation)
+            elif relation.kind is RelationKind.SEQUENCE:
+                shape = self._sequence(relation)
+            else:  # the storage of another relation: whose values it shows is not known
+                shape = self._unreadable(relation)
+        except WorkExceeded:
+            shape = self._unreadable(relation)
+        finally:
+            self._open.discard(relation.oid)
+        self._known[relation.oid] = shape
+        return shape
+
+    def reads_of(self, relation: Relation) -> frozenset[int]:
+        """Everything behind a relation, or the relation alone when its views nest too deeply."""
+        try:
+            return self.of(relation).reads
+        except RecursionError:
+            return frozenset({relation.oid})
+
+    def _view(self, relation: Relation) -> Shape:
+        query = _select(relation.definition)
+        if query is None:
+            return self._unreadable(relation)
+        rows, findings = self._trace(self, query, None)
+        if rows.wild is not None or len(rows.columns) != len(relation.columns):
+            return self._unreadable(relation, findings)
+        columns = tuple(
+            (column.name, _view_column(relation.oid, column, value))
+            for column, (_, value) in zip(relation.columns, rows.columns, strict=True)
+        )
+        reads = frozenset(findings.reads) | {relation.oid}
+        return Shape(columns, index_of(columns), reads, None, findings.opaque, findings.unresolved)
+
+    def _table(self, relation: Relation) -> Shape:
+        below, complete = self._kin(relation, lambda kin: kin.children)
+        above, _ = self._kin(relation, lambda kin: kin.parents)
+        kin = (relation, *below, *above)
+        plain: dict[str, Value] = {}
+        for column in relation.columns:
+            sources = frozenset(
+                ColumnRef(member.oid, same.attnum)
+                for member in kin
+                if (same := self._columns_of(member).get(column.name)) is not None
+            )
+            plain[column.name] = Value(sources, Derivation.PLAIN, column.type_oid)
+        columns = tuple(
+            (column.name, self._generated(column, plain) if column.generated else plain[column.name])
+            for column in relation.columns
+        )
+        reads = frozenset({relation.oid, *(member.oid for member in below)})
+        return Shape(columns, index_of(columns), reads, None, not complete)
+
+    def _generated(self, column: Column, plain: dict[str, Value]) -> Value:
+        """A generated column also shows what it is computed from."""
+        own = plain[column.name]
+        if column.default is None:
+            return own.also(combine(plain.values()).sources)
+        query = _select(f"SELECT {column.default}")
+        if query is None:
+            return own.also(combine(plain.values()).sources)
+        row = RangeItem(None, tuple(plain.items())).part()
+        rows, _ = self._trace(self, query, Scope(None, row))
+        return own.also(rows.first().sources)
+
+    def _sequence(self, relation: Relation) -> Shape:
+        names = tuple(column.name for column in relation.columns) or _SEQUENCE_COLUMNS
+        columns = tuple((name, CONSTANT) for name in names)
+        return Shape(columns, index_of(columns), frozenset({relation.oid}))
+
+    def _unreadable(self, relation: Relation, findings: Findings | None = None) -> Shape:
+        """A relation whose columns are known by name only."""
+        columns = tuple(
+            (column.name, opaque([Value(frozenset({ColumnRef(relation.oid, column.attnum)}), Derivation.OPAQUE)]))
+            for column in relation.columns
+        )
+        reads = frozenset({relation.oid}) | (findings.reads if findings else frozenset())
+        unresolved = findings.unresolved if findings else ()
+        return Shape(columns, index_of(columns), reads, None if columns else UNKNOWN, True, unresolved)
+
+    def _kin(self, relation: Relation, step: Callable[[Relation], tuple[int, ...]]) -> tuple[list[Relation], bool]:
+        """All relations reached by ``step``, and whether the catalog knew every one of them."""
+        found: dict[int, Relation] = {}
+        complete = True
+        pending = list(step(relation))
+        while pending:
+            oid = pending.pop()
+            if oid in found or oid == relation.oid:
+                continue
+            member = self.catalog.relations.get(oid)
+            if member is None:
+                complete = False
+                continue
+            found[oid] = member
+            pending.extend(step(member))
+        return list(found.values()), complete
+
+    def _columns_of(self, relation: Relation) -> dict[str, Column]:
+        columns = self._columns.get(relation.oid)
+        if columns is None:
+            columns = self._columns[relation.oid] = {column.name: column for column in relation.columns}
+        return columns
+
+
+def _view_column(view: int, column: Column, value: Value) -> Value:
+    """A view's column: its own identity and everything behind it.
+
+    A constant stays readable as the view's own column, whose class may have been set by hand.
+    """
+    derivation = Derivation.PLAIN if value.derivation is Derivation.CONSTANT else value.derivation
+    return Value(value.sources | {ColumnRef(view, column.attnum)}, derivation, column.type_oid)
+
+
+def _select(text: str | None) -> Node | None:
+    """The one SELECT that a definition consists of; None where it cannot be read."""
+    if not text:
+        return None
+    try:
+        statements = parse(text)
+    except UnparsableStatement:
+        return None
+    if len(statements) != 1:
+        return None
+    node: Node = statements[0].get("stmt", {})
+    return node if "SelectStmt" in node else None
+
+
+_recent: list[Shapes] = []
+
+
+def shapes_of(catalog: Catalog, trace: Tracer) -> Shapes:
+    """The shapes of a catalog, remembered for the few snapshots in use (by identity)."""
+    for shapes in _recent:
+        if shapes.catalog is catalog:
+            return shapes
+    shapes = Shapes(catalog, trace)
+    _recent.insert(0, shapes)
+    del _recent[MAX_CATALOGS:]
+    return shapes
