@@ -1,18 +1,19 @@
-"""``govproxy serve``: read the configuration, then hand over to the control process."""
+"""``govproxy serve``: read the configuration, put control plane and supervisor together, run them."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import asyncio
 from pathlib import Path
 
 from govproxy.config.loader import load
+from govproxy.control.plane import ControlPlane
+from govproxy.server.supervisor import Supervisor
+from govproxy.session.log import configure
 
 
 def run(config: Path, *, workers: int | None) -> None:
-    """Run until SIGTERM; the exit status is the supervisor's."""
+    """Run until SIGTERM or SIGINT; the exit status is the supervisor's."""
     settings = load(config)
-    if workers is not None:
-        settings = replace(settings, workers=workers)
-    from govproxy.server.supervisor import run as supervise
-
-    raise SystemExit(supervise(settings))
+    configure()
+    supervisor = Supervisor(ControlPlane(settings), workers=workers)
+    raise SystemExit(asyncio.run(supervisor.run()))

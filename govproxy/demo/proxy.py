@@ -25,6 +25,7 @@ from govproxy.errors import GovproxyError
 READY_TIMEOUT_S = 45.0
 STOP_TIMEOUT_S = 40.0
 _LOG_TAIL_CHARACTERS = 4_000
+_WORKER_ENDED = "a worker ended"  # how server.supervisor begins to say that it starts one anew
 
 
 class ProxyFailed(GovproxyError):
@@ -34,8 +35,8 @@ class ProxyFailed(GovproxyError):
 class ProxyProcess:
     """``govproxy serve`` with a configuration file, from ``__enter__`` to ``__exit__``.
 
-    Security of the tests themselves: a process that ended by a signal nobody sent, a segmentation
-    fault above all, makes ``__exit__`` raise, so that no test run passes over a crash.
+    A control process or a worker that ended by itself, by a segmentation fault above all, makes
+    ``__exit__`` raise, so that no test run passes over a crash.
     """
 
     def __init__(
@@ -131,6 +132,8 @@ class ProxyProcess:
         self._process = None
         if ended_before or process.returncode != 0:
             raise ProxyFailed(f"govproxy ended by itself or with a failure ({status}):\n{self._log_tail()}")
+        if self.crashed:
+            raise ProxyFailed(f"a worker of govproxy crashed:\n{self._log_tail()}")
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the control process."""
@@ -140,6 +143,11 @@ class ProxyProcess:
     def running(self) -> bool:
         """False once the control process has ended."""
         return self._process is not None and self._process.poll() is None
+
+    @property
+    def crashed(self) -> bool:
+        """True once a worker ended before it was told to."""
+        return _WORKER_ENDED in self.log
 
     def _kill(self) -> None:
         """The hard end, of the whole group that we made: a worker must not outlive its parent."""

@@ -53,9 +53,7 @@ def upstream_database(
     """A database setting as the configuration would make it."""
     return Database(
         name=name,
-        upstream=Upstream(
-            host=host, port=port, user=user, database=database, sslmode=sslmode, sslrootcert=sslrootcert
-        ),
+        upstream=Upstream(host=host, port=port, user=user, database=database, sslmode=sslmode, sslrootcert=sslrootcert),
         environment="test",
         password=Secret(password) if password is not None else None,
         roles=roles,

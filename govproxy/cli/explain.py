@@ -1,0 +1,133 @@
+"""``govproxy explain``: what would happen to a statement, and why, without running it.
+
+Puts the same parts together as a worker does: catalog, analysis, policy. Reads the database's
+catalog over the metadata connection and sends it nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from govproxy.cli.output import console, print_json
+from govproxy.config.loader import load
+from govproxy.config.settings import Settings
+from govproxy.control.plane import ControlPlane
+from govproxy.errors import ConfigError, UpstreamUnavailable
+from govproxy.identity.identity import Identity
+from govproxy.policy.describe import describe, outputs
+from govproxy.policy.engine import decide
+from govproxy.policy.values import Request
+from govproxy.session.snapshot import DatabaseSnapshot, Snapshot
+from govproxy.sql.analyze import analyze
+
+_STYLES = {"clear": "green", "masked": "yellow", "redacted": "yellow", "none": "red"}
+_WORDS = {
+    "allow": ("allowed", "bold green"),
+    "hold": ("held for approval", "bold yellow"),
+    "deny": ("refused", "bold red"),
+}
+
+
+def run(
+    config: Path, sql: str, *, database: str, user: str, groups: Sequence[str], agent: str | None, as_json: bool
+) -> None:
+    """Print the explanation of ``sql`` (``-``: standard input) for this identity."""
+    settings = load(config)
+    if database not in settings.databases:
+        raise ConfigError(
+            f"database `{database}` is not configured",
+            file=settings.file,
+            hint="There are: " + ", ".join(sorted(settings.databases)),
+        )
+    identity = Identity(
+        user=user, groups=frozenset(groups), agent=agent, on_behalf_of=user if agent is not None else None
+    )
+    text = sys.stdin.read() if sql == "-" else sql
+    snapshot = asyncio.run(_look(settings))
+    if database not in snapshot.databases:
+        raise UpstreamUnavailable(
+            f"the catalog of database `{database}` cannot be read", hint="Is the database up, and the password right?"
+        )
+    explanation = explain(text, identity, snapshot.databases[database], snapshot)
+    if as_json:
+        print_json(explanation)
+    else:
+        _print(explanation)
+
+
+def explain(text: str, identity: Identity, picture: DatabaseSnapshot, snapshot: Snapshot) -> dict[str, Any]:
+    """The explanation as JSON values. Raises what a worker would refuse the text with."""
+    analysis = analyze(text, picture.catalog, picture.catalog.default_search_path)
+    request = Request(
+        identity=identity,
+        database=picture.name,
+        environment=picture.environment,
+        analysis=analysis,
+        now=time.time(),
+        application="govproxy explain",
+    )
+    decision = decide(request, snapshot.policy, picture.classification, picture.catalog)
+    columns = tuple(
+        outputs(request, statement, snapshot.policy, picture.classification, picture.catalog)
+        for statement in analysis.statements
+    )
+    return describe(request, decision, columns, snapshot.policy)
+
+
+async def _look(settings: Settings) -> Snapshot:
+    plane = ControlPlane(settings)
+    await plane.start(lambda snapshot: None)
+    await plane.stop()
+    return plane.snapshot
+
+
+def _print(explanation: dict[str, Any]) -> None:
+    from rich.text import Text
+
+    out = console()
+    words, style = _WORDS[explanation["decision"]]
+    who = explanation["identity"]
+    label = f"{who['agent']} for {who['user']}" if who["agent"] else who["user"]
+    out.print(
+        Text(words, style=style) + Text(f" for {label} on {explanation['database']} ({explanation['environment']})")
+    )
+    if explanation["refusal"]:
+        out.print(Text(f"  {explanation['refusal']['message']}"))
+        out.print(Text(f"  hint: {explanation['refusal']['hint']}", style="dim"))
+    if explanation["rules"]:
+        out.print(Text("  rules: " + ", ".join(rule["name"] for rule in explanation["rules"])))
+    if explanation["shadow"]:
+        out.print(Text("  in shadow mode: " + ", ".join(explanation["shadow"]), style="dim"))
+    for statement in explanation["statements"]:
+        done = ", ".join(f"{effect['action']} {effect['object']}".strip() for effect in statement["effects"])
+        out.print(Text(f"  {statement['tag']}: {done}"))
+        if statement["outputs"]:
+            out.print(_table(statement["outputs"]))
+
+
+def _table(columns: list[dict[str, Any]]) -> Any:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("column", "is shown", "mask", "from", "class", "because", show_edge=False, pad_edge=False)
+    for column in columns:
+        first = Text(column["name"])
+        shown = Text(column["shown"], style=_STYLES[column["shown"]])
+        if not column["sources"]:
+            table.add_row(first, shown, "", Text(column["derivation"], style="dim"), "", "")
+        for source in column["sources"]:
+            table.add_row(
+                first,
+                shown,
+                source["mask"] or "",
+                Text(source["column"]),
+                Text(source["class"] or "clean"),
+                Text(source["rule"] or source["reason"], style="dim"),
+            )
+            first, shown = Text(""), Text("")
+    return table
