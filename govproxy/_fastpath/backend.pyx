@@ -267,11 +267,11 @@ cdef uint64_t _affected(const unsigned char* tag, Py_ssize_t size) noexcept:
     cdef uint64_t value = 0
     cdef uint64_t unit = 1
     cdef Py_ssize_t i = size - 2   # before the NUL
-    while i >= 0 and b"0" <= tag[i] <= b"9" and unit < 10_000_000_000_000_000:
-        value += (tag[i] - b"0") * unit
+    while i >= 0 and 48 <= tag[i] <= 57 and unit < 10_000_000_000_000_000:   # '0' to '9'
+        value += <uint64_t>(tag[i] - 48) * unit
         unit *= 10
         i -= 1
-    return value if i >= 0 and tag[i] == b" " else 0
+    return value if i >= 0 and tag[i] == 32 else 0   # behind a space
 
 
 cdef int _ready(State state, Expected* head, const unsigned char* message, Py_ssize_t total) except -1:

@@ -20,6 +20,8 @@ from govproxy._fastpath.outbuf cimport outbuf_append, outbuf_consume, outbuf_fre
 from govproxy._fastpath.sinks cimport Sink, Sinks, sink_data, sink_size
 from govproxy._fastpath.transitions cimport PHASE_CLOSED
 
+from govproxy.errors import GovproxyError
+
 cdef extern from "<sys/socket.h>" nogil:
     ssize_t recv(int fd, void* data, size_t size, int flags)
     ssize_t send(int fd, const void* data, size_t size, int flags)
@@ -77,14 +79,16 @@ cdef class Engine:
         server_tls,
         on_closed,
         describe_failure,
+        on_linked=None,
         bytes client_leftover=b"",
         bytes server_leftover=b"",
     ):
         """Join two authenticated, non-blocking sockets. The engine owns both from here on.
 
-        ``*_tls`` is None or an object with ``decrypt``, ``encrypt`` and ``pending_out``.
+        ``*_tls`` is None or an object with ``decrypt``, ``encrypt``, ``pending_out`` and ``closed``.
         ``describe_failure(error) -> bytes`` turns what ended the session into a FATAL
-        ErrorResponse; ``on_closed(link)`` is called once at the end.
+        ErrorResponse; ``on_linked(link)`` is called before the first byte, ``on_closed(link)`` once
+        at the end.
         """
         cdef Link link = Link()
         link.engine = self
@@ -94,6 +98,8 @@ cdef class Engine:
         link.on_closed = on_closed
         link.describe_failure = describe_failure
         self.links.add(link)
+        if on_linked is not None:
+            on_linked(link)
         link.start(client_leftover, server_leftover)
         return link
 
@@ -174,10 +180,8 @@ cdef class Link:
         extra = leg.tls.pending_out()
         if extra:
             self._write(leg, <const unsigned char*>PyBytes_AS_STRING(extra), PyBytes_GET_SIZE(extra))
-        if plain is None:
-            return self._peer_gone(from_client)
         if not plain:
-            return self._steer()
+            return self._peer_gone(from_client) if leg.tls.closed else self._steer()
         return self._feed(<const unsigned char*>PyBytes_AS_STRING(plain), PyBytes_GET_SIZE(plain), from_client)
 
     cdef int _feed(self, const unsigned char* data, Py_ssize_t size, bint from_client) except -1:
@@ -308,8 +312,11 @@ cdef class Link:
         # The one place where a failure ends a session: a constant or rebuilt text to the client.
         if self.closed:
             return 0
+        cdef bytes last_words = self.describe_failure(error)
         try:
-            self._plain(self.client, self.describe_failure(error))
+            self._plain(self.client, last_words)
+        except GovproxyError:
+            pass   # TLS is what broke: there is nobody left to tell
         finally:
             self._finish("failed")
         return 0
@@ -340,6 +347,12 @@ cdef class Link:
 
     def _say_goodbye(self):
         # Best effort on sockets that may be gone: whatever does not go out at once is dropped.
-        cdef bytes last = TERMINATE if self.server.tls is None else self.server.tls.encrypt(TERMINATE)
-        if self.server.pending.size == 0 and self.conversation.phase != PHASE_CLOSED:
-            send(self.server.fd, PyBytes_AS_STRING(last), <size_t>PyBytes_GET_SIZE(last), MSG_NOSIGNAL)
+        cdef bytes last = TERMINATE
+        if self.server.pending.size or self.conversation.phase == PHASE_CLOSED:
+            return
+        if self.server.tls is not None:
+            try:
+                last = self.server.tls.encrypt(TERMINATE)
+            except GovproxyError:
+                return
+        send(self.server.fd, PyBytes_AS_STRING(last), <size_t>PyBytes_GET_SIZE(last), MSG_NOSIGNAL)

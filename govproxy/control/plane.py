@@ -1,0 +1,171 @@
+"""The control plane: policy, catalogs and classification made into snapshots.
+
+Runs in the parent process. Watches every configured database over a metadata connection of its
+own, and publishes a new snapshot whenever policy or catalog changed. A database that cannot be
+reached is missing from the snapshot, which refuses its clients (57P03) until it is back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import asyncpg
+import structlog
+
+from govproxy.config.loader import load
+from govproxy.config.settings import Database, Settings
+from govproxy.control import catalog as catalogs
+from govproxy.control.keys import load_keys
+from govproxy.errors import GovproxyError, UpstreamUnavailable
+from govproxy.masking.classify import Correction, classify
+from govproxy.policy.loader import load_policy
+from govproxy.policy.rules import Policy
+from govproxy.session.snapshot import DatabaseSnapshot, Snapshot
+from govproxy.sql.catalog import Catalog
+
+POLL_INTERVAL_S = 2.0
+RETRY_INTERVAL_S = 1.0
+QUERY_TIMEOUT_S = 60.0
+
+log = structlog.get_logger("govproxy.control")
+
+
+class ControlPlane:
+    """Owns the current snapshot; see `server.supervisor.Control` for who uses it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.keys = load_keys(settings)
+        self._policy = load_policy(settings.policy)
+        self._watched = {name: _Watched(database) for name, database in settings.databases.items()}
+        self._snapshot = Snapshot(number=1, policy=self._policy, databases={})
+        self._publish: Callable[[Snapshot], None] = lambda snapshot: None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What the workers are to hold now."""
+        return self._snapshot
+
+    async def start(self, publish: Callable[[Snapshot], None]) -> None:
+        """Look at every database once, then keep watching them."""
+        self._publish = publish
+        for name, watched in self._watched.items():
+            await self._look(name, watched)
+        self._tasks = [
+            asyncio.get_running_loop().create_task(self._watch(name, watched), name=f"watch {name}")
+            for name, watched in self._watched.items()
+        ]
+
+    async def stop(self) -> None:
+        """Stop watching and close the metadata connections."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for watched in self._watched.values():
+            await watched.close()
+
+    async def reload(self) -> None:
+        """Read configuration and policy again, all or nothing.
+
+        Settings of listeners, databases and identity need a restart; of the configuration only
+        the path of the policy counts here.
+        """
+        settings = load(self.settings.file)
+        policy = load_policy(settings.policy)
+        changed = policy.version != self._policy.version
+        self._policy = policy
+        for name, watched in self._watched.items():
+            if watched.catalog is not None:
+                self._note(name, watched, watched.catalog)
+        self._renew(self._snapshot.databases)
+        log.info("policy reloaded", version=policy.version, changed=changed)
+
+    async def refresh(self, database: str) -> None:
+        """Look at one database now; returns when a changed picture has been published."""
+        await self._look(database, self._watched[database])
+
+    # ------------------------------------------------------------------ watching
+
+    async def _watch(self, name: str, watched: _Watched) -> None:
+        while True:
+            await asyncio.sleep(POLL_INTERVAL_S if watched.catalog else RETRY_INTERVAL_S)
+            await self._look(name, watched)
+
+    async def _look(self, name: str, watched: _Watched) -> None:
+        began = time.perf_counter()
+        try:
+            found = await watched.look()
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, GovproxyError) as error:
+            # Security: an old picture must not stand for a database that may have changed unseen.
+            await watched.close()
+            if name in self._snapshot.databases:
+                self._renew({key: value for key, value in self._snapshot.databases.items() if key != name})
+            log.warning("database cannot be looked at", database=name, error=type(error).__name__)
+            return
+        if found is None:
+            return
+        self._note(name, watched, found)
+        log.info(
+            "catalog read",
+            database=name,
+            version=found.version,
+            relations=len(found.relations),
+            seconds=round(time.perf_counter() - began, 3),
+        )
+
+    def _note(self, name: str, watched: _Watched, catalog: Catalog) -> None:
+        corrections = [
+            Correction(column=f"{c.schema}.{c.relation}.{c.column}", tag=c.tag) for c in self._policy.classify
+        ]
+        picture = DatabaseSnapshot(
+            name=name,
+            environment=watched.database.environment,
+            catalog=catalogs.publishable(catalog),
+            classification=classify(catalog, corrections),
+        )
+        self._renew({**self._snapshot.databases, name: picture})
+
+    def _renew(self, databases: dict[str, DatabaseSnapshot] | object) -> None:
+        self._snapshot = replace(
+            self._snapshot,
+            number=self._snapshot.number + 1,
+            policy=self._policy,
+            databases=databases,
+        )
+        self._publish(self._snapshot)
+
+
+class _Watched:
+    """One database: its metadata connection and what was seen last."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.catalog: Catalog | None = None
+        self._connection: asyncpg.Connection | None = None
+        self._fingerprint = ""
+        self._lock = asyncio.Lock()
+
+    async def look(self) -> Catalog | None:
+        """The catalog if it is new or changed, else None."""
+        async with self._lock, asyncio.timeout(QUERY_TIMEOUT_S):
+            if self._connection is None or self._connection.is_closed():
+                self._connection = await catalogs.connect(self.database)
+                self._fingerprint = ""
+            fingerprint = await catalogs.fingerprint(self._connection)
+            if fingerprint == self._fingerprint and self.catalog is not None:
+                return None
+            catalog = await catalogs.collect(self._connection, self.database.name)
+            self._fingerprint = fingerprint
+            self.catalog = catalog
+            return catalog
+
+    async def close(self) -> None:
+        """Forget the connection and what was seen over it."""
+        connection, self._connection = self._connection, None
+        self.catalog = None
+        if connection is not None and not connection.is_closed():
+            connection.terminate()

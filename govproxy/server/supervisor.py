@@ -1,0 +1,241 @@
+"""The parent of the workers: starts them, hands them snapshots, carries words between them.
+
+One supervisor per instance, in the control process. It knows the control plane only as the
+``Control`` protocol below, which the command line composes in; so data path and control plane
+stay two packages that do not import each other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import structlog
+
+from govproxy.config.settings import Settings
+from govproxy.errors import ConfigError, GovproxyError
+from govproxy.session import link
+from govproxy.session.snapshot import Keys, Snapshot
+
+RESTART_DELAYS_S = (0.2, 1.0, 5.0)
+ANSWER_TIMEOUT_S = 2.0
+STOP_GRACE_S = 5.0
+
+log = structlog.get_logger("govproxy.supervisor")
+
+
+class Control(Protocol):
+    """The control plane as the supervisor needs it."""
+
+    settings: Settings
+    keys: Keys
+
+    @property
+    def snapshot(self) -> Snapshot: ...
+    async def start(self, publish: Callable[[Snapshot], None]) -> None: ...
+    async def refresh(self, database: str) -> None: ...
+    async def reload(self) -> None: ...
+    async def stop(self) -> None: ...
+
+
+@dataclass(slots=True)
+class _Worker:
+    """One child process and the socket to it."""
+
+    number: int
+    process: asyncio.subprocess.Process
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def send(self, message: link.Message) -> None:
+        if not self.writer.is_closing():
+            self.writer.write(link.encode(message))
+
+
+class Supervisor:
+    """Runs until told to stop; ``run`` returns the exit status."""
+
+    def __init__(self, control: Control, *, workers: int | None = None, on_ready: Callable[[], None] | None = None):
+        self._control = control
+        self._count = workers or control.settings.workers
+        self._on_ready = on_ready or (lambda: None)
+        self._workers: dict[int, _Worker] = {}
+        self._stopping = asyncio.Event()
+        self._tasks: asyncio.TaskGroup
+        self._requests: dict[int, asyncio.Future[link.Message]] = {}
+        self._next_request = 1
+        self._failed = False
+
+    async def run(self) -> int:
+        """Start everything, serve until SIGTERM or SIGINT, stop in order."""
+        _must_be_free(self._control.settings)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        await self._control.start(self._publish)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                self._tasks = tasks
+                loop.add_signal_handler(signal.SIGHUP, lambda: tasks.create_task(self._reload()))
+                for number in range(self._count):
+                    tasks.create_task(self._keep_alive(number))
+                tasks.create_task(self._announce())
+                await self._stopping.wait()
+                for worker in self._workers.values():
+                    worker.send(link.Drain())
+        finally:
+            await self._control.stop()
+        return 1 if self._failed else 0
+
+    async def _announce(self) -> None:
+        while len(self._workers) < self._count and not self._stopping.is_set():
+            await asyncio.sleep(0.01)
+        for worker in tuple(self._workers.values()):
+            await worker.ready.wait()
+        if not self._stopping.is_set():
+            log.info("ready", listen=str(self._control.settings.listen), workers=self._count)
+            self._on_ready()
+
+    async def _reload(self) -> None:
+        try:
+            await self._control.reload()
+        except GovproxyError as error:
+            log.error("reload refused; the old policy stays", error=str(error))
+
+    # ------------------------------------------------------------------ workers
+
+    async def _keep_alive(self, number: int) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            worker = await self._spawn(number)
+            status = await self._serve(worker)
+            if self._stopping.is_set():
+                self._failed = self._failed or status != 0
+                return
+            log.error("a worker ended and is started again", worker=number, status=status)
+            delay = RESTART_DELAYS_S[min(failures, len(RESTART_DELAYS_S) - 1)]
+            failures += 1
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), delay)
+
+    async def _spawn(self, number: int) -> _Worker:
+        ours, theirs = socket.socketpair()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "govproxy.server.worker", str(theirs.fileno()), pass_fds=(theirs.fileno(),)
+            )
+        finally:
+            theirs.close()
+        reader, writer = await asyncio.open_connection(sock=ours)
+        worker = _Worker(number=number, process=process, reader=reader, writer=writer)
+        worker.send(
+            link.Start(
+                worker=number,
+                settings=self._control.settings,
+                snapshot=self._control.snapshot,
+                keys=self._control.keys,
+            )
+        )
+        self._workers[number] = worker
+        return worker
+
+    async def _serve(self, worker: _Worker) -> int:
+        """Answer one worker until it ends; returns its exit status."""
+        try:
+            while True:
+                header = await worker.reader.readexactly(link.HEADER_BYTES)
+                body = await worker.reader.readexactly(link.frame_size(header))
+                self._answer(worker, link.decode(body))
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            worker.ready.set()
+            worker.writer.close()
+        try:
+            grace = self._control.settings.limits.drain_timeout_s + STOP_GRACE_S
+            return await asyncio.wait_for(worker.process.wait(), grace)
+        except TimeoutError:
+            worker.process.kill()
+            return await worker.process.wait()
+
+    def _answer(self, worker: _Worker, message: link.Message) -> None:
+        match message:
+            case link.Ready():
+                worker.ready.set()
+            case link.Refresh(database=database):
+                self._tasks.create_task(self._refresh(worker, database))
+            case link.Cancel():
+                for other in self._workers.values():
+                    if other is not worker:
+                        other.send(message)
+            case link.Sessions(request=request) | link.Killed(request=request):
+                waiting = self._requests.get(request)
+                if waiting is not None and not waiting.done():
+                    waiting.set_result(message)
+            case _:
+                raise AssertionError(f"unexpected message from a worker: {type(message).__name__}")
+
+    async def _refresh(self, worker: _Worker, database: str) -> None:
+        try:
+            await self._control.refresh(database)
+        except GovproxyError as error:
+            log.warning("the catalog could not be refreshed", database=database, error=str(error))
+        worker.send(link.Refreshed(database=database))
+
+    def _publish(self, snapshot: Snapshot) -> None:
+        for worker in self._workers.values():
+            worker.send(link.Publish(snapshot=snapshot))
+
+    # ------------------------------------------------------------------ for the admin socket
+
+    async def sessions(self) -> list[link.SessionInfo]:
+        """All live sessions of all workers, oldest first."""
+        found: list[link.SessionInfo] = []
+        for worker in tuple(self._workers.values()):
+            answer = await self._ask(worker, lambda request: link.ListSessions(request=request))
+            if isinstance(answer, link.Sessions):
+                found.extend(answer.sessions)
+        return sorted(found, key=lambda session: session.started)
+
+    async def kill(self, session: str) -> bool:
+        """End a session; False when there is none of that id."""
+        for worker in tuple(self._workers.values()):
+            answer = await self._ask(worker, lambda request: link.Kill(request=request, session=session))
+            if isinstance(answer, link.Killed) and answer.found:
+                return True
+        return False
+
+    async def _ask(self, worker: _Worker, question: Callable[[int], link.Message]) -> link.Message | None:
+        request = self._next_request
+        self._next_request += 1
+        answer: asyncio.Future[link.Message] = asyncio.get_running_loop().create_future()
+        self._requests[request] = answer
+        worker.send(question(request))
+        try:
+            return await asyncio.wait_for(answer, ANSWER_TIMEOUT_S)
+        except TimeoutError:
+            log.warning("a worker does not answer", worker=worker.number)
+            return None
+        finally:
+            del self._requests[request]
+
+
+def _must_be_free(settings: Settings) -> None:
+    # Workers share the port by SO_REUSEPORT, so they would silently share it with another
+    # instance too: ask once without it.
+    family = socket.AF_INET6 if ":" in settings.listen.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.listen.host, settings.listen.port))
+        except OSError as error:
+            raise ConfigError(
+                f"cannot listen on {settings.listen}: {error.strerror}", file=settings.file
+            ) from error

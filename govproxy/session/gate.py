@@ -1,0 +1,448 @@
+"""The gate: what Python decides for one session when the verdict cache has no answer.
+
+Text in, verdict out: analyse, decide, note what the rows will need. Everything a decision reads
+is either an argument or part of the context id, so that a cached verdict can be trusted until
+one of them changes. The gate owns what later statements depend on: whether search_path is still
+known, what SQL prepared and declared under which name, whether the catalog can be trusted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from govproxy._fastpath.conversation import Conversation
+from govproxy._fastpath.rows import MaskPlan
+from govproxy._fastpath.verdicts import Outcome, Verdict
+from govproxy.audit.events import statement_fragment
+from govproxy.errors import GovproxyError, LimitExceeded, StartingUp, StatementDenied, UnsupportedEncoding, UpstreamFault
+from govproxy.identity.identity import Identity
+from govproxy.masking.plan import Field, decode_row_description
+from govproxy.policy.engine import decide, sees_everything
+from govproxy.policy.values import Decision, Refusal, Request, Verb
+from govproxy.session import messages
+from govproxy.session.obligations import Obligations
+from govproxy.session.parameters import ENCODINGS, safe_encoding
+from govproxy.session.shared import Shared
+from govproxy.session.snapshot import DatabaseSnapshot
+from govproxy.sql.analyze import Shadow, analyze
+from govproxy.sql.parse import UnparsableStatement
+from govproxy.sql.redact import redact
+from govproxy.sql.values import Action, Analysis, Effect, StatementFacts
+from govproxy.wire.errors import error_response
+
+MAX_SHADOW_NAMES = 1_000
+UNREADABLE = "unreadable-statement"
+
+
+class Resumable(Protocol):
+    """The engine's link, as far as the gate needs it."""
+
+    def resume(self, verdict: Verdict) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """What a verdict rests on, kept with it for the rows and errors to come."""
+
+    analysis: Analysis | None
+    obligations: Obligations | None
+    refusal: GovproxyError | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionFacts:
+    """What is fixed for a session once it has logged in."""
+
+    session_id: str
+    database: str
+    identity: Identity
+    application: str
+    client_address: str
+
+
+class Gate:
+    """One session's gate. Its methods are called by the conversation, on the loop's thread."""
+
+    def __init__(
+        self,
+        shared: Shared,
+        facts: SessionFacts,
+        *,
+        search_path: tuple[str, ...] | None,
+        client_encoding: str,
+        clock: Callable[[], float],
+    ) -> None:
+        self.shared = shared
+        self.facts = facts
+        self.link: Resumable | None = None
+        self._clock = clock
+        self._search_path = search_path
+        self._codec = _codec(client_encoding)
+        self._shadow = Shadow(prepared={}, cursors={})
+        self._changed_catalog = False
+        self._waiting: bytes | None = None
+        self._conversation: Conversation | None = None
+
+    # ------------------------------------------------------------------ context
+
+    @property
+    def snapshot(self) -> DatabaseSnapshot:
+        """The database's current picture. Raises `StartingUp` while there is none."""
+        return self.shared.database(self.facts.database)
+
+    @property
+    def clear(self) -> bool:
+        """True when this identity sees everything untouched."""
+        snapshot = self.snapshot
+        return sees_everything(
+            self.facts.identity, snapshot.name, snapshot.environment, self.shared.snapshot.policy
+        )
+
+    def context_id(self) -> int:
+        """The number that stands for everything but the text that a decision reads."""
+        identity, snapshot, policy = self.facts.identity, self.snapshot, self.shared.snapshot.policy
+        return self.shared.context_id(
+            (
+                snapshot.name,
+                snapshot.catalog.version,
+                policy.version,
+                identity.user,
+                identity.groups,
+                identity.agent,
+                identity.on_behalf_of,
+                self._search_path,
+                self._codec,
+                self._changed_catalog,
+            )
+        )
+
+    def attach(self, conversation: Conversation, link: Resumable | None) -> None:
+        """Know the conversation and the link whose parked statements are to be resumed."""
+        self._conversation = conversation
+        self.link = link
+
+    def snapshot_changed(self) -> None:
+        """A new picture was published: look everything up anew."""
+        conversation = self._conversation
+        if conversation is None or self.facts.database not in self.shared.snapshot.databases:
+            return
+        if self._changed_catalog and conversation.idle:
+            self._changed_catalog = False
+        conversation.context_id = self.context_id()
+
+    # ------------------------------------------------------------------ judging
+
+    def judge(self, conversation: Conversation, text: bytes) -> Verdict | None:
+        """The verdict on ``text``, or None when the catalog must be looked at again first."""
+        if self.facts.database not in self.shared.snapshot.databases:
+            return self._unreadable(text, StartingUp("the database cannot be looked at, so nothing can be judged"))
+        if self._changed_catalog and conversation.outstanding == 0 and conversation.transaction_status == ord("I"):
+            # Our own DDL is committed now: no decision before the picture shows it.
+            self._changed_catalog = False
+            conversation.context_id = self.context_id()
+            return self._wait(text)
+        return self._attempt(conversation, text, may_wait=True)
+
+    def catalog_refreshed(self) -> None:
+        """The catalog was looked at again: decide the statement that waited for it."""
+        text, self._waiting = self._waiting, None
+        conversation = self._conversation
+        if text is None or conversation is None or self.link is None:
+            return
+        if self.facts.database not in self.shared.snapshot.databases:
+            verdict = self.judge(conversation, text)
+        else:
+            verdict = self._attempt(conversation, text, may_wait=False)
+        if verdict is None:
+            raise AssertionError("a second wait for one statement")
+        self.link.resume(verdict)
+
+    def _wait(self, text: bytes) -> None:
+        self._waiting = text
+        self.shared.refresh(self)
+
+    def _attempt(self, conversation: Conversation, text: bytes, *, may_wait: bool) -> Verdict | None:
+        try:
+            source = text.decode(self._codec)
+        except UnicodeDecodeError:
+            return self._unreadable(text, UnsupportedEncoding("statement is not valid in the client_encoding"))
+        try:
+            analysis = analyze(source, self.snapshot.catalog, self._search_path, shadow=self._shadow)
+        except UnparsableStatement as error:
+            return self._unreadable(text, error, source)
+        if may_wait and self.shared.worth_a_look(self.facts.database, analysis.unresolved):
+            self._wait(text)
+            return None
+        if not may_wait:
+            self.shared.still_missing(self.facts.database, analysis.unresolved)
+        if self._changed_catalog or _changes_what_it_reads(analysis):
+            analysis = _distrusted(analysis)
+        return self._judged(conversation, text, source, analysis)
+
+    def _judged(self, conversation: Conversation, text: bytes, source: str, analysis: Analysis) -> Verdict:
+        policy, snapshot, facts = self.shared.snapshot.policy, self.snapshot, self.facts
+        request = Request(
+            identity=facts.identity,
+            database=snapshot.name,
+            environment=snapshot.environment,
+            analysis=analysis,
+            now=self._clock(),
+            application=facts.application,
+            client_address=facts.client_address,
+        )
+        decision = decide(request, policy, snapshot.classification, snapshot.catalog)
+        if decision.verb is Verb.ALLOW and self._shadow_full(analysis):
+            refusal: GovproxyError | None = LimitExceeded(
+                f"too many prepared statements and cursors; the limit is {MAX_SHADOW_NAMES}"
+            )
+        else:
+            refusal = _refusal_of(decision)
+        obligations = Obligations(
+            snapshot=snapshot,
+            policy=policy,
+            identity=facts.identity,
+            analysis=analysis,
+            mask_key=self.shared.keys.masking,
+            distrusted=self._changed_catalog,
+        )
+        session = [s.session for s in analysis.statements]
+        verdict = Verdict(
+            outcome=Outcome.DENY if refusal else Outcome.ALLOW,
+            text=text,
+            context_id=conversation.context_id,
+            fragment=self._fragment(source, analysis, decision, obligations, refused=refusal is not None),
+            basis=Basis(analysis=analysis, obligations=obligations, refusal=refusal),
+            clear=decision.clear,
+            returns_rows=any(s.outputs is None or s.outputs for s in analysis.statements),
+            copies_in=any(s.copies_in for s in analysis.statements),
+            copies_out=any(e.action is Action.COPY_OUT for s in analysis.statements for e in s.effects),
+            tainted=not decision.clear and obligations.tainted,
+            changes_session=any(
+                c.settings or c.prepares or c.cursors or c.catalog for c in session
+            ),
+            changes_catalog=any(c.catalog or c.creates_temporary for c in session),
+            cacheable=analysis.cacheable and not decision.varies,
+        )
+        self.shared.cache.put(verdict)
+        return verdict
+
+    def _unreadable(self, text: bytes, error: GovproxyError, source: str | None = None) -> Verdict:
+        redacted, digest = redact(source) if source is not None else ("<unreadable statement>", "")
+        return Verdict(
+            outcome=Outcome.DENY,
+            text=text,
+            context_id=0,
+            fragment=statement_fragment(
+                sql=redacted,
+                sql_hash=self.shared.keys.ledger.hash_text(text.decode("latin-1")),
+                digest=digest,
+                effects=[{"action": Action.UNKNOWN.value}],
+                tables=[],
+                columns=[],
+                decision=Verb.DENY.value,
+                rules=[UNREADABLE],
+                masks=[],
+                policy_version=self.shared.snapshot.policy.version,
+            ),
+            basis=Basis(analysis=None, obligations=None, refusal=error),
+            cacheable=False,
+        )
+
+    def _fragment(
+        self, source: str, analysis: Analysis, decision: Decision, obligations: Obligations, *, refused: bool
+    ) -> bytes:
+        return statement_fragment(
+            sql=analysis.redacted_sql,
+            sql_hash=self.shared.keys.ledger.hash_text(source),
+            digest=analysis.digest,
+            effects=[_effect_note(e) for s in analysis.statements for e in s.effects],
+            tables=obligations.tables,
+            columns=obligations.columns,
+            decision=(Verb.DENY if refused and decision.verb is Verb.ALLOW else decision.verb).value,
+            rules=list(decision.rules),
+            shadow=list(decision.shadow),
+            masks=obligations.masks,
+            policy_version=decision.policy_version,
+        )
+
+    def function_call(self, conversation: Conversation, function_oid: int) -> Verdict:
+        """The verdict on a FunctionCall message: its result is opaque, so only a clear identity may."""
+        function = self.snapshot.catalog.functions.get(function_oid)
+        name = f"{function.schema}.{function.name}" if function else str(function_oid)
+        effect = Effect(action=Action.FUNCTION_MESSAGE, kind="function", name=name, facts={"function": name})
+        facts = StatementFacts(tag="FUNCTION CALL", effects=(effect,), outputs=None, opaque=True)
+        analysis = Analysis(
+            statements=(facts,), redacted_sql=f"FunctionCall {name}", digest="", cacheable=False
+        )
+        verdict = self._judged(conversation, b"", f"FunctionCall {name}", analysis)
+        if verdict.outcome is Outcome.ALLOW and not verdict.clear:
+            refusal = StatementDenied("FunctionCall is not allowed where results are masked", hint="use SELECT")
+            return replace_outcome(verdict, refusal)
+        return verdict
+
+    # ------------------------------------------------------------------ what statements change
+
+    def session_changed(self, conversation: Conversation, verdict: Verdict) -> None:
+        """The statement goes to the backend now: from here on, what it may change is uncertain."""
+        analysis = _analysis_of(verdict)
+        for statement in analysis.statements:
+            change = statement.session
+            if change.settings:
+                self._search_path = None
+            if change.catalog:
+                self._changed_catalog = True
+            if change.prepares:
+                conversation.forget(change.prepares, cursors=False)
+                self._shadow = replace(
+                    self._shadow, prepared=_shadowed(self._shadow.prepared, change.prepares, statement.inner)
+                )
+            if change.cursors:
+                conversation.forget(change.cursors, cursors=True)
+                self._shadow = replace(
+                    self._shadow, cursors=_shadowed(self._shadow.cursors, change.cursors, statement.inner)
+                )
+        conversation.context_id = self.context_id()
+
+    def catalog_changed(self, conversation: Conversation, verdict: Verdict) -> None:
+        """DDL has run: every session of the database needs the new picture."""
+        self.shared.catalog_is_stale(self.facts.database)
+
+    def parameter_status(self, conversation: Conversation, payload: bytes) -> None:
+        """The backend reports a setting; some of them decide how bytes are read."""
+        name, value, *_ = payload.decode("utf-8", "replace").split("\0")
+        match name:
+            case "standard_conforming_strings" if value != "on":
+                raise UpstreamFault("standard_conforming_strings was turned off; the session cannot be judged")
+            case "client_encoding":
+                self._codec = _codec(value)
+            case "search_path" | "session_authorization" | "is_superuser":
+                self._search_path = None
+            case _:
+                return
+        conversation.context_id = self.context_id()
+
+    def _shadow_full(self, analysis: Analysis) -> bool:
+        names = len(self._shadow.prepared) + len(self._shadow.cursors)
+        return names >= MAX_SHADOW_NAMES and any(
+            s.session.prepares or s.session.cursors for s in analysis.statements if s.inner is not None
+        )
+
+    # ------------------------------------------------------------------ what comes back
+
+    def plan(self, conversation: Conversation, verdict: Verdict, description: bytes) -> MaskPlan:
+        """The mask plan for rows described by ``description`` (a RowDescription payload, b'' = none)."""
+        fields: tuple[Field, ...] = decode_row_description(description) if description else ()
+        basis: Basis = verdict.basis
+        if basis.obligations is None:
+            raise AssertionError("rows of a statement that was refused")
+        return basis.obligations.plan(fields, scan_codec=self._codec)
+
+    def rewrite_error(self, conversation: Conversation, payload: bytes, at_parse: bool) -> bytes:
+        """An ErrorResponse as this identity may read it."""
+        return messages.rebuild(payload, at_parse=at_parse)
+
+    def rewrite_notice(self, conversation: Conversation, payload: bytes) -> bytes | None:
+        """A NoticeResponse as this identity may read it."""
+        return messages.rebuild(payload, at_parse=False)
+
+    def rewrite_notification(self, conversation: Conversation, payload: bytes) -> bytes:
+        """A NotificationResponse without its payload, which may be anybody's data."""
+        return messages.without_payload(payload)
+
+    # ------------------------------------------------------------------ refusing
+
+    def refusal(self, conversation: Conversation, verdict: Verdict, number: int) -> bytes:
+        """The ErrorResponse for a denied statement, with the id under which the ledger has it."""
+        basis: Basis = verdict.basis
+        if basis.refusal is None:
+            raise AssertionError("a denial without a reason")
+        return error_response(basis.refusal, request_id=f"{self.facts.session_id}.{number}")
+
+    def error(self, error: Exception) -> bytes:
+        """An ErrorResponse of the proxy's own."""
+        return error_response(error)
+
+
+def _codec(client_encoding: str) -> str:
+    codec = ENCODINGS[safe_encoding(client_encoding)]
+    if codec is None:
+        raise UnsupportedEncoding(f'client_encoding "{client_encoding}" cannot be judged', hint="Use UTF8.")
+    return codec
+
+
+def replace_outcome(verdict: Verdict, refusal: GovproxyError) -> Verdict:
+    """The same verdict as a denial."""
+    return Verdict(
+        outcome=Outcome.DENY,
+        text=verdict.text,
+        context_id=verdict.context_id,
+        fragment=verdict.fragment,
+        basis=Basis(analysis=None, obligations=None, refusal=refusal),
+        cacheable=False,
+    )
+
+
+def _refusal_of(decision: Decision) -> GovproxyError | None:
+    match decision.verb:
+        case Verb.ALLOW:
+            return None
+        case Verb.DENY | Verb.HOLD:
+            refusal = decision.refusal or Refusal(
+                rule="", object="", message="the statement is not allowed", hint="ask who maintains the policy"
+            )
+            return StatementDenied(refusal.message, hint=refusal.hint)
+        case _:
+            raise AssertionError(decision.verb)
+
+
+def _analysis_of(verdict: Verdict) -> Analysis:
+    basis: Basis = verdict.basis
+    if basis.analysis is None:
+        raise AssertionError("a refused statement was forwarded")
+    return basis.analysis
+
+
+def _effect_note(effect: Effect) -> dict[str, object]:
+    note: dict[str, object] = {"action": effect.action.value}
+    if effect.object:
+        note["object"] = effect.object
+    if effect.kind:
+        note["kind"] = effect.kind
+    if effect.facts:
+        note["facts"] = dict(effect.facts)
+    return note
+
+
+def _changes_what_it_reads(analysis: Analysis) -> bool:
+    # Several statements in one text, one of which redefines things: the others' lineage is a guess.
+    return len(analysis.statements) > 1 and any(
+        s.session.catalog or s.session.settings or s.session.prepares or s.session.cursors
+        for s in analysis.statements
+    )
+
+
+def _distrusted(analysis: Analysis) -> Analysis:
+    return replace(
+        analysis,
+        statements=tuple(
+            replace(s, opaque=True, outputs=None if s.outputs is None or s.outputs else s.outputs)
+            for s in analysis.statements
+        ),
+    )
+
+
+def _shadowed(
+    known: Mapping[str, tuple[StatementFacts, ...]], names: tuple[str, ...], inner: StatementFacts | None
+) -> Mapping[str, tuple[StatementFacts, ...]]:
+    # Security: a name keeps everything it ever stood for. Whether the backend really replaced it
+    # (the statement may fail, the transaction may roll back) is not known here, so sources only add.
+    if inner is None:
+        return known
+    changed = dict(known)
+    for name in names:
+        candidates = changed.get(name, ())
+        if inner not in candidates:
+            changed[name] = (*candidates, inner)
+    return changed

@@ -1,0 +1,145 @@
+"""What the control process and a worker say to each other, as values and as bytes.
+
+Frames of a four-byte length and a pickle, on a socket pair that was made before the worker was
+started and that nobody else holds. Knows no sockets.
+
+Security: pickles are read only from that inherited descriptor. Whoever can write to it already is
+the parent process.
+"""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import dataclass
+
+from govproxy.config.settings import Settings
+from govproxy.session.snapshot import Keys, Snapshot
+
+HEADER_BYTES = 4
+MAX_FRAME_BYTES = 1 << 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """Control → worker, first: everything it needs."""
+
+    worker: int
+    settings: Settings
+    snapshot: Snapshot
+    keys: Keys
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """Worker → control: it listens."""
+
+    worker: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publish:
+    """Control → worker: a new picture."""
+
+    snapshot: Snapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refresh:
+    """Worker → control: look at this database's catalog again."""
+
+    database: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refreshed:
+    """Control → worker: done; a changed picture was published before."""
+
+    database: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel:
+    """Both ways: a CancelRequest for a session of another worker."""
+
+    pid: int
+    secret: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionInfo:
+    """One live session, as ``govproxy sessions list`` shows it."""
+
+    id: str
+    worker: int
+    database: str
+    user: str
+    groups: tuple[str, ...]
+    agent: str | None
+    client: str
+    application: str
+    started: float  # POSIX time
+    statements: int
+    state: str  # idle | active | transaction | waiting
+    bytes_in: int
+    bytes_out: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListSessions:
+    """Control → worker: who is there?"""
+
+    request: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sessions:
+    """Worker → control: the answer."""
+
+    request: int
+    sessions: tuple[SessionInfo, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kill:
+    """Control → worker: end a session, whatever it is doing."""
+
+    request: int
+    session: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Killed:
+    """Worker → control: whether there was such a session."""
+
+    request: int
+    found: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drain:
+    """Control → worker: take no more, let transactions end, then go."""
+
+
+Message = (
+    Start | Ready | Publish | Refresh | Refreshed | Cancel | ListSessions | Sessions | Kill | Killed | Drain
+)
+
+
+def encode(message: Message) -> bytes:
+    """One frame."""
+    body = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
+    return len(body).to_bytes(HEADER_BYTES, "big") + body
+
+
+def frame_size(header: bytes) -> int:
+    """Bytes of the body announced by a header."""
+    size = int.from_bytes(header, "big")
+    if size > MAX_FRAME_BYTES:
+        raise ValueError(f"a frame of {size} bytes")
+    return size
+
+
+def decode(body: bytes) -> Message:
+    """The message of one frame's body."""
+    message: Message = pickle.loads(body)  # noqa: S301 - see the module's docstring
+    return message

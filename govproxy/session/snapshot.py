@@ -1,0 +1,43 @@
+"""What the control process publishes and the workers hold: one immutable picture of the rules.
+
+A worker replaces its reference when a new one arrives and never changes what it holds. The values
+travel pickled over a socket pair that only the two processes have; nothing else is unpickled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from govproxy.audit.keys import LedgerKey
+from govproxy.masking.values import Classification
+from govproxy.policy.rules import Policy
+from govproxy.sql.catalog import Catalog
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseSnapshot:
+    """One database as the workers see it. ``catalog`` carries no statistics: those are row data."""
+
+    name: str
+    environment: str
+    catalog: Catalog
+    classification: Classification
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """All of it. ``number`` grows with each one published by this control process."""
+
+    number: int
+    policy: Policy
+    databases: Mapping[str, DatabaseSnapshot]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """Secrets a worker needs. Security: never in a repr, never in a log."""
+
+    ledger: LedgerKey = field(repr=False)
+    masking: bytes = field(repr=False)  # 32 bytes: pseudonyms and the like
+    logins: bytes = field(repr=False)  # 32 bytes: what strangers are answered, the same on every worker
