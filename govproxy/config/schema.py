@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from govproxy.config.secrets import SecretSource
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Text = Annotated[str, Field(min_length=1)]
 Seconds = Annotated[float, Field(gt=0, le=86_400, strict=False)]
@@ -22,6 +20,26 @@ class Strict(BaseModel):
     """Unknown keys are errors; values do not change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SecretEntry(Strict):
+    """Where a secret is: exactly one of ``env`` and ``file``."""
+
+    env: str | None = None
+    file: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _not_a_literal(cls, value: object) -> object:
+        if isinstance(value, str | int | float):
+            raise ValueError("secrets are not written into this file; use {env: NAME} or {file: path}")
+        return value
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> SecretEntry:
+        if (self.env is None) == (self.file is None):
+            raise ValueError("give exactly one of `env` and `file`")
+        return self
 
 
 class Tls(Strict):
@@ -38,7 +56,7 @@ class Role(Strict):
 class DatabaseEntry(Strict):
     upstream: Text
     environment: Text
-    password: SecretSource | None = None
+    password: SecretEntry | None = None
     role: Role | None = None
 
 
@@ -56,14 +74,14 @@ class Token(Strict):
     audience: Text
     keys: Text | None = None
     claims: ClaimNames = ClaimNames()
-    signing_key: SecretSource | None = None
+    signing_key: SecretEntry | None = None
     # Security: no HS*: a shared secret lets every verifier sign. No "none" at all.
     algorithms: list[Algorithm] = Field(default=[], description="absent: those that fit the keys")
 
 
 class UserEntry(Strict):
     name: Text
-    password: SecretSource | None = None
+    password: SecretEntry | None = None
     verifier: (
         Annotated[str, Field(pattern=r"^SCRAM-SHA-256\$[0-9]{1,7}:[A-Za-z0-9+/=]+\$[A-Za-z0-9+/=]+:[A-Za-z0-9+/=]+$")]
         | None

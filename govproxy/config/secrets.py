@@ -1,7 +1,7 @@
 """Secrets: named in the configuration, never written there, never shown.
 
 A secret is given as ``{env: NAME}`` or ``{file: path}``. What was read travels as a ``Secret``,
-whose text appears in no repr, str, format or traceback value.
+whose text appears in no repr, str, format or traceback value. Workers hold these: no pydantic here.
 """
 
 from __future__ import annotations
@@ -9,9 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NoReturn
-
-from pydantic import BaseModel, ConfigDict, model_validator
+from typing import NoReturn, Protocol
 
 MAX_SECRET_BYTES = 64 << 10
 
@@ -50,26 +48,13 @@ class Secret:
         raise TypeError("a Secret is opaque; use reveal()")
 
 
-class SecretSource(BaseModel):
-    """Where a secret is: exactly one of ``env`` and ``file``."""
+class SecretSource(Protocol):
+    """Where a secret is: exactly one of ``env`` and ``file``. ``config.schema.SecretEntry`` is its form."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    env: str | None = None
-    file: str | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _not_a_literal(cls, value: object) -> object:
-        if isinstance(value, str | int | float):
-            raise ValueError("secrets are not written into this file; use {env: NAME} or {file: path}")
-        return value
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> SecretSource:
-        if (self.env is None) == (self.file is None):
-            raise ValueError("give exactly one of `env` and `file`")
-        return self
+    @property
+    def env(self) -> str | None: ...
+    @property
+    def file(self) -> str | None: ...
 
 
 class UnresolvableSecret(Exception):

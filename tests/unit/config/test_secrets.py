@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from govproxy.config.secrets import Secret, SecretSource, UnresolvableSecret, resolve
+from govproxy.config.schema import SecretEntry
+from govproxy.config.secrets import Secret, UnresolvableSecret, resolve
 
 
 def test_a_secret_shows_itself_nowhere() -> None:
@@ -33,7 +34,7 @@ def test_a_secret_travels_to_workers() -> None:
 
 
 def test_from_environment() -> None:
-    source = SecretSource(env="PW")
+    source = SecretEntry(env="PW")
     assert resolve(source, base=Path("/"), environment={"PW": "a b\n"}).reveal() == "a b\n"
     for environment in ({}, {"PW": ""}):
         with pytest.raises(UnresolvableSecret, match="PW"):
@@ -42,18 +43,18 @@ def test_from_environment() -> None:
 
 def test_from_a_file_beside_the_configuration(tmp_path: Path) -> None:
     (tmp_path / "pw").write_text("geheim\r\n")
-    assert resolve(SecretSource(file="pw"), base=tmp_path).reveal() == "geheim"
+    assert resolve(SecretEntry(file="pw"), base=tmp_path).reveal() == "geheim"
     (tmp_path / "pw").write_text("two\n\n")
-    assert resolve(SecretSource(file="pw"), base=tmp_path).reveal() == "two\n"
+    assert resolve(SecretEntry(file="pw"), base=tmp_path).reveal() == "two\n"
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"\xff\xfe", b"x" * (64 * 1024 + 1)])
 def test_unusable_files(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "pw").write_bytes(content)
     with pytest.raises(UnresolvableSecret):
-        resolve(SecretSource(file="pw"), base=tmp_path)
+        resolve(SecretEntry(file="pw"), base=tmp_path)
 
 
 def test_absent_file(tmp_path: Path) -> None:
     with pytest.raises(UnresolvableSecret, match="cannot be read"):
-        resolve(SecretSource(file="absent"), base=tmp_path)
+        resolve(SecretEntry(file="absent"), base=tmp_path)
