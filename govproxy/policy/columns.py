@@ -44,7 +44,10 @@ UNKNOWN_CLASS = ColumnClass(
 
 @dataclass(frozen=True, slots=True)
 class _Opinion:
-    """What one matching rule says; None: nothing on that part. Only a certain match lifts others."""
+    """What one matching rule says; None: nothing on that part.
+
+    One that is not certain can only narrow: it lifts no other and brings no weaker masker.
+    """
 
     rule: ColumnRule
     certain: bool
@@ -98,14 +101,10 @@ def _sees_everything(identity: Identity, database: str, environment: str, policy
 def _narrower(one: ColumnRight, other: ColumnRight, default_masker: Masker) -> ColumnRight:
     """The narrower of two rights, part by part."""
     low, high = (one, other) if SEE_RANK[one.see] <= SEE_RANK[other.see] else (other, one)
-    if low.see is high.see is See.MASKED and _strength(high, default_masker) < _strength(low, default_masker):
+    if low.see is high.see is See.MASKED and _rank(high.masker, default_masker) < _rank(low.masker, default_masker):
         low = high
     compare = min(one.compare, other.compare, key=COMPARE_RANK.__getitem__)
     return ColumnRight(see=low.see, compare=compare, masker=low.masker, rule=low.rule)
-
-
-def _strength(right: ColumnRight, default_masker: Masker) -> int:
-    return _MASK_RANK[right.masker or default_masker]
 
 
 def _opinions(
@@ -129,16 +128,9 @@ def _opinions(
         elif who_matches(rule.who, identity, Reading.RESTRICT):
             # Security: a doubtful match (an agent the rule does not name, an unknown relation)
             # counts as far as it takes away and not as far as it gives.
-            found.append(_Opinion(rule, False, _below(rule.see), _below_compare(compare)))
+            see = None if rule.see is See.CLEAR else rule.see
+            found.append(_Opinion(rule, False, see, None if compare is Compare.ANY else compare))
     return _without_lifted(found)
-
-
-def _below(see: See | None) -> See | None:
-    return see if see is See.NONE else None
-
-
-def _below_compare(compare: Compare | None) -> Compare | None:
-    return compare if compare is Compare.NONE else None
 
 
 def _without_lifted(found: list[_Opinion]) -> list[_Opinion]:
@@ -157,14 +149,23 @@ def _without_lifted(found: list[_Opinion]) -> list[_Opinion]:
 
 
 def _settle(opinions: list[_Opinion], default_masker: Masker) -> ColumnRight:
-    sees = [o for o in opinions if o.see is not None]
+    sees = [o.see for o in opinions if o.see is not None]
     compares = [o.compare for o in opinions if o.compare is not None]
+    see = min(sees, key=SEE_RANK.__getitem__, default=_DEFAULT.see)
     compare = min(compares, key=COMPARE_RANK.__getitem__, default=_DEFAULT.compare)
-    if not sees:
-        return ColumnRight(see=_DEFAULT.see, compare=compare)
-    see = min((o.see for o in sees if o.see is not None), key=SEE_RANK.__getitem__)
-    decisive = sorted((o.rule for o in sees if o.see is see), key=lambda rule: rule.name)
-    if see is not See.MASKED:
-        return ColumnRight(see=see, compare=compare, rule=decisive[0].name)
-    strongest = min(decisive, key=lambda rule: _MASK_RANK[rule.mask or default_masker])
-    return ColumnRight(see=see, compare=compare, masker=strongest.mask, rule=strongest.name)
+    decisive = sorted((o for o in opinions if o.see is see), key=lambda o: o.rule.name)
+    if see is See.MASKED:
+        decisive = [o for o in decisive if o.certain or _rank(o.rule.mask, default_masker) < _MASK_RANK[default_masker]]
+        decisive.sort(key=lambda o: _rank(o.rule.mask, default_masker))
+    if not decisive:
+        return ColumnRight(see=see, compare=compare)
+    return ColumnRight(
+        see=see,
+        compare=compare,
+        masker=decisive[0].rule.mask if see is See.MASKED else None,
+        rule=decisive[0].rule.name,
+    )
+
+
+def _rank(masker: Masker | None, default_masker: Masker) -> int:
+    return _MASK_RANK[masker or default_masker]
