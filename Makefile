@@ -10,6 +10,7 @@ endif
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
+JOBS := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 COMPILED := setup.py $(wildcard govproxy/_fastpath/*.pyx govproxy/_fastpath/*.pxd govproxy/_fastpath/*.h)
 SOURCES := govproxy tests $(wildcard bench) setup.py
 
@@ -55,7 +56,7 @@ format: $(VENV)/.dev ## Put all sources into the house format
 build: $(VENV)/.built ## Compile the data plane
 
 build-strict: $(VENV)/.python ## Compile everything anew, with compiler warnings as errors
-	GOVPROXY_STRICT=1 $(BIN)/python setup.py -q build_ext --inplace --force
+	GOVPROXY_STRICT=1 $(BIN)/python setup.py -q build_ext --inplace --force --parallel $(JOBS)
 	@touch $(VENV)/.built
 
 clean: ## Remove everything that was built or installed here
@@ -68,13 +69,13 @@ clean: ## Remove everything that was built or installed here
 
 $(VENV)/.python: constraints.txt
 	@scripts/preflight $(PYTHON) $(UV)
-	@echo "First time: installing what govproxy needs and compiling its data plane, about a minute."
+	@echo "First time: installing what govproxy needs and compiling its data plane, a minute or two."
 	$(CREATE)
 	$(INSTALL) setuptools cython
 	@touch $@
 
 $(VENV)/.built: $(COMPILED) $(VENV)/.python
-	$(BIN)/python setup.py -q build_ext --inplace
+	$(BIN)/python setup.py -q build_ext --inplace --parallel $(JOBS)
 	@touch $@
 
 $(VENV)/.demo: pyproject.toml constraints.txt | $(VENV)/.built
