@@ -6,11 +6,14 @@ Knows nothing of what is read over it.
 from __future__ import annotations
 
 import logging
+import ssl
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Any, Protocol
 
 import asyncpg  # type: ignore[import-untyped]
 
+from govproxy.config.settings import Database, SslMode, Upstream
 from govproxy.errors import UpstreamUnavailable
 
 _log = logging.getLogger(__name__)
@@ -38,6 +41,31 @@ class MetadataConnection(Protocol):
     def is_closed(self) -> bool: ...
 
 
+async def connect_to(database: Database) -> MetadataConnection:
+    """A connection to a configured database, with its own login and TLS as its URL says."""
+    upstream = database.upstream
+    return await connect(
+        host=str(upstream.socket_directory) if upstream.socket_directory else upstream.host,
+        port=upstream.port,
+        user=upstream.user,
+        database=upstream.database,
+        password=database.password.reveal() if database.password is not None else None,
+        tls=None if upstream.socket_directory else _tls(upstream),
+    )
+
+
+def _tls(upstream: Upstream) -> ssl.SSLContext | None:
+    if upstream.sslmode is SslMode.DISABLE:
+        return None
+    root = upstream.sslrootcert
+    own_root = root is not None and root != Path("system")
+    context = ssl.create_default_context(cafile=str(root) if own_root else None)
+    context.check_hostname = upstream.sslmode is SslMode.VERIFY_FULL
+    if upstream.sslmode is SslMode.REQUIRE and root is None:
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
 async def connect(
     *,
     host: str,
@@ -45,10 +73,10 @@ async def connect(
     user: str,
     database: str,
     password: str | None = None,
-    ssl: object = None,
+    tls: ssl.SSLContext | None = None,
     timeout_s: float = 10.0,
 ) -> MetadataConnection:
-    """A connection for ``collect`` and ``fingerprint``; ``ssl`` is what asyncpg takes under that name.
+    """A connection for ``collect`` and ``fingerprint``; ``tls`` None: unencrypted.
 
     Raises ``UpstreamUnavailable``, whose message names neither the host nor the user.
     """
@@ -59,7 +87,7 @@ async def connect(
             user=user,
             password=password,
             database=database,
-            ssl=False if ssl is None else ssl,
+            ssl=tls or False,
             timeout=timeout_s,
             command_timeout=COLLECT_TIMEOUT_MS / 1000 + 5,
             statement_cache_size=0,  # a pooler in between may not keep prepared statements

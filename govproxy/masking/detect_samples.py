@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from govproxy.masking import checks
@@ -40,6 +40,16 @@ class Vote:
     confidence: float
 
 
+def _starts_differ(values: Sequence[str]) -> bool:
+    return len({value[:3] for value in values}) >= 8
+
+
+def _octets_are_high(values: Sequence[str]) -> bool:
+    """Version numbers of four parts seldom have a part above 99; addresses mostly have."""
+    high = sum(any(len(part) == 3 for part in value.split("/")[0].split(".")) for value in values)
+    return high / len(values) >= 0.3 and len(set(values)) >= 8
+
+
 @dataclass(frozen=True, slots=True)
 class _Detector:
     name: str
@@ -48,8 +58,8 @@ class _Detector:
     share: float = 0.95
     confidence: float = 0.9
     enough: int = ENOUGH
-    # How many different leading triples the values must have: counters and versions have few.
-    spread: int = 0
+    # What the values must show together: counters and version numbers pass one by one.
+    together: Callable[[Sequence[str]], bool] | None = None
     families: frozenset[Family] = frozenset({Family.TEXT, Family.OTHER, Family.ENUM})
 
 
@@ -64,20 +74,26 @@ DETECTORS: tuple[_Detector, ...] = (
     _Detector("email", "e-mail address", checks.is_email, share=0.8, enough=5, confidence=0.99),
     _Detector("iban", "IBAN", checks.is_iban, share=0.8, enough=5, confidence=0.99),
     _Detector("card", "card number", checks.is_card, share=0.9, enough=ENOUGH, confidence=0.99, families=_NUMERIC),
-    _Detector("ssn", "social security number", checks.is_ssn, share=0.97, spread=8),
+    _Detector("ssn", "social security number", checks.is_ssn, share=0.97, together=_starts_differ),
     _Detector("crypto_wallet", "wallet address", checks.is_wallet, enough=10),
     _Detector("mac_address", "MAC address", checks.is_mac, enough=10, confidence=0.95),
     _Detector("ip_address", "IPv6 address", checks.is_ipv6, enough=10, confidence=0.95),
-    _Detector("ip_address", "IPv4 address", checks.is_ipv4, spread=8, confidence=0.85),
+    _Detector("ip_address", "IPv4 address", checks.is_ipv4, together=_octets_are_high, confidence=0.85),
     _Detector("device_id", "IMEI", checks.is_imei, families=_NUMERIC),
     *(
-        _Detector("national_id", shape, check, share=0.97, spread=8, confidence=0.9, families=_NUMERIC)
+        _Detector("national_id", shape, check, share=0.97, together=_starts_differ, confidence=0.9, families=_NUMERIC)
         for shape, check in checks.NATIONAL.items()
     ),
     _Detector("phone", "international phone number", checks.is_international_phone, confidence=0.95),
     _Detector("phone", "phone number", checks.is_formatted_phone, share=0.9, confidence=0.85),
     _Detector(
-        "phone", "bare phone number", checks.is_bare_phone, enough=50, spread=8, confidence=0.7, families=_NUMERIC
+        "phone",
+        "bare phone number",
+        checks.is_bare_phone,
+        enough=50,
+        together=_starts_differ,
+        confidence=0.7,
+        families=_NUMERIC,
     ),
     _Detector("street_address", "street address", checks.is_street_address, share=0.6, confidence=0.85),
 )
@@ -94,10 +110,6 @@ _EXPECTED: dict[str, Callable[[str], bool]] = {
 }
 
 
-def _spread(values: Iterable[str]) -> int:
-    return len({value[:3].split(".", 1)[0] for value in values})
-
-
 def vote(values: Sequence[str], family: Family) -> Vote | None:
     """The surest class the values agree on, or None. ``values`` are not null, as text."""
     texts = [value.strip()[:_LONGEST_VALUE] for value in values if value and value.strip()]
@@ -109,7 +121,7 @@ def vote(values: Sequence[str], family: Family) -> Vote | None:
             continue
         hits = sum(map(detector.check, texts))
         share = hits / len(texts)
-        if share < detector.share or (detector.spread and _spread(texts) < detector.spread):
+        if share < detector.share or (detector.together and not detector.together(texts)):
             continue
         found.append(
             Vote(name=detector.name, shape=detector.shape, share=share, seen=len(texts), confidence=detector.confidence)
@@ -276,7 +288,7 @@ def _json_leaves(text: str) -> list[tuple[str, str]] | None:
 
 
 _HSTORE_PAIR = re.compile(r'"((?:[^"\\]|\\.)*)"\s*=>\s*(?:"((?:[^"\\]|\\.)*)"|NULL)')
-_XML_LEAF = re.compile(r"<([\w:.-]+)[^<>]*>([^<]{0,500})<|\b([\w:.-]+)=[\"']([^\"']{0,500})[\"']")
+_XML_LEAF = re.compile(r"<([\w:.-]+)[^<>]*>([^<]{0,500})(?=<)|\b([\w:.-]+)=[\"']([^\"']{0,500})[\"']")
 
 
 def _keyed_leaves(text: str) -> list[tuple[str, str]] | None:

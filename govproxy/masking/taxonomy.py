@@ -195,7 +195,7 @@ _GROUP_CLASS: Mapping[str, str] = MappingProxyType(
         "ONLINE": "device_id",
         "PII.name": "person_name",
         "PII.address": "street_address",
-        "PII.contact": "personal_data",
+        "PII.contact": "email",
         "PII.financial": "income",
         "PCI.bank": "bank_account",
         "SPII.government_id": "national_id",

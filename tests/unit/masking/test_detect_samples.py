@@ -1,0 +1,204 @@
+"""Votes over made-up values: what must be found under any name, and what must not."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+
+import pytest
+
+from govproxy.masking import checks
+from govproxy.masking.detect_samples import array_elements, contradicts, judge_documents, vote
+from govproxy.masking.name_lists import FAMILY_NAMES, GIVEN_NAMES
+from govproxy.masking.taxonomy import Family
+
+RANDOM = random.Random(7)
+
+
+def digits(count: int) -> str:
+    return "".join(RANDOM.choice("0123456789") for _ in range(count))
+
+
+def card() -> str:
+    body = "4" + digits(14)
+    return next(body + last for last in "0123456789" if checks.luhn(body + last))
+
+
+def iban() -> str:
+    body = digits(18)
+    check = 98 - int(body + "131400") % 97
+    return f"DE{check:02d}{body}"
+
+
+def bsn() -> str:
+    while not checks.is_bsn(number := digits(9)):
+        pass
+    return number
+
+
+def person() -> str:
+    return f"{RANDOM.choice(sorted(GIVEN_NAMES)).title()} {RANDOM.choice(sorted(FAMILY_NAMES)).title()}"
+
+
+def many(make: Callable[[], str], count: int = 100) -> list[str]:
+    return [make() for _ in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("expected", "make"),
+    [
+        ("card", card),
+        ("iban", iban),
+        ("email", lambda: f"{digits(6)}@example.org"),
+        ("ssn", lambda: f"{RANDOM.randrange(100, 600)}-{RANDOM.randrange(10, 99)}-{RANDOM.randrange(1000, 9999)}"),
+        ("phone", lambda: f"+49 {RANDOM.randrange(100, 999)} {RANDOM.randrange(100000, 9999999)}"),
+        ("phone", lambda: f"({RANDOM.randrange(200, 999)}) {RANDOM.randrange(200, 999)}-{digits(4)}"),
+        ("ip_address", lambda: ".".join(str(RANDOM.randrange(1, 255)) for _ in range(4))),
+        ("ip_address", lambda: "2001:db8::" + f"{RANDOM.randrange(65536):x}"),
+        ("mac_address", lambda: ":".join(f"{RANDOM.randrange(256):02x}" for _ in range(6))),
+        ("national_id", bsn),
+        ("password_hash", lambda: "$2b$12$" + "".join(RANDOM.choice("abcXYZ019./") for _ in range(53))),
+        ("api_token", lambda: "ghp_" + "".join(RANDOM.choice("abcXYZ019") for _ in range(36))),
+        ("person_name", person),
+        ("given_name", lambda: RANDOM.choice(sorted(GIVEN_NAMES)).upper()),
+        ("family_name", lambda: RANDOM.choice(sorted(FAMILY_NAMES - GIVEN_NAMES)).title()),
+        ("street_address", lambda: f"{RANDOM.randrange(1, 999)} {RANDOM.choice(['Oak', 'Elm', 'High'])} Street"),
+        ("gender", lambda: RANDOM.choice(["Male", "Female"])),
+        ("health", lambda: RANDOM.choice(["A+", "O-", "AB+", "B+"])),
+        ("health", lambda: f"{RANDOM.choice('ABCEFIJK')}{digits(2)}.{digits(1)}"),
+    ],
+)
+def test_values_are_recognised_without_a_name(expected: str, make: Callable[[], str]) -> None:
+    found = vote(many(make), Family.TEXT)
+    assert found is not None
+    assert found.name == expected
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: digits(16),
+        lambda: digits(10),
+        lambda: digits(9),
+        lambda: digits(18),
+        lambda: f"{RANDOM.randrange(2000, 2030)}-{RANDOM.randrange(1, 12):02d}-{RANDOM.randrange(1, 28):02d}",
+        lambda: f"{RANDOM.randrange(1, 28):02d}-{RANDOM.randrange(1, 12):02d}-{RANDOM.randrange(2000, 2030)}",
+        lambda: f"{RANDOM.randrange(24):02d}:{RANDOM.randrange(60):02d}:{RANDOM.randrange(60):02d}",
+        lambda: f"{RANDOM.randrange(9)}.{RANDOM.randrange(9)}.{RANDOM.randrange(9)}",
+        lambda: f"{RANDOM.randrange(9)}.{RANDOM.randrange(4)}.{RANDOM.randrange(9)}.{RANDOM.randrange(9)}",
+        lambda: f"ORD-{digits(8)}",
+        lambda: f"{RANDOM.random() * 1000:.2f}",
+        lambda: "".join(RANDOM.choice("0123456789abcdef") for _ in range(32)),
+        lambda: RANDOM.choice(["red", "green", "blue", "black"]),
+        lambda: RANDOM.choice(["new", "paid", "shipped", "lost"]),
+        lambda: RANDOM.choice(["Rose", "Virginia", "Austin", "Jordan"]),
+        lambda: RANDOM.choice(["small", "M", "F"]),
+        lambda: RANDOM.choice(["A+", "A-", "B+"]),
+        lambda: f"the {RANDOM.choice(['quick', 'lazy'])} fox jumps over {RANDOM.choice(['logs', 'dogs'])} {digits(2)}",
+        lambda: f"https://example.org/{digits(5)}",
+        lambda: f"{RANDOM.choice('ABC')}{digits(2)}",
+    ],
+)
+def test_ordinary_values_are_left_alone(make: Callable[[], str]) -> None:
+    assert vote(many(make, 200), Family.TEXT) is None
+
+
+def test_uuids_say_nothing() -> None:
+    values = [f"{digits(8)}-{digits(4)}-4{digits(3)}-a{digits(3)}-{digits(12)}" for _ in range(100)]
+    assert vote(values, Family.TEXT) is None
+
+
+def test_a_little_junk_does_not_hide_a_class() -> None:
+    values = [*many(card, 95), *["n/a"] * 5]
+    found = vote(values, Family.TEXT)
+    assert found is not None
+    assert found.name == "card"
+    assert found.share == pytest.approx(0.95)
+
+
+def test_weak_shapes_need_enough_values() -> None:
+    assert vote([f"{RANDOM.randrange(100, 600)}-12-3456" for _ in range(19)], Family.TEXT) is None
+
+
+def test_strong_shapes_need_few() -> None:
+    found = vote([f"{name}@example.org" for name in "abcde"], Family.TEXT)
+    assert found is not None
+    assert found.name == "email"
+
+
+def test_counters_that_look_like_numbers_of_people_are_not() -> None:
+    assert vote([f"100-00-{number:04d}" for number in range(1, 200)], Family.TEXT) is None
+    assert vote([f"100-01-{number:04d}" for number in range(1, 200)], Family.TEXT) is None
+
+
+def test_cards_in_numeric_columns() -> None:
+    found = vote(many(card), Family.INTEGER)
+    assert found is not None
+    assert found.name == "card"
+
+
+def test_votes_hold_no_value() -> None:
+    values = [f"secret{number}@example.org" for number in range(30)]
+    assert "secret" not in repr(vote(values, Family.TEXT))
+
+
+def test_contradiction() -> None:
+    assert contradicts("email", ["daily", "weekly"] * 20)
+    assert not contradicts("email", ["daily", "weekly"])
+    assert not contradicts("email", ["a@example.org", *["x"] * 15])
+    assert not contradicts("religion", ["x"] * 100)
+
+
+def test_array_elements() -> None:
+    assert array_elements('{a,"b, \\"c\\"",NULL,d}') == ["a", 'b, "c"', "d"]
+    assert array_elements("{{1,2},{3,4}}") == ["1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"user": {"email": "x"}},
+        {"contacts": [{"firstName": "x"}]},
+        {"customer": {"name": "x"}},
+        {"a": "someone@example.org"},
+        {"a": {"b": ["4111111111111111"]}},
+        {"someone@example.org": 1},
+        {"headers": {"authorization_token": "abc"}},
+    ],
+)
+def test_documents_with_personal_content(document: object) -> None:
+    assert judge_documents([json.dumps({"kind": "x"}), json.dumps(document)], Family.JSON) is not None
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"theme": "dark", "page": 3},
+        {"product": {"name": "Chair", "color": "red"}},
+        {"email_enabled": True},
+        {"has_phone": False, "items": [1, 2]},
+        {},
+        [],
+    ],
+)
+def test_documents_without(document: object) -> None:
+    assert judge_documents([json.dumps(document)] * 5, Family.JSON) is None
+
+
+def test_documents_that_cannot_be_read_are_personal() -> None:
+    assert judge_documents(["{not json"], Family.JSON) is not None
+    assert judge_documents(["[" * 100_000], Family.JSON) is not None
+
+
+def test_reasons_for_documents_hold_no_key_and_no_value() -> None:
+    found = judge_documents([json.dumps({"ann.private@example.org": "4111111111111111"})], Family.JSON)
+    assert found is not None
+    assert "ann" not in found.reason
+    assert "4111" not in found.reason
+
+
+def test_keyed_documents() -> None:
+    assert judge_documents(['"email"=>"x", "k"=>"v"'], Family.KEYED) is not None
+    assert judge_documents(["<customer><firstName>Ann</firstName></customer>"], Family.KEYED) is not None
+    assert judge_documents(['"colour"=>"red"'], Family.KEYED) is None
