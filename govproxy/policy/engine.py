@@ -54,13 +54,21 @@ def decide(request: Request, policy: Policy, classification: Classification, cat
     outcome = _Outcome()
     for statement in request.analysis.statements:
         scope = _Scope(request, policy, ground, statement)
-        for facts in chain(statement):
+        for facts in _judged(statement):
             for effect in facts.effects:
                 for view in views(identity):
                     scope.judge(effect, facts, view, outcome)
             if (refusal := guard.refusal(facts)) is not None:
                 outcome.refuse(refusal)
     return outcome.decision(clear=clear, version=policy.version)
+
+
+def _judged(statement: StatementFacts) -> Iterator[StatementFacts]:
+    """The statement and what it holds inside, unless it only shows the plan of that."""
+    for facts in chain(statement):
+        yield facts
+        if any(e.action is Action.EXPLAIN and e.facts.get("analyze") is False for e in facts.effects):
+            return
 
 
 @dataclass(slots=True)
@@ -141,7 +149,8 @@ class _Scope:
             outcome.refuse(refused_by(denies[0], effect, facts))
         elif holds:
             outcome.hold(holds, subject(effect, facts))
-        elif allows:
+        elif allows or "via" in effect.facts:
+            # An effect `via` a view or a partition is there for restrictions: what was named is judged itself.
             outcome.rules[Verb.ALLOW].update(rule.name for rule in allows)
         else:
             outcome.refuse(refused_by(None, effect, facts))

@@ -18,11 +18,26 @@ from govproxy.sql.values import Action, Effect
 
 SYSTEM_SCHEMAS = frozenset({"pg_catalog", "information_schema", "pg_toast"})
 
-# Kinds of objects that live in no table: a rule about tables says nothing of them.
-_NOT_RELATIONS = frozenset(
-    {"setting", "role", "channel", "cursor", "portal", "prepared", "statement", "transaction", "savepoint", "function"}
+# Objects that say nothing of any table, and those that are one or belong to one.
+_HARMLESS_KINDS = frozenset(
+    {"setting", "role", "channel", "cursor", "prepared", "transaction", "advisory", "wait", "query"}
 )
-# What an effect without a named object may be without touching any table.
+_RELATION_KINDS = frozenset(
+    {"", "table", "view", "materialized_view", "foreign_table", "sequence", "index", "type", "schema"}
+)
+# What may reach any table, whatever its object is called.
+_MAY_REACH_ANYTHING = frozenset(
+    {
+        Action.CALL,
+        Action.DO,
+        Action.FUNCTION_MESSAGE,
+        Action.COPY_PROGRAM,
+        Action.ADMIN,
+        Action.REPLICATION,
+        Action.UNKNOWN,
+    }
+)
+# What an effect without any object may be without touching a table.
 _TOUCHES_NO_TABLE = frozenset(
     {
         Action.TRANSACTION,
@@ -94,13 +109,13 @@ def object_matches(on: On, effect: Effect, catalog: Catalog, *, opaque: bool, re
     """``schemas`` and ``tables`` against the object of one effect."""
     if not on.schemas and not on.tables:
         return True
+    if effect.kind in _HARMLESS_KINDS:
+        return False
     if not effect.schema and not effect.name:
-        if reading is Reading.GRANT:
-            return False
         # Security: an effect without a known object may be about any table.
-        return opaque or effect.action not in _TOUCHES_NO_TABLE
-    if effect.kind in _NOT_RELATIONS:
-        return reading is Reading.RESTRICT and effect.action in (Action.CALL, Action.DO, Action.FUNCTION_MESSAGE)
+        return reading is Reading.RESTRICT and (opaque or effect.action not in _TOUCHES_NO_TABLE)
+    if effect.kind not in _RELATION_KINDS and effect.action in _MAY_REACH_ANYTHING:
+        return reading is Reading.RESTRICT
     return any(_name_matches(on, schema, name, reading) for schema, name in _names(effect, catalog, reading))
 
 
