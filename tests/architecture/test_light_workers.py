@@ -1,0 +1,25 @@
+"""What a worker loads: every worker pays for it in memory and in the time to start."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+# Not in the list, though it should be: typer (the package `cel` imports its own command line) and
+# rich (structlog imports it for its console), together some 20 MB a worker.
+HEAVY = ("asyncpg", "psycopg", "pydantic", "ruamel", "sqlalchemy", "locust", "duckdb", "govproxy.control")
+
+
+def test_a_worker_loads_nothing_of_the_control_process() -> None:
+    script = f"import sys, govproxy.server.worker; print(*(name for name in {HEAVY!r} if name in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+def test_a_token_does_not_wait_for_the_parser() -> None:
+    script = (
+        "import sys; from govproxy.cli import app, token; "
+        "print(*(name for name in ('pglast', 'uvloop', 'rich.table', 'asyncpg') if name in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
