@@ -1,0 +1,150 @@
+"""A text's facts: the one entry of this package for the gate.
+
+``analyze`` scans, parses behind guards, and describes every statement by the family it belongs
+to. `STATEMENTS` is the closed list; a statement outside it is unknown.
+
+Security: any failure on the way is an `UnparsableStatement` or an unknown effect. Nothing is
+analysed in part and then let pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from govproxy.sql import effects_query as queries
+from govproxy.sql import effects_schema as schema
+from govproxy.sql import effects_session as session
+from govproxy.sql import parse, redact
+from govproxy.sql.catalog import Catalog
+from govproxy.sql.effects import Collector, Shadow
+from govproxy.sql.parse import Refused, UnparsableStatement
+from govproxy.sql.tree import Node
+from govproxy.sql.values import Analysis, StatementFacts
+
+__all__ = ["STATEMENTS", "Shadow", "UnparsableStatement", "analyze"]
+
+Handler = Callable[[str, Node, Collector], None]
+
+NO_SHADOW = Shadow()
+
+# Node type -> (command tag, who describes it).
+STATEMENTS: Mapping[str, tuple[str, Handler]] = {
+    "SelectStmt": ("SELECT", queries.query),
+    "InsertStmt": ("INSERT", queries.query),
+    "UpdateStmt": ("UPDATE", queries.query),
+    "DeleteStmt": ("DELETE", queries.query),
+    "MergeStmt": ("MERGE", queries.query),
+    "CopyStmt": ("COPY", queries.copy),
+    "ExplainStmt": ("EXPLAIN", queries.explain),
+    "CreateTableAsStmt": ("CREATE TABLE AS", queries.create_table_as),
+    "ViewStmt": ("CREATE VIEW", queries.create_view),
+    "RefreshMatViewStmt": ("REFRESH MATERIALIZED VIEW", queries.refresh),
+    "VariableSetStmt": ("SET", session.set_variable),
+    "VariableShowStmt": ("SHOW", session.show),
+    "DiscardStmt": ("DISCARD", session.discard),
+    "TransactionStmt": ("TRANSACTION", session.transaction),
+    "ConstraintsSetStmt": ("SET CONSTRAINTS", session.set_constraints),
+    "DeclareCursorStmt": ("DECLARE CURSOR", session.declare),
+    "FetchStmt": ("FETCH", session.fetch),
+    "ClosePortalStmt": ("CLOSE CURSOR", session.close),
+    "PrepareStmt": ("PREPARE", session.prepare),
+    "ExecuteStmt": ("EXECUTE", session.execute),
+    "DeallocateStmt": ("DEALLOCATE", session.deallocate),
+    "CallStmt": ("CALL", session.call),
+    "DoStmt": ("DO", session.do),
+    "LockStmt": ("LOCK TABLE", session.lock),
+    "ListenStmt": ("LISTEN", session.listen),
+    "UnlistenStmt": ("UNLISTEN", session.listen),
+    "NotifyStmt": ("NOTIFY", session.notify),
+    "VacuumStmt": ("VACUUM", session.vacuum),
+    "ReindexStmt": ("REINDEX", session.maintain),
+    "ClusterStmt": ("CLUSTER", session.maintain),
+    "CheckPointStmt": ("CHECKPOINT", session.maintain),
+    "LoadStmt": ("LOAD", session.load),
+    "AlterSystemStmt": ("ALTER SYSTEM", session.alter_system),
+    "CreateStmt": ("CREATE TABLE", schema.create_table),
+    "CreateForeignTableStmt": ("CREATE FOREIGN TABLE", schema.create_table),
+    "CreateSeqStmt": ("CREATE SEQUENCE", schema.create_sequence),
+    "CompositeTypeStmt": ("CREATE TYPE", schema.create_composite),
+    "CreateSchemaStmt": ("CREATE SCHEMA", schema.create_schema),
+    "IndexStmt": ("CREATE INDEX", schema.create_index),
+    "CreateFunctionStmt": ("CREATE FUNCTION", schema.create_function),
+    "CreateTrigStmt": ("CREATE TRIGGER", schema.create_trigger),
+    "CreatePolicyStmt": ("CREATE POLICY", schema.create_policy),
+    "AlterPolicyStmt": ("ALTER POLICY", schema.create_policy),
+    "RuleStmt": ("CREATE RULE", schema.create_rule),
+    "DefineStmt": ("CREATE", schema.define),
+    "AlterTableStmt": ("ALTER TABLE", schema.alter_table),
+    "AlterSeqStmt": ("ALTER SEQUENCE", schema.alter_sequence),
+    "RenameStmt": ("ALTER", schema.rename),
+    "AlterObjectSchemaStmt": ("ALTER", schema.alter_schema),
+    "AlterOwnerStmt": ("ALTER", schema.alter_owner),
+    "AlterObjectDependsStmt": ("ALTER", schema.alter_depends),
+    "AlterDefaultPrivilegesStmt": ("ALTER DEFAULT PRIVILEGES", schema.alter_default_privileges),
+    "CommentStmt": ("COMMENT", schema.comment),
+    "SecLabelStmt": ("SECURITY LABEL", schema.comment),
+    "DropStmt": ("DROP", schema.drop),
+    "DropOwnedStmt": ("DROP OWNED", schema.drop_owned),
+    "ReassignOwnedStmt": ("REASSIGN OWNED", schema.drop_owned),
+    "TruncateStmt": ("TRUNCATE TABLE", schema.truncate),
+    "GrantStmt": ("GRANT", schema.grant),
+    "GrantRoleStmt": ("GRANT ROLE", schema.grant_role),
+    "CreateRoleStmt": ("CREATE ROLE", schema.create_role),
+    "AlterRoleStmt": ("ALTER ROLE", schema.alter_role),
+    "DropRoleStmt": ("DROP ROLE", schema.drop_role),
+    **{
+        kind: (f"{entry.action.value.upper()} {entry.kind.replace('_', ' ').upper()}", schema.simple)
+        for kind, entry in schema.SIMPLE.items()
+    },
+}
+
+# What these mean depends on more than the text and the catalog.
+_OF_THE_SESSION = frozenset({"EXECUTE", "FETCH", "MOVE"})
+
+
+def analyze(
+    text: str, catalog: Catalog, search_path: tuple[str, ...] | None, *, shadow: Shadow | None = None
+) -> Analysis:
+    """The facts of every statement of ``text``.
+
+    ``search_path`` is None when it is not known: an unqualified name then means every relation of
+    that name. Raises `UnparsableStatement`.
+    """
+    tokens = parse.scan(text)
+    statements = parse.parse(text, tokens)
+    known = shadow or NO_SHADOW
+    try:
+        facts = tuple(_describe(statement["stmt"], catalog, search_path, known) for statement in statements)
+    except RecursionError:
+        raise UnparsableStatement(Refused.TOO_DEEP) from None
+    redacted, digest = redact.redact(text, tokens)
+    return Analysis(statements=facts, redacted_sql=redacted, digest=digest, cacheable=_is_cacheable(facts))
+
+
+def _describe(node: Node, catalog: Catalog, search_path: tuple[str, ...] | None, shadow: Shadow) -> StatementFacts:
+    def inside(statement: Node) -> StatementFacts:
+        return _describe(statement, catalog, search_path, shadow)
+
+    notes = Collector(catalog, search_path, shadow, inside)
+    kind, body = next(iter(node.items()))
+    entry = STATEMENTS.get(kind)
+    if entry is None:
+        notes.tag, notes.outputs = kind, None
+        notes.unknown(kind)
+        notes.change["settings"] = notes.change["catalog"] = True
+        return notes.facts()
+    notes.tag, handler = entry
+    handler(kind, body, notes)
+    return notes.facts()
+
+
+def _is_cacheable(facts: tuple[StatementFacts, ...]) -> bool:
+    return not any(
+        inner.tag in _OF_THE_SESSION or any(effect.temporary for effect in inner.effects)
+        for statement in facts
+        for inner in _chain(statement)
+    )
+
+
+def _chain(facts: StatementFacts) -> list[StatementFacts]:
+    return [facts] if facts.inner is None else [facts, *_chain(facts.inner)]

@@ -1,0 +1,481 @@
+"""What definitions do: CREATE, ALTER, DROP, TRUNCATE, GRANT, COMMENT, roles, replication.
+
+Which statement is what stands in `SIMPLE` where a name is all there is to say, and in functions
+otherwise. Roles, databases and tablespaces are objects like any other (kinds ``role``,
+``database``, ``tablespace``); ``admin`` is for what acts on the server itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from govproxy.sql.catalog import is_temporary_schema
+from govproxy.sql.effects import NO_FACTS, Collector, Fact, Facts
+from govproxy.sql.effects_query import creates_relation
+from govproxy.sql.tree import Node, field_names
+from govproxy.sql.values import Action
+
+RELATION_KINDS = frozenset({"table", "view", "materialized_view", "index", "sequence", "foreign_table"})
+_OF_A_TABLE = frozenset({"trigger", "policy", "rule", "constraint", "column"})
+
+_KIND_NAMES: Mapping[str, str] = {
+    "matview": "materialized_view",
+    "fdw": "foreign_data_wrapper",
+    "foreign_server": "server",
+    "tabconstraint": "constraint",
+    "statistic_ext": "statistics",
+    "opclass": "operator_class",
+    "opfamily": "operator_family",
+    "tsconfiguration": "text_search_configuration",
+    "tsdictionary": "text_search_dictionary",
+    "tsparser": "text_search_parser",
+    "tstemplate": "text_search_template",
+}
+
+
+class Name(NamedTuple):
+    """An object's name as written; ``parent`` is the table of a trigger, policy, rule or column."""
+
+    schema: str
+    name: str
+    parent: Node | None = None
+
+
+class Simple(NamedTuple):
+    """A statement that does one thing to one object. ``field`` holds its name."""
+
+    action: Action
+    kind: str
+    field: str
+
+
+SIMPLE: Mapping[str, Simple] = {
+    "AlterCollationStmt": Simple(Action.ALTER, "collation", "collname"),
+    "AlterDatabaseRefreshCollStmt": Simple(Action.ALTER, "database", "dbname"),
+    "AlterDatabaseSetStmt": Simple(Action.ALTER, "database", "dbname"),
+    "AlterDatabaseStmt": Simple(Action.ALTER, "database", "dbname"),
+    "AlterDomainStmt": Simple(Action.ALTER, "domain", "typeName"),
+    "AlterEnumStmt": Simple(Action.ALTER, "type", "typeName"),
+    "AlterEventTrigStmt": Simple(Action.ALTER, "event_trigger", "trigname"),
+    "AlterExtensionContentsStmt": Simple(Action.ALTER, "extension", "extname"),
+    "AlterExtensionStmt": Simple(Action.ALTER, "extension", "extname"),
+    "AlterFdwStmt": Simple(Action.ALTER, "foreign_data_wrapper", "fdwname"),
+    "AlterForeignServerStmt": Simple(Action.ALTER, "server", "servername"),
+    "AlterFunctionStmt": Simple(Action.ALTER, "function", "func"),
+    "AlterOpFamilyStmt": Simple(Action.ALTER, "operator_family", "opfamilyname"),
+    "AlterOperatorStmt": Simple(Action.ALTER, "operator", "opername"),
+    "AlterPublicationStmt": Simple(Action.REPLICATION, "publication", "pubname"),
+    "AlterRoleSetStmt": Simple(Action.ALTER, "role", "role"),
+    "AlterStatsStmt": Simple(Action.ALTER, "statistics", "defnames"),
+    "AlterSubscriptionStmt": Simple(Action.REPLICATION, "subscription", "subname"),
+    "AlterTableMoveAllStmt": Simple(Action.ALTER, "tablespace", "orig_tablespacename"),
+    "AlterTableSpaceOptionsStmt": Simple(Action.ALTER, "tablespace", "tablespacename"),
+    "AlterTSConfigurationStmt": Simple(Action.ALTER, "text_search_configuration", "cfgname"),
+    "AlterTSDictionaryStmt": Simple(Action.ALTER, "text_search_dictionary", "dictname"),
+    "AlterTypeStmt": Simple(Action.ALTER, "type", "typeName"),
+    "AlterUserMappingStmt": Simple(Action.ALTER, "user_mapping", "servername"),
+    "CreateAmStmt": Simple(Action.CREATE, "access_method", "amname"),
+    "CreateCastStmt": Simple(Action.CREATE, "cast", "targettype"),
+    "CreateConversionStmt": Simple(Action.CREATE, "conversion", "conversion_name"),
+    "CreateDomainStmt": Simple(Action.CREATE, "domain", "domainname"),
+    "CreateEnumStmt": Simple(Action.CREATE, "type", "typeName"),
+    "CreateEventTrigStmt": Simple(Action.CREATE, "event_trigger", "trigname"),
+    "CreateExtensionStmt": Simple(Action.CREATE, "extension", "extname"),
+    "CreateFdwStmt": Simple(Action.CREATE, "foreign_data_wrapper", "fdwname"),
+    "CreateForeignServerStmt": Simple(Action.CREATE, "server", "servername"),
+    "CreateOpClassStmt": Simple(Action.CREATE, "operator_class", "opclassname"),
+    "CreateOpFamilyStmt": Simple(Action.CREATE, "operator_family", "opfamilyname"),
+    "CreatePLangStmt": Simple(Action.CREATE, "language", "plname"),
+    "CreatePublicationStmt": Simple(Action.REPLICATION, "publication", "pubname"),
+    "CreateRangeStmt": Simple(Action.CREATE, "type", "typeName"),
+    "CreateStatsStmt": Simple(Action.CREATE, "statistics", "defnames"),
+    "CreateSubscriptionStmt": Simple(Action.REPLICATION, "subscription", "subname"),
+    "CreateTableSpaceStmt": Simple(Action.CREATE, "tablespace", "tablespacename"),
+    "CreateTransformStmt": Simple(Action.CREATE, "transform", "type_name"),
+    "CreateUserMappingStmt": Simple(Action.CREATE, "user_mapping", "servername"),
+    "CreatedbStmt": Simple(Action.CREATE, "database", "dbname"),
+    "DropSubscriptionStmt": Simple(Action.REPLICATION, "subscription", "subname"),
+    "DropTableSpaceStmt": Simple(Action.DROP, "tablespace", "tablespacename"),
+    "DropUserMappingStmt": Simple(Action.DROP, "user_mapping", "servername"),
+    "DropdbStmt": Simple(Action.DROP, "database", "dbname"),
+    "ImportForeignSchemaStmt": Simple(Action.CREATE, "foreign_schema", "local_schema"),
+}
+
+
+def simple(kind: str, body: Node, notes: Collector) -> None:
+    """A statement of `SIMPLE`."""
+    action, sort, field = SIMPLE[kind]
+    named = object_name(sort, body.get(field))
+    facts: dict[str, Fact] = {}
+    if "setstmt" in body:
+        facts["setting"] = str(body["setstmt"].get("name", "all")).lower()
+    notes.add(action, sort, named.schema, named.name, facts)
+    notes.reach_fields(kind, body, ("setstmt", field))
+    notes.changed_catalog()
+
+
+# Names
+
+
+def kind_of(written: str) -> str:
+    """``OBJECT_MATVIEW`` → ``materialized_view``."""
+    bare = written.removeprefix("OBJECT_").lower()
+    return _KIND_NAMES.get(bare, bare)
+
+
+def object_name(kind: str, node: Any) -> Name:
+    """The name in whichever form the grammar keeps it."""
+    if node is None:
+        return Name("", "")
+    if isinstance(node, str):
+        return Name("", node)
+    if isinstance(node, list):
+        return _from_parts(kind, field_names(node))
+    for wrapper, path in (("List", "items"), ("TypeName", "names"), ("ObjectWithArgs", "objname")):
+        if wrapper in node:
+            return object_name(kind, node[wrapper].get(path, []))
+    for path in ("items", "names", "objname"):
+        if path in node:
+            return object_name(kind, node[path])
+    if "String" in node:
+        return Name("", str(node["String"].get("sval", "")))
+    if "RangeVar" in node:
+        node = node["RangeVar"]
+    if "relname" in node:
+        return Name(str(node.get("schemaname", "")), str(node["relname"]))
+    if "RoleSpec" in node:
+        node = node["RoleSpec"]
+    if "roletype" in node:
+        return Name("", role_name(node))
+    return Name("", "")
+
+
+def _from_parts(kind: str, parts: list[str]) -> Name:
+    if kind in _OF_A_TABLE and len(parts) > 1:
+        *table, name = parts
+        parent = {"relname": table[-1], **({"schemaname": table[-2]} if len(table) > 1 else {})}
+        return Name(table[-2] if len(table) > 1 else "", name, parent)
+    return Name(parts[-2] if len(parts) > 1 else "", parts[-1] if parts else "")
+
+
+def role_name(role: Node) -> str:
+    """A role as written; PUBLIC and CURRENT_USER keep their words."""
+    if role.get("roletype", "ROLESPEC_CSTRING") == "ROLESPEC_CSTRING":
+        return str(role.get("rolename", ""))
+    return str(role["roletype"]).removeprefix("ROLESPEC_").lower()
+
+
+def _on_object(action: Action, kind: str, node: Any, notes: Collector, facts: Facts = NO_FACTS) -> None:
+    """An effect on an object named by ``node``; on relations, resolved."""
+    named = object_name(kind, node)
+    if kind in RELATION_KINDS:
+        relation = {"relname": named.name, **({"schemaname": named.schema} if named.schema else {})}
+        notes.relation(action, relation, facts=facts, kind=kind)
+        return
+    said = dict(facts)
+    if named.parent is not None:
+        said["table"] = named.parent["relname"]
+        if kind == "column":
+            notes.relation(action, named.parent, columns=(named.name,), facts={**said, "column": named.name})
+            return
+    notes.add(action, kind, named.schema, named.name, said)
+
+
+# CREATE
+
+
+def create_table(kind: str, body: Node, notes: Collector) -> None:
+    """CREATE TABLE and CREATE FOREIGN TABLE; defaults and checks count as called."""
+    if kind == "CreateForeignTableStmt":
+        base = body.get("base", body)
+        facts: Facts = {"server": str(body.get("servername", ""))}
+        creates_relation(base["relation"], "foreign_table", notes, facts)
+        notes.reach_fields("CreateStmt", base, ("relation", "inhRelations"))
+        return
+    creates_relation(body["relation"], "table", notes)
+    for parent in body.get("inhRelations", ()):
+        # A new child or partition shows in its parent, and may be put there to be read.
+        notes.relation(Action.ALTER, parent["RangeVar"], facts={"commands": "add_child"})
+    notes.reach_fields(kind, body, ("relation", "inhRelations"))
+
+
+def create_sequence(kind: str, body: Node, notes: Collector) -> None:
+    """CREATE SEQUENCE."""
+    creates_relation(body["sequence"], "sequence", notes)
+    notes.reach_fields(kind, body, ("sequence",))
+
+
+def create_composite(kind: str, body: Node, notes: Collector) -> None:
+    """CREATE TYPE … AS (…)."""
+    creates_relation(body["typevar"], "type", notes)
+    notes.reach_fields(kind, body, ("typevar",))
+
+
+def create_schema(_: str, body: Node, notes: Collector) -> None:
+    """CREATE SCHEMA with what it holds."""
+    notes.add(Action.CREATE, "schema", name=str(body.get("schemaname") or role_name(body.get("authrole", {}))))
+    for element in body.get("schemaElts", ()):
+        notes.absorb(notes.describe(element))
+    notes.changed_catalog()
+
+
+def create_index(kind: str, body: Node, notes: Collector) -> None:
+    """CREATE INDEX: its expressions run on every row."""
+    name = str(body.get("idxname", ""))
+    table = body["relation"]["relname"]
+    facts: Facts = {"table": table, "concurrently": bool(body.get("concurrent"))}
+    notes.add(Action.CREATE, "index", str(body["relation"].get("schemaname", "")), name, facts)
+    notes.reach_fields(kind, body, ("relation",))
+    notes.changed_catalog()
+
+
+def create_function(kind: str, body: Node, notes: Collector) -> None:
+    """CREATE FUNCTION, CREATE PROCEDURE: a body given as text is not looked into."""
+    named = object_name("function", body["funcname"])
+    options = {item["DefElem"]["defname"]: item["DefElem"].get("arg", {}) for item in body.get("options", ())}
+    language = str(options.get("language", {}).get("String", {}).get("sval", "sql")).lower()
+    facts: dict[str, Fact] = {
+        "language": language,
+        "security_definer": bool(options.get("security", {}).get("Boolean", {}).get("boolval", False)),
+        "replace": bool(body.get("replace")),
+    }
+    sort = "procedure" if body.get("is_procedure") else "function"
+    temporary = is_temporary_schema(named.schema)
+    notes.add(Action.CREATE, sort, named.schema, named.name, facts)
+    notes.reach_fields(kind, body, ("funcname", "returnType"))
+    notes.opaque = True
+    notes.changed_catalog(temporary)
+
+
+def create_trigger(kind: str, body: Node, notes: Collector) -> None:
+    """CREATE TRIGGER."""
+    function = ".".join(field_names(body.get("funcname", [])))
+    _made_on_table(kind, body, "trigger", str(body["trigname"]), body["relation"], notes, {"function": function})
+
+
+def create_policy(kind: str, body: Node, notes: Collector) -> None:
+    """CREATE POLICY, ALTER POLICY."""
+    action = Action.CREATE if kind == "CreatePolicyStmt" else Action.ALTER
+    _made_on_table(kind, body, "policy", str(body["policy_name"]), body["table"], notes, NO_FACTS, action)
+
+
+def create_rule(kind: str, body: Node, notes: Collector) -> None:
+    """CREATE RULE: what it would do counts now."""
+    _made_on_table(kind, body, "rule", str(body["rulename"]), body["relation"], notes, NO_FACTS)
+
+
+def _made_on_table(
+    kind: str,
+    body: Node,
+    sort: str,
+    name: str,
+    table: Node,
+    notes: Collector,
+    facts: Facts,
+    action: Action = Action.CREATE,
+) -> None:
+    said = {**facts, "table": str(table["relname"])}
+    notes.add(action, sort, str(table.get("schemaname", "")), name, said)
+    notes.relation(Action.ALTER, table, facts={"commands": f"{action.value}_{sort}"})
+    notes.reach_fields(kind, body, ("relation", "table", "constrrel", "funcname", "transitionRels"))
+    notes.changed_catalog()
+
+
+def define(kind: str, body: Node, notes: Collector) -> None:
+    """CREATE AGGREGATE, OPERATOR, TYPE, COLLATION, TEXT SEARCH …"""
+    sort = kind_of(body["kind"])
+    named = object_name(sort, body.get("defnames"))
+    notes.add(Action.CREATE, sort, named.schema, named.name)
+    notes.reach_fields(kind, body, ("defnames",))
+    notes.changed_catalog()
+
+
+# ALTER
+
+
+def alter_table(kind: str, body: Node, notes: Collector) -> None:
+    """ALTER TABLE and kin. Dropping a column loses data, so that is a DROP as well."""
+    sort = kind_of(body.get("objtype", "OBJECT_TABLE"))
+    commands = [item["AlterTableCmd"] for item in body.get("cmds", ())]
+    words = ",".join(dict.fromkeys(_snake(command["subtype"]) for command in commands))
+    columns = tuple(str(command["name"]) for command in commands if "name" in command and _is_column(command))
+    _alters(body["relation"], sort, notes, {"commands": words}, columns)
+    for command in commands:
+        if command["subtype"] == "AT_DropColumn":
+            facts: Facts = {"column": str(command["name"]), "cascade": command.get("behavior") == "DROP_CASCADE"}
+            notes.relation(Action.DROP, body["relation"], columns=(str(command["name"]),), facts=facts, kind=sort)
+    notes.reach_fields(kind, body, ("relation",))
+    notes.changed_catalog(is_temporary_schema(body["relation"].get("schemaname", "")))
+
+
+def _is_column(command: Node) -> bool:
+    return "Column" in command["subtype"] or command["subtype"] in ("AT_SetNotNull", "AT_DropNotNull")
+
+
+def _snake(subtype: str) -> str:
+    bare = subtype.removeprefix("AT_")
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in bare).lstrip("_")
+
+
+def _alters(relation: Node, sort: str, notes: Collector, facts: Facts, columns: tuple[str, ...] = ()) -> None:
+    if sort in RELATION_KINDS:
+        notes.relation(Action.ALTER, relation, columns=columns, facts=facts, kind=sort)
+    else:
+        notes.add(Action.ALTER, sort, str(relation.get("schemaname", "")), str(relation["relname"]), facts)
+
+
+def alter_sequence(kind: str, body: Node, notes: Collector) -> None:
+    """ALTER SEQUENCE."""
+    notes.relation(Action.ALTER, body["sequence"], kind="sequence")
+    notes.reach_fields(kind, body, ("sequence",))
+    notes.changed_catalog()
+
+
+def rename(_: str, body: Node, notes: Collector) -> None:
+    """ALTER … RENAME."""
+    _alter_object(body, body["renameType"], notes, {"commands": "rename", "new_name": str(body.get("newname", ""))})
+
+
+def alter_schema(_: str, body: Node, notes: Collector) -> None:
+    """ALTER … SET SCHEMA."""
+    _alter_object(body, body["objectType"], notes, {"commands": "set_schema", "new_schema": str(body["newschema"])})
+
+
+def alter_owner(_: str, body: Node, notes: Collector) -> None:
+    """ALTER … OWNER TO: whoever owns it may do anything with it."""
+    owner = role_name(body["newowner"])
+    _alter_object(body, body["objectType"], notes, {"commands": "owner", "new_owner": owner})
+
+
+def alter_depends(_: str, body: Node, notes: Collector) -> None:
+    """ALTER … DEPENDS ON EXTENSION."""
+    _alter_object(body, body["objectType"], notes, {"commands": "depends_on_extension"})
+
+
+def _alter_object(body: Node, written: str, notes: Collector, facts: dict[str, Fact]) -> None:
+    kind = kind_of(written)
+    if "relation" in body and kind not in _OF_A_TABLE:
+        _alters(body["relation"], kind, notes, facts, (str(body["subname"]),) if kind == "column" else ())
+    elif "relation" in body:
+        if "subname" in body:
+            facts["of"] = str(body["subname"])
+        notes.relation(Action.ALTER, body["relation"], facts={**facts, "part": kind})
+    else:
+        _on_object(Action.ALTER, kind, body.get("object") or body.get("subname"), notes, facts)
+    notes.changed_catalog()
+
+
+def alter_default_privileges(_: str, body: Node, notes: Collector) -> None:
+    """ALTER DEFAULT PRIVILEGES: a GRANT on what is yet to be made."""
+    action = body["action"]
+    facts = _grant_facts(action)
+    notes.add(Action.GRANT, "default_privileges", facts={**facts, "on": kind_of(action["objtype"])})
+    notes.changed_catalog()
+
+
+def comment(kind: str, body: Node, notes: Collector) -> None:
+    """COMMENT and SECURITY LABEL change how an object is described, which classification reads."""
+    said: Facts = {"commands": "comment" if kind == "CommentStmt" else "security_label"}
+    _on_object(Action.ALTER, kind_of(body["objtype"]), body.get("object"), notes, said)
+    notes.changed_catalog()
+
+
+# DROP, TRUNCATE
+
+
+def drop(_: str, body: Node, notes: Collector) -> None:
+    """DROP of each object named."""
+    kind = kind_of(body["removeType"])
+    facts: Facts = {"cascade": body.get("behavior") == "DROP_CASCADE", "if_exists": bool(body.get("missing_ok"))}
+    if kind == "publication":
+        for item in body["objects"]:
+            notes.add(Action.REPLICATION, kind, name=object_name(kind, item).name, facts=facts)
+    else:
+        for item in body["objects"]:
+            _on_object(Action.DROP, kind, item, notes, facts)
+    notes.changed_catalog()
+
+
+def drop_owned(kind: str, body: Node, notes: Collector) -> None:
+    """DROP OWNED BY, REASSIGN OWNED BY."""
+    action = Action.DROP if kind == "DropOwnedStmt" else Action.ALTER
+    for role in body["roles"]:
+        notes.add(action, "owned", name=role_name(role["RoleSpec"]), cascade=body.get("behavior") == "DROP_CASCADE")
+    notes.changed_catalog()
+
+
+def truncate(_: str, body: Node, notes: Collector) -> None:
+    """TRUNCATE of each table."""
+    facts: Facts = {"cascade": body.get("behavior") == "DROP_CASCADE", "restart": bool(body.get("restart_seqs"))}
+    for relation in body["relations"]:
+        notes.relation(Action.TRUNCATE, relation["RangeVar"], facts=facts)
+
+
+# Rights and roles
+
+
+def grant(_: str, body: Node, notes: Collector) -> None:
+    """GRANT and REVOKE on objects."""
+    facts = _grant_facts(body)
+    kind = kind_of(body["objtype"])
+    if body.get("targtype") == "ACL_TARGET_ALL_IN_SCHEMA":
+        for schema in body["objects"]:
+            notes.add(Action.GRANT, kind, object_name(kind, schema).name, "*", facts)
+    else:
+        for item in body.get("objects", ()):
+            _on_object(Action.GRANT, kind, item, notes, facts)
+    notes.changed_catalog()
+
+
+def _grant_facts(body: Node) -> dict[str, Fact]:
+    privileges = [item["AccessPriv"].get("priv_name", "all") for item in body.get("privileges", ())]
+    return {
+        "grant": bool(body.get("is_grant")),
+        "privileges": ",".join(privileges) or "all",
+        "grantees": ",".join(role_name(role["RoleSpec"]) for role in body.get("grantees", ())),
+        "grant_option": bool(body.get("grant_option")),
+    }
+
+
+def grant_role(_: str, body: Node, notes: Collector) -> None:
+    """GRANT role TO role, REVOKE role FROM role."""
+    grantees = ",".join(role_name(role["RoleSpec"]) for role in body["grantee_roles"])
+    for granted in body["granted_roles"]:
+        name = str(granted["AccessPriv"].get("priv_name", ""))
+        notes.add(Action.GRANT, "role", name=name, grant=bool(body.get("is_grant")), grantees=grantees)
+    notes.changed_catalog()
+
+
+def create_role(_: str, body: Node, notes: Collector) -> None:
+    """CREATE ROLE, USER, GROUP."""
+    notes.add(Action.CREATE, "role", name=str(body["role"]), facts=_role_options(body))
+    notes.changed_catalog()
+
+
+def alter_role(_: str, body: Node, notes: Collector) -> None:
+    """ALTER ROLE; ALTER GROUP … ADD USER is a membership."""
+    facts = _role_options(body)
+    name = role_name(body["role"])
+    if "rolemembers" in facts:
+        notes.add(Action.GRANT, "role", name=name, grant=body.get("action", 1) > 0)
+    notes.add(Action.ALTER, "role", name=name, facts=facts)
+    notes.changed_catalog()
+
+
+def _role_options(body: Node) -> dict[str, Fact]:
+    """Names of the options, with their value for switches. Security: never a password."""
+    facts: dict[str, Fact] = {}
+    for item in body.get("options", ()):
+        option = item["DefElem"]
+        facts[str(option["defname"])] = bool(option.get("arg", {}).get("Boolean", {}).get("boolval", False)) or (
+            "Boolean" not in option.get("arg", {})
+        )
+    return facts
+
+
+def drop_role(_: str, body: Node, notes: Collector) -> None:
+    """DROP ROLE of each."""
+    for role in body["roles"]:
+        notes.add(Action.DROP, "role", name=role_name(role["RoleSpec"]))
+    notes.changed_catalog()
