@@ -6,14 +6,16 @@ SQL parser. Errors of ours end here: one line per mistake with file and line, ex
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from govproxy import __version__
-from govproxy.cli import audit
+from govproxy.cli import audit, sessions
 from govproxy.errors import GovproxyError
+from govproxy.session import log
 
 app = typer.Typer(
     name="govproxy",
@@ -23,6 +25,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(audit.app, name="audit", help="Read the ledger.")
+app.add_typer(sessions.app, name="sessions", help="Live sessions.")
 
 Config = Annotated[Path, typer.Option("--config", "-c", help="govproxy.yaml", show_default=True)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -121,6 +124,8 @@ def explain(
 
 def main() -> None:
     """Entry point of the ``govproxy`` script."""
+    # Commands print results; only what goes wrong is logged, and never to standard output.
+    log.configure(logging.WARNING)
     try:
         app()
     except GovproxyError as error:

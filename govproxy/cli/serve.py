@@ -1,4 +1,4 @@
-"""``govproxy serve``: read the configuration, put control plane and supervisor together, run them."""
+"""``govproxy serve``: compose control plane, supervisor and admin socket, and run until told to stop."""
 
 from __future__ import annotations
 
@@ -6,14 +6,24 @@ import asyncio
 from pathlib import Path
 
 from govproxy.config.loader import load
+from govproxy.config.settings import Settings
+from govproxy.control.admin import AdminServer
 from govproxy.control.plane import ControlPlane
 from govproxy.server.supervisor import Supervisor
-from govproxy.session.log import configure
+from govproxy.session import log
 
 
 def run(config: Path, *, workers: int | None) -> None:
     """Run until SIGTERM or SIGINT; the exit status is the supervisor's."""
-    settings = load(config)
-    configure()
+    log.configure()
+    raise SystemExit(asyncio.run(_serve(load(config), workers)))
+
+
+async def _serve(settings: Settings, workers: int | None) -> int:
     supervisor = Supervisor(ControlPlane(settings), workers=workers)
-    raise SystemExit(asyncio.run(supervisor.run()))
+    admin = AdminServer(settings, supervisor)
+    await admin.start()
+    try:
+        return await supervisor.run()
+    finally:
+        await admin.stop()

@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-import asyncpg
+import asyncpg  # type: ignore[import-untyped]
 import structlog
 
 from govproxy.config.loader import load
 from govproxy.config.settings import Database, Settings
 from govproxy.control import catalog as catalogs
 from govproxy.control.keys import load_keys
-from govproxy.errors import GovproxyError, UpstreamUnavailable
+from govproxy.control.metadata import MetadataConnection, connect_to
+from govproxy.errors import GovproxyError
 from govproxy.masking.classify import Correction, classify
 from govproxy.policy.loader import load_policy
-from govproxy.policy.rules import Policy
 from govproxy.session.snapshot import DatabaseSnapshot, Snapshot
 from govproxy.sql.catalog import Catalog
 
@@ -119,7 +119,7 @@ class ControlPlane:
 
     def _note(self, name: str, watched: _Watched, catalog: Catalog) -> None:
         corrections = [
-            Correction(column=f"{c.schema}.{c.relation}.{c.column}", tag=c.tag) for c in self._policy.classify
+            Correction(pattern=f"{c.schema}.{c.relation}.{c.column}", tag=c.tag) for c in self._policy.classify
         ]
         picture = DatabaseSnapshot(
             name=name,
@@ -129,7 +129,7 @@ class ControlPlane:
         )
         self._renew({**self._snapshot.databases, name: picture})
 
-    def _renew(self, databases: dict[str, DatabaseSnapshot] | object) -> None:
+    def _renew(self, databases: Mapping[str, DatabaseSnapshot]) -> None:
         self._snapshot = replace(
             self._snapshot,
             number=self._snapshot.number + 1,
@@ -145,7 +145,7 @@ class _Watched:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.catalog: Catalog | None = None
-        self._connection: asyncpg.Connection | None = None
+        self._connection: MetadataConnection | None = None
         self._fingerprint = ""
         self._lock = asyncio.Lock()
 
@@ -153,7 +153,7 @@ class _Watched:
         """The catalog if it is new or changed, else None."""
         async with self._lock, asyncio.timeout(QUERY_TIMEOUT_S):
             if self._connection is None or self._connection.is_closed():
-                self._connection = await catalogs.connect(self.database)
+                self._connection = await connect_to(self.database)
                 self._fingerprint = ""
             fingerprint = await catalogs.fingerprint(self._connection)
             if fingerprint == self._fingerprint and self.catalog is not None:

@@ -1,15 +1,15 @@
-"""One client, from accept to the hand-over to the data plane, as a story.
+"""One client after the door: recorded, let in, handed to the data plane, tidied up behind.
 
-Who is it, may it in, where does it go, what does it get told first. After the hand-over the
-engine owns both sockets, and what is left here is to tidy up when the session ends.
+The front door has proven the identity and reached the database. Here the session gets its gate and
+its conversation; after the hand-over the engine owns both sockets and no Python runs for a cached
+statement.
 """
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -17,241 +17,108 @@ import structlog
 from govproxy._fastpath.conversation import Conversation
 from govproxy._fastpath.engine import Link
 from govproxy.audit import events
-from govproxy.config.settings import is_loopback
-from govproxy.errors import GovproxyError, InternalError, ShuttingDown, UpstreamFault
-from govproxy.identity.methods import ConnectionFacts
-from govproxy.server.channel import Channel
-from govproxy.server.listener import Ticket
-from govproxy.server.upstream import UpstreamReady, UpstreamTarget, connect_upstream
-from govproxy.session.cancel import CancelKey
+from govproxy.errors import GovproxyError, InternalError, ShuttingDown
+from govproxy.server.front_door import Guest, Handover, LoginFailure
 from govproxy.session.gate import Gate, SessionFacts
 from govproxy.session.link import SessionInfo
-from govproxy.session.login import Cancel, Established, Login, Refuse, Send, StartTls
-from govproxy.wire.backend import encode_backend_key_data, encode_parameter_status, encode_ready_for_query
 from govproxy.wire.errors import error_response
-from govproxy.wire.startup import CancelRequest
 
 if TYPE_CHECKING:
     from govproxy.server.worker import Worker
-
-FAREWELL_TIMEOUT_S = 2.0
 
 log = structlog.get_logger("govproxy.session")
 
 
 @dataclass(slots=True, kw_only=True)
 class Session:
-    """One live session, from the proven identity to its end."""
+    """One live session. ``reason`` is what ``session_end`` will say."""
 
     facts: SessionFacts
-    who: dict[str, object]
+    guest: Guest
     gate: Gate
-    key: CancelKey
-    ticket: Ticket
-    started: float
+    conversation: Conversation
+    started: float  # POSIX time, seconds
+    began: float  # monotonic, seconds
     link: Link | None = None
     reason: str = "disconnected"
-    conversation: Conversation | None = field(default=None, repr=False)
+
+    @property
+    def who(self) -> dict[str, object]:
+        """The session's part of its ledger events."""
+        facts = self.facts
+        return events.session_fields(
+            facts.identity, facts.session_id, facts.database, facts.client_address, facts.application
+        )
 
     def info(self, worker: int) -> SessionInfo:
         """The session as ``govproxy sessions list`` shows it."""
-        conversation, link, identity = self.conversation, self.link, self.facts.identity
+        facts, link = self.facts, self.link
         return SessionInfo(
-            id=self.facts.session_id,
+            id=facts.session_id,
             worker=worker,
-            database=self.facts.database,
-            user=identity.user,
-            groups=tuple(sorted(identity.groups)),
-            agent=identity.agent,
-            client=self.facts.client_address,
-            application=self.facts.application,
+            database=facts.database,
+            user=facts.identity.user,
+            groups=tuple(sorted(facts.identity.groups)),
+            agent=facts.identity.agent,
+            client=facts.client_address,
+            application=facts.application,
             started=self.started,
-            statements=conversation.number if conversation else 0,
-            state=_state(conversation),
+            statements=self.conversation.number,
+            state=_state(self.conversation),
             bytes_in=link.bytes_in if link else 0,
             bytes_out=link.bytes_out if link else 0,
         )
 
 
-def _state(conversation: Conversation | None) -> str:
-    if conversation is None:
-        return "login"
-    if conversation.parked:
-        return "waiting"
-    if conversation.outstanding:
-        return "active"
-    return "idle" if conversation.transaction_status == ord("I") else "transaction"
-
-
 async def serve_client(worker: Worker, sock: socket.socket, address: Any) -> None:
-    """Serve one accepted connection until it is handed over, refused or gone."""
-    channel = Channel(sock)
-    client = _printable(address)
+    """See one accepted connection through the door and into the data plane."""
     session_id = worker.new_session_id()
-    ticket: Ticket | None = None
+    guest = await worker.door.welcome(sock, address, request_id=session_id)
+    if guest is None:
+        return
     try:
-        try:
-            ticket = worker.admission.admit()
-            async with asyncio.timeout(worker.settings.limits.login_timeout_s):
-                established = await _log_in(worker, channel, address, session_id)
-                if established is None:
-                    ticket.release()
-                    return
-                await _begin(worker, channel, established, session_id, client, ticket)
-                ticket.logged_in()
-        except TimeoutError:
-            await _refuse(worker, channel, UpstreamFault("the login took too long"), session_id, client)
-            raise
-        except (GovproxyError, ConnectionError) as error:
-            if isinstance(error, GovproxyError):
-                await _refuse(worker, channel, error, session_id, client)
-            raise
-    except (GovproxyError, OSError, TimeoutError):
-        if ticket is not None:
-            ticket.release()
-        await channel.close_gently(FAREWELL_TIMEOUT_S)
-    except BaseException:
-        if ticket is not None:
-            ticket.release()
-        channel.close()
+        session = _session(worker, guest, session_id)
+        # In the ledger before the client reads its first ReadyForQuery.
+        worker.ledger.record(events.session_start(session.who, guest.identity.method.value))
+    except GovproxyError as error:
+        log.warning("client refused", session=session_id, sqlstate=error.sqlstate, reason=error.message)
+        await guest.refuse(error)
+        return
+    except BaseException as error:
+        await guest.refuse(InternalError(type(error).__name__))
         raise
+    try:
+        handover = await guest.admit()
+    except OSError:
+        _end(worker, session)
+        return
+    _hand_over(worker, session, handover)
 
 
-# ---------------------------------------------------------------------- who is it
-
-
-async def _log_in(worker: Worker, channel: Channel, address: Any, session_id: str) -> Established | None:
-    """Drive the login machine. None: it was a cancel request, or the client went away or was refused."""
-    local = not isinstance(address, tuple) or is_loopback(str(address[0]))
-    login = Login(
-        worker.rules,
-        ConnectionFacts(encrypted=False, local=local, unix_socket=not isinstance(address, tuple)),
-        nonce=worker.nonce,
-        request_id=session_id,
-    )
-    data = await channel.read()
-    while data:
-        for action in login.feed(data):
-            match action:
-                case Send(data=reply):
-                    await channel.write(reply)
-                case StartTls(reply=reply, already_read=already_read):
-                    await channel.write(reply)
-                    tls = await channel.start_tls(
-                        worker.server_tls.context, server_side=True, already_read=already_read
-                    )
-                    for after in login.feed_tls_established(alpn=tls.alpn, binding=worker.server_tls.binding):
-                        if isinstance(after, Refuse):
-                            await _refused(worker, channel, login, after, session_id, address)
-                            return None
-                case Cancel(request=request):
-                    await _cancel(worker, request)
-                    channel.close()
-                    return None
-                case Refuse():
-                    await _refused(worker, channel, login, action, session_id, address)
-                    return None
-                case Established():
-                    return action
-                case _:
-                    raise InternalError(f"unknown login action {type(action).__name__}")
-        data = await channel.read()
-    channel.close()
-    return None
-
-
-async def _refused(
-    worker: Worker, channel: Channel, login: Login, refusal: Refuse, session_id: str, address: Any
-) -> None:
-    # In the ledger first: whoever guesses passwords leaves a trace even if he never reads the answer.
-    startup = login.startup
+def record_failure(worker: Worker, failure: LoginFailure) -> None:
+    """Whoever was turned away leaves a trace, even if the answer is never read."""
+    startup, error = failure.startup, failure.error
+    log.info("client refused", sqlstate=error.sqlstate, reason=error.message, cause=_cause(error))
     worker.ledger.record(
         events.auth_failure(
-            client=_printable(address),
-            sqlstate=refusal.error.sqlstate,
-            reason=refusal.error.message,
-            session_id=session_id,
+            client=str(failure.address),
+            sqlstate=error.sqlstate,
+            reason=error.message,
             database=startup.database if startup else None,
-            user=startup.user if startup else None,
+            user=failure.identity.user if failure.identity else startup.user if startup else None,
             application=startup.application if startup else None,
         )
     )
-    await channel.write(refusal.data)
-    await channel.close_gently(FAREWELL_TIMEOUT_S)
 
 
-async def _refuse(worker: Worker, channel: Channel, error: GovproxyError, session_id: str, client: str) -> None:
-    log.info("client refused", session=session_id, sqlstate=error.sqlstate, reason=error.message)
-    try:
-        await channel.write(error_response(error, severity="FATAL", request_id=session_id))
-    except (OSError, GovproxyError):
-        pass  # nobody is listening any more; the reason is in the log
-
-
-async def _cancel(worker: Worker, request: CancelRequest) -> None:
-    # Security: nothing is answered, whether or not the key was right.
-    await worker.cancel(request.pid, request.secret)
-
-
-# ---------------------------------------------------------------------- in and on
-
-
-async def _begin(
-    worker: Worker, channel: Channel, established: Established, session_id: str, client: str, ticket: Ticket
-) -> None:
-    """Record, connect upstream, tell the client, hand over."""
-    startup, identity = established.startup, established.identity
-    application = startup.application or ""
-    who = events.session_fields(identity, session_id, startup.database, client, application)
-    # A database nobody has looked at cannot be governed: refuse before anything is promised.
-    worker.shared.database(startup.database)
-    target = worker.targets[startup.database]
-    worker.ledger.record(events.session_start(who, identity.method.value))
-    began = time.monotonic()
-    try:
-        upstream = await connect_upstream(
-            target,
-            identity,
-            startup,
-            connect_timeout_s=worker.settings.limits.connect_timeout_s,
-            login_timeout_s=worker.settings.limits.login_timeout_s,
-        )
-    except GovproxyError as error:
-        log.warning("upstream refused", session=session_id, reason=error.message, cause=_cause(error))
-        worker.ledger.record(events.session_end(who, error.sqlstate, 0, _elapsed_us(began)))
-        raise
-    try:
-        session = _session(worker, established, session_id, client, who, ticket, upstream, target)
-    except BaseException:
-        upstream.channel.close()
-        raise
-    try:
-        await channel.write(_greeting(established, upstream, session.key, application))
-    except BaseException:
-        upstream.channel.close()
-        worker.forget(session)
-        worker.ledger.record(events.session_end(who, "disconnected", 0, _elapsed_us(began)))
-        raise
-    _hand_over(worker, session, channel, upstream, established.remaining, began)
-
-
-def _session(
-    worker: Worker,
-    established: Established,
-    session_id: str,
-    client: str,
-    who: dict[str, object],
-    ticket: Ticket,
-    upstream: UpstreamReady,
-    target: UpstreamTarget,
-) -> Session:
-    startup = established.startup
+def _session(worker: Worker, guest: Guest, session_id: str) -> Session:
+    upstream, limits = guest.upstream, worker.settings.limits
     facts = SessionFacts(
         session_id=session_id,
-        database=startup.database,
-        identity=established.identity,
-        application=startup.application or "",
-        client_address=client,
+        database=guest.startup.database,
+        identity=guest.identity,
+        application=guest.startup.application or "",
+        client_address=str(guest.address),
     )
     gate = Gate(
         worker.shared,
@@ -260,100 +127,76 @@ def _session(
         client_encoding=upstream.client_encoding,
         clock=time.time,
     )
-    key = worker.cancel_keys.register(
-        (target, upstream.backend_pid, upstream.backend_secret), minor=startup.minor
-    )
-    return Session(facts=facts, who=who, gate=gate, key=key, ticket=ticket, started=time.time())
-
-
-def _greeting(established: Established, upstream: UpstreamReady, key: CancelKey, application: str) -> bytes:
-    # The database's own parameters, but the application's own name, and never its cancel key.
-    parameters = {**upstream.parameters, "application_name": application.encode()}
-    return b"".join(
-        (
-            established.greeting,
-            *(encode_parameter_status(name, value) for name, value in parameters.items()),
-            encode_backend_key_data(key.pid, key.secret),
-            encode_ready_for_query(upstream.transaction_status),
-        )
-    )
-
-
-def _hand_over(
-    worker: Worker, session: Session, channel: Channel, upstream: UpstreamReady, remaining: bytes, began: float
-) -> None:
-    """From here on no Python runs for a cached statement."""
-    limits = worker.settings.limits
     conversation = Conversation(
-        gate=session.gate,
+        gate=gate,
         cache=worker.shared.cache,
         ledger=worker.ledger.writer,
         sinks=worker.engine.sinks,
-        session_id=session.facts.session_id.encode(),
+        session_id=session_id.encode(),
         session_fragment=events.session_fragment(
-            session.facts.identity,
-            session.facts.session_id,
-            session.facts.database,
-            session.facts.client_address,
-            session.facts.application,
+            facts.identity, session_id, facts.database, facts.client_address, facts.application
         ),
-        context_id=session.gate.context_id(),
-        clear=session.gate.clear,
+        context_id=gate.context_id(),
+        clear=gate.clear,
         max_message_bytes=limits.max_message_bytes,
         max_names=limits.max_statements,
     )
-    session.conversation = conversation
-    client_socket, client_tls, client_leftover = channel.detach()
-    server_socket, server_tls, server_leftover = upstream.channel.detach()
-
-    def describe_failure(error: Exception) -> bytes:
-        return _describe_failure(session, error)
-
-    def on_closed(link: Link) -> None:
-        worker.forget(session)
-        worker.ledger.record(
-            events.session_end(session.who, session.reason, conversation.number, _elapsed_us(began))
-        )
-
-    session.gate.attach(conversation, None)
-    worker.remember(session)
-    session.link = worker.engine.link(
-        conversation,
-        client=client_socket,
-        client_tls=client_tls,
-        server=server_socket,
-        server_tls=server_tls,
-        on_closed=on_closed,
-        describe_failure=describe_failure,
-        on_linked=lambda link: session.gate.attach(conversation, link),
-        client_leftover=remaining + client_leftover,
-        server_leftover=upstream.leftover + server_leftover,
+    return Session(
+        facts=facts,
+        guest=guest,
+        gate=gate,
+        conversation=conversation,
+        started=time.time(),
+        began=time.monotonic(),
     )
 
 
-def _describe_failure(session: Session, error: Exception) -> bytes:
-    """What ends a session: logged with its trace if it is our bug, and told to the client."""
-    known = isinstance(error, GovproxyError) and not isinstance(error, InternalError)
+def _hand_over(worker: Worker, session: Session, handover: Handover) -> None:
+    def on_linked(link: Link) -> None:
+        session.link = link
+        session.gate.attach(session.conversation, link)
+
+    worker.remember(session)
+    worker.engine.link(
+        session.conversation,
+        client=handover.client,
+        client_tls=handover.client_tls,
+        server=handover.upstream,
+        server_tls=handover.upstream_tls,
+        on_linked=on_linked,
+        on_closed=lambda link: _end(worker, session),
+        describe_failure=lambda error: _last_words(session, error),
+        client_leftover=handover.client_leftover,
+        server_leftover=handover.upstream_leftover,
+    )
+
+
+def _end(worker: Worker, session: Session) -> None:
+    worker.forget(session)
+    session.guest.release()
+    elapsed_us = round((time.monotonic() - session.began) * 1_000_000)
+    worker.ledger.record(events.session_end(session.who, session.reason, session.conversation.number, elapsed_us))
+
+
+def _last_words(session: Session, error: Exception) -> bytes:
+    """FATAL for what ends a session; logged with its trace where it is our bug."""
     session.reason = error.sqlstate if isinstance(error, GovproxyError) else InternalError.sqlstate
     if isinstance(error, ShuttingDown):
         session.reason = "drained"
-    if known:
-        log.info("session ended", session=session.facts.session_id, reason=session.reason, message=str(error))
+    if isinstance(error, GovproxyError) and not isinstance(error, InternalError):
+        log.info("session ended", session=session.facts.session_id, reason=session.reason, message=error.message)
     else:
         log.error("session ended by an error of ours", session=session.facts.session_id, exc_info=error)
     return error_response(error, severity="FATAL", request_id=session.facts.session_id)
 
 
-def _elapsed_us(began: float) -> int:
-    return round((time.monotonic() - began) * 1_000_000)
+def _state(conversation: Conversation) -> str:
+    if conversation.parked:
+        return "waiting"
+    if conversation.outstanding:
+        return "active"
+    return "idle" if conversation.transaction_status == ord("I") else "transaction"
 
 
 def _cause(error: BaseException) -> str | None:
     return type(error.__cause__).__name__ if error.__cause__ else None
-
-
-def _printable(address: Any) -> str:
-    if isinstance(address, tuple):
-        host, port = str(address[0]), address[1]
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    return "unix"

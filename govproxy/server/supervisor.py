@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
@@ -52,7 +52,7 @@ class _Worker:
     process: asyncio.subprocess.Process
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
-    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    ready: bool = False
 
     def send(self, message: link.Message) -> None:
         if not self.writer.is_closing():
@@ -72,13 +72,14 @@ class Supervisor:
         self._requests: dict[int, asyncio.Future[link.Message]] = {}
         self._next_request = 1
         self._failed = False
+        self._announced = False
 
     async def run(self) -> int:
         """Start everything, serve until SIGTERM or SIGINT, stop in order."""
         _must_be_free(self._control.settings)
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stopping.set)
+        for stop in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(stop, self._stopping.set)
         await self._control.start(self._publish)
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -86,7 +87,6 @@ class Supervisor:
                 loop.add_signal_handler(signal.SIGHUP, lambda: tasks.create_task(self._reload()))
                 for number in range(self._count):
                     tasks.create_task(self._keep_alive(number))
-                tasks.create_task(self._announce())
                 await self._stopping.wait()
                 for worker in self._workers.values():
                     worker.send(link.Drain())
@@ -94,12 +94,11 @@ class Supervisor:
             await self._control.stop()
         return 1 if self._failed else 0
 
-    async def _announce(self) -> None:
-        while len(self._workers) < self._count and not self._stopping.is_set():
-            await asyncio.sleep(0.01)
-        for worker in tuple(self._workers.values()):
-            await worker.ready.wait()
-        if not self._stopping.is_set():
+    def _is_ready(self, worker: _Worker) -> None:
+        worker.ready = True
+        everybody = len(self._workers) == self._count and all(w.ready for w in self._workers.values())
+        if everybody and not self._announced and not self._stopping.is_set():
+            self._announced = True
             log.info("ready", listen=str(self._control.settings.listen), workers=self._count)
             self._on_ready()
 
@@ -156,7 +155,6 @@ class Supervisor:
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
-            worker.ready.set()
             worker.writer.close()
         try:
             grace = self._control.settings.limits.drain_timeout_s + STOP_GRACE_S
@@ -168,7 +166,7 @@ class Supervisor:
     def _answer(self, worker: _Worker, message: link.Message) -> None:
         match message:
             case link.Ready():
-                worker.ready.set()
+                self._is_ready(worker)
             case link.Refresh(database=database):
                 self._tasks.create_task(self._refresh(worker, database))
             case link.Cancel():
@@ -236,6 +234,4 @@ def _must_be_free(settings: Settings) -> None:
         try:
             probe.bind((settings.listen.host, settings.listen.port))
         except OSError as error:
-            raise ConfigError(
-                f"cannot listen on {settings.listen}: {error.strerror}", file=settings.file
-            ) from error
+            raise ConfigError(f"cannot listen on {settings.listen}: {error.strerror}", file=settings.file) from error

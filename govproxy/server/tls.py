@@ -19,7 +19,7 @@ from govproxy.errors import ConfigError, ProtocolViolation
 from govproxy.session.login import ALPN_PROTOCOL
 
 READ_BYTES = 65_536
-SYSTEM_ROOTS = Path("system")  # libpq's word for the operating system's certificates
+SYSTEM_ROOTS = "system"  # libpq's word for the operating system's certificates
 
 
 class TlsLink:
@@ -101,6 +101,8 @@ class TlsLink:
         """Begin an orderly end: the bytes to send, empty when that is no longer possible."""
         try:
             self._object.unwrap()
+        except ssl.SSLWantReadError:
+            pass  # the other side's goodbye may still come
         except (ssl.SSLError, ValueError):
             self.closed = True
         return self._outgoing.read()
@@ -172,7 +174,7 @@ def client_context(sslmode: SslMode, sslrootcert: Path | None) -> ssl.SSLContext
         return context
     context.verify_mode = ssl.CERT_REQUIRED
     try:
-        if sslrootcert is None or sslrootcert == SYSTEM_ROOTS:
+        if sslrootcert is None or (sslrootcert.name == SYSTEM_ROOTS and not sslrootcert.exists()):
             context.load_default_certs(ssl.Purpose.SERVER_AUTH)
         else:
             context.load_verify_locations(sslrootcert)

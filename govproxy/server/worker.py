@@ -19,15 +19,18 @@ import uvloop
 from govproxy._fastpath.engine import Engine
 from govproxy.audit import events
 from govproxy.audit.ledger import Durability, Ledger
-from govproxy.errors import ConfigError, GovproxyError, InternalError, ShuttingDown
-from govproxy.server.client import Session, serve_client
+from govproxy.config.settings import TlsSettings
+from govproxy.errors import GovproxyError, ShuttingDown
+from govproxy.server.client import Session, record_failure, serve_client
+from govproxy.server.front_door import Door
 from govproxy.server.listener import Admission, Listener, open_listening_sockets
 from govproxy.server.tls import ServerTls
-from govproxy.server.upstream import UpstreamTarget, send_cancel
+from govproxy.server.upstream import UpstreamTarget
 from govproxy.session import link, log
-from govproxy.session.cancel import CancelRegistry, worker_of
+from govproxy.session.cancel import worker_of
 from govproxy.session.rules import login_rules
 from govproxy.session.shared import Shared
+from govproxy.wire.startup import CancelRequest
 
 MAX_LOGINS_AT_ONCE = 256
 REFRESH_TIMEOUT_S = 10.0
@@ -45,15 +48,19 @@ class Worker:
         self.settings = start.settings
         self._writer = writer
         self._loop = asyncio.get_running_loop()
-        self.rules = login_rules(start.settings, start.keys.logins, now=time.time)
-        self.targets = {name: UpstreamTarget(database) for name, database in start.settings.databases.items()}
-        self._server_tls = _server_tls(start.settings.tls)
-        self.admission = Admission(
-            max_sessions=start.settings.limits.max_sessions,
-            max_logins=min(MAX_LOGINS_AT_ONCE, start.settings.limits.max_sessions),
-        )
-        self.cancel_keys: CancelRegistry[tuple[UpstreamTarget, int | None, bytes]] = CancelRegistry(
-            start.worker, random_bytes=secrets.token_bytes
+        limits = start.settings.limits
+        self.door = Door(
+            worker=start.worker,
+            rules=login_rules(start.settings, start.keys.logins, now=time.time),
+            targets={name: UpstreamTarget(database) for name, database in start.settings.databases.items()},
+            tls=_server_tls(start.settings.tls),
+            admission=Admission(
+                max_sessions=limits.max_sessions, max_logins=min(MAX_LOGINS_AT_ONCE, limits.max_sessions)
+            ),
+            login_timeout_s=limits.login_timeout_s,
+            connect_timeout_s=limits.connect_timeout_s,
+            on_failure=lambda failure: record_failure(self, failure),
+            forward_cancel=self._forward_cancel,
         )
         self.ledger = Ledger(
             start.settings.audit.directory,
@@ -61,12 +68,12 @@ class Worker:
             Durability(start.settings.audit.durability.value),
             start.keys.ledger,
         )
-        self.ledger.wakeup = lambda: self._loop.call_soon_threadsafe(self.ledger.append_checkpoint)
+        self.ledger.wakeup = self._wake_ledger
         self.engine = Engine(self._loop, self.ledger.writer)
         self.shared = Shared(
             start.snapshot,
             start.keys,
-            cache_bytes=start.settings.limits.verdict_cache_bytes,
+            cache_bytes=limits.verdict_cache_bytes,
             request_refresh=self._request_refresh,
             clock=time.monotonic,
         )
@@ -80,20 +87,9 @@ class Worker:
 
     # ------------------------------------------------------------------ for the sessions
 
-    @property
-    def server_tls(self) -> ServerTls:
-        """TLS towards clients; asked for only where the login rules say it is there."""
-        if self._server_tls is None:
-            raise InternalError("TLS was begun without a certificate")
-        return self._server_tls
-
     def new_session_id(self) -> str:
         """Unique in a fleet: random, with the worker in front for people."""
         return f"w{self.number}-{secrets.token_hex(SESSION_ID_BYTES)}"
-
-    def nonce(self) -> str:
-        """A fresh SCRAM nonce."""
-        return secrets.token_urlsafe(18)
 
     def remember(self, session: Session) -> None:
         """A session begins."""
@@ -104,25 +100,9 @@ class Worker:
         """A session is over: nothing of it stays."""
         self.sessions.pop(session.facts.session_id, None)
         self.shared.gates.discard(session.gate)
-        self.cancel_keys.release(session.key)
-        session.ticket.release()
 
-    async def cancel(self, pid: int, secret: bytes) -> None:
-        """A client's CancelRequest: ours is carried out, another worker's passed on."""
-        if worker_of(pid) != self.number:
-            self._send(link.Cancel(pid=pid, secret=secret))
-            return
-        await self._cancel_here(pid, secret)
-
-    async def _cancel_here(self, pid: int, secret: bytes) -> None:
-        found = self.cancel_keys.find(pid, secret)
-        if found is None or found[1] is None:
-            return
-        target, backend_pid, backend_secret = found
-        try:
-            await send_cancel(target, backend_pid, backend_secret)
-        except GovproxyError as error:
-            logger.warning("cancel request failed", reason=error.message)
+    def _wake_ledger(self) -> None:
+        self._loop.call_soon_threadsafe(self.ledger.append_checkpoint)
 
     # ------------------------------------------------------------------ the line to the control process
 
@@ -134,6 +114,9 @@ class Worker:
         self._send(link.Refresh(database=database))
         # Whoever waits must not wait for ever: unknown then stays unknown, and is treated so.
         self._loop.call_later(REFRESH_TIMEOUT_S, self.shared.refreshed, database)
+
+    async def _forward_cancel(self, holder: int, request: CancelRequest) -> None:
+        self._send(link.Cancel(pid=request.pid, secret=request.secret))
 
     async def listen_to_control(self, reader: asyncio.StreamReader) -> None:
         """Answer the control process until it says Drain or is gone."""
@@ -151,7 +134,7 @@ class Worker:
                     self.shared.refreshed(database)
                 case link.Cancel(pid=pid, secret=secret):
                     if worker_of(pid) == self.number:
-                        self._in_background(self._cancel_here(pid, secret))
+                        self._cancel(CancelRequest(pid=pid, secret=secret))
                 case link.ListSessions(request=request):
                     found = tuple(session.info(self.number) for session in self.sessions.values())
                     self._send(link.Sessions(request=request, sessions=found))
@@ -164,13 +147,14 @@ class Worker:
         session = self.sessions.get(session_id)
         if session is None or session.link is None:
             return False
-        self._in_background(self._cancel_here(session.key.pid, session.key.secret))
+        key = session.guest.cancel_key
+        self._cancel(CancelRequest(pid=key.pid, secret=key.secret))
         session.link.terminate(ShuttingDown("the session was ended by an operator"))
         session.reason = "killed"
         return True
 
-    def _in_background(self, work: object) -> None:
-        task = self._loop.create_task(work)  # type: ignore[arg-type]
+    def _cancel(self, request: CancelRequest) -> None:
+        task = self._loop.create_task(self.door.cancel(request))
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
@@ -188,6 +172,7 @@ class Worker:
     async def _drain(self) -> None:
         """Accept nobody, let transactions end, say 57P01 at the next idle point, then cut."""
         await self.listener.stop_accepting()
+        self.door.draining = ShuttingDown("the proxy is shutting down", hint="Connect again.")
         deadline = time.monotonic() + self.settings.limits.drain_timeout_s
         farewell = ShuttingDown("terminating connection due to administrator command", hint="Connect again.")
         while self.sessions and time.monotonic() < deadline:
@@ -205,10 +190,8 @@ class Worker:
         self.ledger.close()
 
 
-def _server_tls(tls: object) -> ServerTls | None:
-    from govproxy.config.settings import TlsSettings
-
-    if not isinstance(tls, TlsSettings):
+def _server_tls(tls: TlsSettings | None) -> ServerTls | None:
+    if tls is None:
         return None
     return ServerTls(certificate=tls.certificate, private_key=tls.private_key, client_ca=tls.client_ca)
 
@@ -230,7 +213,7 @@ async def main(descriptor: int) -> int:
         return 1
     try:
         worker = Worker(start, writer)
-    except (ConfigError, GovproxyError) as error:
+    except GovproxyError as error:
         logger.error("worker cannot start", worker=start.worker, reason=str(error))
         return 1
     await worker.run(reader)

@@ -16,7 +16,14 @@ from govproxy._fastpath.conversation import Conversation
 from govproxy._fastpath.rows import MaskPlan
 from govproxy._fastpath.verdicts import Outcome, Verdict
 from govproxy.audit.events import statement_fragment
-from govproxy.errors import GovproxyError, LimitExceeded, StartingUp, StatementDenied, UnsupportedEncoding, UpstreamFault
+from govproxy.errors import (
+    GovproxyError,
+    LimitExceeded,
+    StartingUp,
+    StatementDenied,
+    UnsupportedEncoding,
+    UpstreamFault,
+)
 from govproxy.identity.identity import Identity
 from govproxy.masking.plan import Field, decode_row_description
 from govproxy.policy.engine import decide, sees_everything
@@ -96,9 +103,7 @@ class Gate:
     def clear(self) -> bool:
         """True when this identity sees everything untouched."""
         snapshot = self.snapshot
-        return sees_everything(
-            self.facts.identity, snapshot.name, snapshot.environment, self.shared.snapshot.policy
-        )
+        return sees_everything(self.facts.identity, snapshot.name, snapshot.environment, self.shared.snapshot.policy)
 
     def context_id(self) -> int:
         """The number that stands for everything but the text that a decision reads."""
@@ -142,7 +147,8 @@ class Gate:
             # Our own DDL is committed now: no decision before the picture shows it.
             self._changed_catalog = False
             conversation.context_id = self.context_id()
-            return self._wait(text)
+            self._wait(text)
+            return None
         return self._attempt(conversation, text, may_wait=True)
 
     def catalog_refreshed(self) -> None:
@@ -219,9 +225,7 @@ class Gate:
             copies_in=any(s.copies_in for s in analysis.statements),
             copies_out=any(e.action is Action.COPY_OUT for s in analysis.statements for e in s.effects),
             tainted=not decision.clear and obligations.tainted,
-            changes_session=any(
-                c.settings or c.prepares or c.cursors or c.catalog for c in session
-            ),
+            changes_session=any(c.settings or c.prepares or c.cursors or c.catalog for c in session),
             changes_catalog=any(c.catalog or c.creates_temporary for c in session),
             cacheable=analysis.cacheable and not decision.varies,
         )
@@ -273,9 +277,7 @@ class Gate:
         name = f"{function.schema}.{function.name}" if function else str(function_oid)
         effect = Effect(action=Action.FUNCTION_MESSAGE, kind="function", name=name, facts={"function": name})
         facts = StatementFacts(tag="FUNCTION CALL", effects=(effect,), outputs=None, opaque=True)
-        analysis = Analysis(
-            statements=(facts,), redacted_sql=f"FunctionCall {name}", digest="", cacheable=False
-        )
+        analysis = Analysis(statements=(facts,), redacted_sql=f"FunctionCall {name}", digest="", cacheable=False)
         verdict = self._judged(conversation, b"", f"FunctionCall {name}", analysis)
         if verdict.outcome is Outcome.ALLOW and not verdict.clear:
             refusal = StatementDenied("FunctionCall is not allowed where results are masked", hint="use SELECT")
@@ -337,7 +339,7 @@ class Gate:
         basis: Basis = verdict.basis
         if basis.obligations is None:
             raise AssertionError("rows of a statement that was refused")
-        return basis.obligations.plan(fields, scan_codec=self._codec)
+        return basis.obligations.plan(fields)
 
     def rewrite_error(self, conversation: Conversation, payload: bytes, at_parse: bool) -> bytes:
         """An ErrorResponse as this identity may read it."""
@@ -418,8 +420,7 @@ def _effect_note(effect: Effect) -> dict[str, object]:
 def _changes_what_it_reads(analysis: Analysis) -> bool:
     # Several statements in one text, one of which redefines things: the others' lineage is a guess.
     return len(analysis.statements) > 1 and any(
-        s.session.catalog or s.session.settings or s.session.prepares or s.session.cursors
-        for s in analysis.statements
+        s.session.catalog or s.session.settings or s.session.prepares or s.session.cursors for s in analysis.statements
     )
 
 

@@ -120,9 +120,7 @@ class Drain:
     """Control → worker: take no more, let transactions end, then go."""
 
 
-Message = (
-    Start | Ready | Publish | Refresh | Refreshed | Cancel | ListSessions | Sessions | Kill | Killed | Drain
-)
+Message = Start | Ready | Publish | Refresh | Refreshed | Cancel | ListSessions | Sessions | Kill | Killed | Drain
 
 
 def encode(message: Message) -> bytes:

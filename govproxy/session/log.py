@@ -6,13 +6,17 @@ people did stands in the ledger.
 
 from __future__ import annotations
 
+import logging
 import sys
 
 import structlog
 
 
-def configure() -> None:
-    """Set structlog up for this process."""
+def configure(level: int = logging.INFO) -> None:
+    """Set logging up for this process: what is at least ``level``, also of libraries that log."""
+    logging.basicConfig(
+        level=max(level, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s %(message)s"
+    )
     tty = sys.stderr.isatty()
     structlog.configure(
         processors=[
@@ -21,6 +25,7 @@ def configure() -> None:
             structlog.processors.format_exc_info if not tty else structlog.processors.StackInfoRenderer(),
             structlog.dev.ConsoleRenderer() if tty else structlog.processors.JSONRenderer(),
         ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,
     )

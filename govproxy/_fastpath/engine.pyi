@@ -1,0 +1,59 @@
+from asyncio import AbstractEventLoop
+from collections.abc import Callable
+from socket import socket
+from typing import Protocol, final
+
+from govproxy._fastpath.conversation import Conversation
+from govproxy._fastpath.ledger import LedgerWriter
+from govproxy._fastpath.sinks import Sinks
+from govproxy._fastpath.verdicts import Verdict
+
+class Codec(Protocol):
+    closed: bool
+    def decrypt(self, data: bytes) -> bytes: ...
+    def encrypt(self, data: bytes) -> bytes: ...
+    def pending_out(self) -> bytes: ...
+
+@final
+class Leg: ...
+
+@final
+class Engine:
+    def __init__(self, loop: AbstractEventLoop, ledger: LedgerWriter) -> None: ...
+    @property
+    def loop(self) -> AbstractEventLoop: ...
+    @property
+    def sinks(self) -> Sinks: ...
+    @property
+    def links(self) -> set[Link]: ...
+    def link(
+        self,
+        conversation: Conversation,
+        *,
+        client: socket,
+        client_tls: Codec | None,
+        server: socket,
+        server_tls: Codec | None,
+        on_closed: Callable[[Link], None],
+        describe_failure: Callable[[Exception], bytes],
+        on_linked: Callable[[Link], None] | None = None,
+        client_leftover: bytes = b"",
+        server_leftover: bytes = b"",
+    ) -> Link: ...
+
+@final
+class Link:
+    def start(self, client_leftover: bytes, server_leftover: bytes) -> None: ...
+    def resume(self, verdict: Verdict) -> None: ...
+    def notify(self, message: bytes) -> None: ...
+    def terminate(self, error: Exception) -> None: ...
+    @property
+    def conversation(self) -> Conversation: ...
+    @property
+    def idle(self) -> bool: ...
+    @property
+    def is_closed(self) -> bool: ...
+    @property
+    def bytes_in(self) -> int: ...
+    @property
+    def bytes_out(self) -> int: ...

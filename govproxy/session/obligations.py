@@ -1,0 +1,167 @@
+"""What a judged statement still owes: which columns of its rows are masked, and how.
+
+The seam between policy (rights), classification (classes) and masking (plans). One value per
+verdict; plans are made from it when a RowDescription arrives. Knows no wire traffic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from govproxy._fastpath.rows import MaskPlan
+from govproxy.identity.identity import Identity
+from govproxy.masking.plan import Field, MaskKey, Right, Sight, build_plan, redact_all
+from govproxy.masking.values import ColumnClass
+from govproxy.policy.columns import column_right
+from govproxy.policy.rules import Policy
+from govproxy.policy.values import ColumnRight, See
+from govproxy.session.snapshot import DatabaseSnapshot
+from govproxy.sql.catalog import ColumnRef
+from govproxy.sql.lineage import behind
+from govproxy.sql.types import FIRST_USER_OID
+from govproxy.sql.values import Analysis, OutputColumn, StatementFacts
+
+_SIGHTS = {See.CLEAR: Sight.CLEAR, See.MASKED: Sight.MASKED, See.NONE: Sight.NONE}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Obligations:
+    """``distrusted``: the catalog may have changed under this transaction, so nothing is known."""
+
+    snapshot: DatabaseSnapshot
+    policy: Policy
+    identity: Identity
+    analysis: Analysis
+    mask_key: bytes
+    distrusted: bool = False
+
+    # ------------------------------------------------------------------ rows
+
+    def plan(self, fields: tuple[Field, ...]) -> MaskPlan:
+        """The plan for rows of this shape. Several statements in one text share one: what is
+        sensitive in any of them is masked in all."""
+        if self.distrusted:
+            return redact_all(fields)
+        facts = list(self._facts)
+        alone = len(self.analysis.statements) == 1
+        outputs: tuple[OutputColumn, ...] | None = facts[0].outputs if alone and facts else None
+        return build_plan(
+            fields,
+            outputs,
+            self.snapshot.classification,
+            lambda column: behind(column, self.snapshot.catalog),
+            self.right,
+            opaque=any(f.opaque or f.outputs is None for f in facts),
+            reads_sensitive=self.reads_sensitive,
+            key=MaskKey(self.mask_key),
+            catalog=self.snapshot.catalog,
+        )
+
+    def right(self, column: ColumnRef, found: ColumnClass) -> Right:
+        """What this identity may see of a sensitive column."""
+        right = self._column_right(column, found)
+        return Right(see=_SIGHTS[right.see], masker=right.masker)
+
+    def _column_right(self, column: ColumnRef, found: ColumnClass) -> ColumnRight:
+        relation = self.snapshot.catalog.relations.get(column.relation)
+        return column_right(
+            self.identity,
+            self.snapshot.name,
+            self.snapshot.environment,
+            found,
+            relation,
+            self._column_name(column),
+            self.policy,
+        )
+
+    @cached_property
+    def _facts(self) -> tuple[StatementFacts, ...]:
+        def unfold(facts: StatementFacts) -> Iterator[StatementFacts]:
+            yield facts
+            if facts.inner is not None:
+                yield from unfold(facts.inner)
+
+        return tuple(found for statement in self.analysis.statements for found in unfold(statement))
+
+    @cached_property
+    def reads(self) -> frozenset[int]:
+        """All relations within reach, those written included."""
+        written = {effect.relation for facts in self._facts for effect in facts.effects if effect.relation}
+        return frozenset(written).union(*(facts.reads for facts in self._facts))
+
+    @cached_property
+    def reads_sensitive(self) -> bool:
+        """True when a relation within reach has a column that this identity may not see clear, or is
+        not known well enough to say."""
+        classification = self.snapshot.classification
+        for relation in self.reads:
+            if relation >= FIRST_USER_OID and relation not in classification.known:
+                return True
+        return any(
+            column.relation in self.reads and self.right(column, found).see is not Sight.CLEAR
+            for column, found in classification.columns.items()
+        )
+
+    @cached_property
+    def tainted(self) -> bool:
+        """True when errors and notices may quote what this identity may not see."""
+        return self.distrusted or self.reads_sensitive or any(facts.opaque for facts in self._facts)
+
+    # ------------------------------------------------------------------ for the ledger
+
+    @property
+    def tables(self) -> list[str]:
+        """Relations within reach, ``schema.name``, sorted."""
+        relations = (self.snapshot.catalog.relations.get(oid) for oid in self.reads)
+        return sorted(f"{relation.schema}.{relation.name}" for relation in relations if relation is not None)
+
+    @property
+    def columns(self) -> list[str]:
+        """Sensitive columns that the statement shows, compares or stores, sorted."""
+        return sorted(self._full_name(column) for column in self._touched)
+
+    @property
+    def masks(self) -> list[dict[str, object]]:
+        """Column, class and masker of what will be masked, as far as it is known before the rows."""
+        notes: list[dict[str, object]] = []
+        shown = frozenset(
+            source for facts in self._facts for output in facts.outputs or () for source in output.sources
+        )
+        for column in sorted(shown & self._touched, key=lambda c: (c.relation, c.attnum)):
+            found = self.snapshot.classification.columns[column]
+            right = self._column_right(column, found)
+            if right.see is not See.CLEAR:
+                masker = right.masker or found.sensitive.masker
+                notes.append(
+                    {
+                        "column": self._full_name(column),
+                        "class": found.sensitive.name,
+                        "mask": "hidden" if right.see is See.NONE else masker.value,
+                    }
+                )
+        return notes
+
+    @cached_property
+    def _touched(self) -> frozenset[ColumnRef]:
+        named: set[ColumnRef] = set()
+        for facts in self._facts:
+            for output in facts.outputs or ():
+                named |= output.sources
+            named |= {use.column for use in facts.uses}
+            for flow in facts.flows:
+                named |= flow.sources
+        return frozenset(named & self.snapshot.classification.columns.keys())
+
+    def _full_name(self, column: ColumnRef) -> str:
+        relation = self.snapshot.catalog.relations.get(column.relation)
+        where = f"{relation.schema}.{relation.name}" if relation else str(column.relation)
+        return f"{where}.{self._column_name(column)}"
+
+    def _column_name(self, column: ColumnRef) -> str:
+        relation = self.snapshot.catalog.relations.get(column.relation)
+        for known in relation.columns if relation else ():
+            if known.attnum == column.attnum:
+                return known.name
+        return str(column.attnum)
