@@ -472,6 +472,10 @@ cdef class LedgerWriter:
         else:
             self.flush()
 
+    def flush_when_due(self) -> None:
+        """``flush`` as the data plane calls it."""
+        self.flush()
+
     def now(self) -> str:
         """The present time as lines carry it."""
         self.refresh_stamp()

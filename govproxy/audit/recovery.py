@@ -60,10 +60,9 @@ def resume(directory: Path, worker: int, key: LedgerKey, now: Callable[[], str])
     keys = {key.key_id: key.public}
     walk = walk_segment(path, keys)
     if head is not None and head.segment == str(last) and head.stop > walk.sealed_to and walk.sound:
-        line = head.encode()
-        if not apply_head(walk, head, line[: line.rindex(b',"signature"')], keys):
+        if not apply_head(walk, head, keys):
             return _left_alone(last, walk, head, "HEAD knows more of it than it holds")
-        _append(path, walk, line)
+        _append(path, walk, head.encode())
     if walk.problem is not None:
         return _left_alone(last, walk, head, walk.problem.message)
     if not walk.closed:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from govproxy.audit.chain import (
+    SIGNED_PREFIX,
     Checkpoint,
     FormatError,
     Header,
@@ -215,7 +216,7 @@ class _Walker:
             walk.seen.add(found.chain)
 
 
-def apply_head(walk: Walk, head: Checkpoint, message: bytes, keys: Mapping[str, PublicKey]) -> bool:
+def apply_head(walk: Walk, head: Checkpoint, keys: Mapping[str, PublicKey]) -> bool:
     """Takes a HEAD checkpoint whose line a crash lost; True when the bytes it seals are there.
 
     HEAD is written after its bytes were synced but perhaps before its own line was, so after a
@@ -229,7 +230,7 @@ def apply_head(walk: Walk, head: Checkpoint, message: bytes, keys: Mapping[str, 
     if walk.closed or head.closed or head.stop > end:
         return False
     try:
-        walker.authenticate(head, message)
+        walker.authenticate(head, SIGNED_PREFIX + head.body())
         walker.accept(head)
     except _Bad:
         return False

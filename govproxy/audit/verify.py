@@ -87,7 +87,7 @@ def verify(
     for number, anchor in enumerate(anchors, 1):
         fixed.add(anchor, f"anchor {number}", is_head=False)
     witnesses = _witnesses(directory, chains)
-    watch = {point.chain for _, point, _ in fixed.points} | {value for _, _, value in witnesses}
+    watch = {point.chain for _, point in fixed.points} | {value for _, _, value in witnesses}
     seen: set[bytes] = set()
     walks: dict[int, list[Walk]] = {}
     for worker, names in chains.items():
@@ -97,8 +97,8 @@ def verify(
             walks[worker].append(walk)
             seen |= walk.seen
         _check_links(report, names, walks[worker])
-    for label, point, message in fixed.points:
-        if point.chain not in seen and not _line_lost(walks, label, point, message, by_id):
+    for label, point in fixed.points:
+        if point.chain not in seen and not _line_lost(walks, point, by_id):
             _missing(report, directory, walks, label, point)
         seen.add(point.chain)
     for worker, names in chains.items():
@@ -120,7 +120,7 @@ class _Fixed:
 
     report: VerifyReport
     keys: Mapping[str, PublicKey]
-    points: list[tuple[str, Checkpoint, bytes]] = field(default_factory=list)
+    points: list[tuple[str, Checkpoint]] = field(default_factory=list)
 
     def load(self, path: Path) -> None:
         try:
@@ -143,7 +143,7 @@ class _Fixed:
         if name is None or (is_head and f"w{name.worker}.HEAD" != label):
             self.report.problems.append(Problem(file=label, message=f"speaks of {point.segment}"))
             return
-        self.points.append((label, point, message))
+        self.points.append((label, point))
 
 
 def _witnesses(directory: Path, chains: Mapping[int, list[SegmentName]]) -> list[tuple[str, int, bytes]]:
@@ -199,12 +199,10 @@ def _link_problem(name: SegmentName, walk: Walk, before: Walk | None) -> Problem
     return None
 
 
-def _line_lost(
-    walks: Mapping[int, list[Walk]], label: str, point: Checkpoint, message: bytes, keys: Mapping[str, PublicKey]
-) -> bool:
+def _line_lost(walks: Mapping[int, list[Walk]], point: Checkpoint, keys: Mapping[str, PublicKey]) -> bool:
     name = SegmentName.parse(point.segment)
     last = walks.get(name.worker, [])[-1:] if name else []
-    return bool(last) and last[0].sound and last[0].file == point.segment and apply_head(last[0], point, message, keys)
+    return bool(last) and last[0].sound and last[0].file == point.segment and apply_head(last[0], point, keys)
 
 
 def _missing(
