@@ -99,29 +99,34 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
         },
         "tax_id": {
             Context.ANY: """
-                taxvat, vat id, vat number, vat no, vat nr, vat registration number, ust id, ustid, ust idnr,
-                tax id, taxid, tax number, tax no, tax identification number, taxpayer id, taxpayer number,
-                tin number, steuer id, steuernummer, steuer nummer, steueridentifikationsnummer,
-                steuer identifikations nummer, numero fiscal, identifiant fiscal, num fiscal, codice fiscale,
-                codigo fiscal, cpf, nif, rfc, cuit, cuil, identificacion fiscal, pan card
+                tva intra, numero tva, tva intracommunautaire, tax file number, tfn, utr number,
+                unique taxpayer reference, oib, abn, ein number, taxvat, vat id, vat number, vat no, vat nr,
+                vat registration number, ust id, ustid, ust idnr, tax id, taxid, tax number, tax no,
+                tax identification number, taxpayer id, taxpayer number, tin number, steuer id, steuernummer,
+                steuer nummer, steueridentifikationsnummer, steuer identifikations nummer, numero fiscal,
+                identifiant fiscal, num fiscal, codice fiscale, codigo fiscal, cpf, nif, rfc, cuit, cuil,
+                identificacion fiscal, pan card
             """,
         },
         "national_id": {
             Context.ANY: """
-                identification id, identification number, identification no, national id, national identity,
-                national insurance number, national insurance, nino, ni number, national identification number,
-                national id number, identity card, identity card number, id card, id card number, id card no,
-                citizen id, government id, gov id, govt id, personal id number, personal number, aadhaar,
-                aadhaar number, aadhaar id, aadhar, aadhar number, pesel, bsn, burgerservicenummer,
-                personnummer, henkilotunnus, hetu, curp, dni, dni number, nie number, cedula, rut number, nric,
-                fin number, rrn, resident registration number, voter id, social insurance number, sin number,
-                personalausweis, personalausweisnummer, ausweisnummer, ausweis nummer, carte identite,
-                carte nationale identite, numero cni, cni, documento identidad, numero documento,
-                numero de documento, documento de identidad, rg number, numero rg, green card number,
-                visa number, immigration number, alien number
+                hkid, cnp, egn, jmbg, amka, ahv nummer, ahv number, avs number, numero avs, cpr number,
+                cpr nummer, fodselsnummer, isikukood, cccd, nik number, ktp number, my number, emirates id,
+                iqama, qid number, id document number, document number, id number, identity number, identity no,
+                identity document, identification id, identification number, identification no, national id,
+                national identity, national insurance number, national insurance, nino, ni number,
+                national identification number, national id number, identity card, identity card number,
+                id card, id card number, id card no, citizen id, government id, gov id, govt id,
+                personal id number, personal number, aadhaar, aadhaar number, aadhaar id, aadhar, aadhar number,
+                pesel, bsn, burgerservicenummer, personnummer, henkilotunnus, hetu, curp, dni, dni number,
+                nie number, cedula, rut number, nric, fin number, rrn, resident registration number, voter id,
+                social insurance number, sin number, personalausweis, personalausweisnummer, ausweisnummer,
+                ausweis nummer, carte identite, carte nationale identite, numero cni, cni, documento identidad,
+                numero documento, numero de documento, documento de identidad, rg number, numero rg,
+                green card number, visa number, immigration number, alien number
             """,
             Context.SOLO: """
-                nie, sin, rg, rut, id number
+                nie, sin, rg, rut
             """,
         },
         "passport": {
@@ -222,10 +227,12 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
         },
         "health_insurance": {
             Context.ANY: """
-                krankenkasse, health insurance number, insurance member id, medicare number, medicare id, mbi,
-                medicaid id, medicaid number, krankenversicherungsnummer, versichertennummer,
-                versicherten nummer, kvnr, carte vitale, numero carte vitale, health card number, ohip number,
-                insurance policy number health
+                insurance number, insurance policy number, medical aid number, insurance card number,
+                insurance no, krankenversicherung nummer, mutuelle numero, numero mutuelle,
+                numero seguro medico, krankenkasse, health insurance number, insurance member id,
+                medicare number, medicare id, mbi, medicaid id, medicaid number, krankenversicherungsnummer,
+                versichertennummer, versicherten nummer, kvnr, carte vitale, numero carte vitale,
+                health card number, ohip number, insurance policy number health
             """,
         },
         "health_text": {
@@ -307,12 +314,12 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
         },
         "username": {
             Context.ANY: """
-                username, user name, screen name, login name, loginname, user login, nickname, nick name,
+                login, username, user name, screen name, login name, loginname, user login, nickname, nick name,
                 benutzername, nutzername, nom utilisateur, nom d utilisateur, nombre usuario, nombre de usuario,
                 nome usuario, nome de usuario, pseudo utilisateur, account name user, uname, usrname, login id
             """,
             Context.SOLO: """
-                login, nick, pseudo, userid name
+                nick, pseudo, userid name
             """,
             Context.PEOPLE: """
                 handle
@@ -320,13 +327,16 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
         },
         "social_profile": {
             Context.ANY: """
-                twitter handle, twitter username, linkedin url, linkedin profile, facebook id, facebook url,
-                instagram handle, instagram username, skype id, skype name, telegram id, telegram username,
-                twitter url, github username, social media handle, linkedin id
+                socialnetworks, social networks, social network, social media, jabberid, jabber id, snapchat,
+                social profile, social profiles, social links, discord id, wechat id, line id, mastodon handle,
+                tiktok handle, youtube handle, twitter handle, twitter username, linkedin url, linkedin profile,
+                facebook id, facebook url, instagram handle, instagram username, skype id, skype name,
+                telegram id, telegram username, twitter url, github username, social media handle, linkedin id
             """,
             Context.PEOPLE: """
-                linkedin, twitter, facebook, instagram, skype, telegram, wechat, icq, aim, jabber, yim, xing,
-                website, homepage, personal url
+                youtube, googleplus, tiktok, mastodon, discord, threads, bluesky, github, gitlab username,
+                pinterest, xing profile, blog, linkedin, twitter, facebook, instagram, skype, telegram, wechat,
+                icq, aim, jabber, yim, xing, website, homepage, personal url
             """,
         },
         "street_address": {
@@ -353,6 +363,9 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
             """,
             Context.ANY: """
                 home city, home town, hometown, shipping city, billing city, ship city, bill city, wohnort
+            """,
+            Context.PEOPLE: """
+                location, ubicacion, localisation, current city, current location
             """,
         },
         "postcode": {
@@ -410,9 +423,9 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
         },
         "gender": {
             Context.PERSONAL: """
-                gender, sex, geschlecht, sexe, sexo, genero, genre civil, gender identity, gender code,
-                sex code, gender name, anrede, civilite, pronouns, gender identification, biological sex,
-                salutation
+                civility, gender, sex, geschlecht, sexe, sexo, genero, genre civil, gender identity,
+                gender code, sex code, gender name, anrede, civilite, pronouns, gender identification,
+                biological sex, salutation
             """,
         },
         "nationality": {
@@ -475,7 +488,8 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
         },
         "geo": {
             Context.ANY: """
-                latitude, longitude, lat lng, lat lon, latlng, latlong, lat long, gps, gps coordinates,
+                geolat, geolong, geolng, geolon, home lat, home lng, geo long, lat long, coordinates lat,
+                coordinates long, latitude, longitude, lat lng, lat lon, latlng, latlong, gps, gps coordinates,
                 geo location, geolocation, geo point, coordinates, gps location, home location, breitengrad,
                 laengengrad, geo lat, geo lon, geo lng, gps lat, gps lon, longitud, latitud
             """,
@@ -508,6 +522,8 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
         },
         "password": {
             Context.ANY: """
+                smtp password, smtp pass, imap password, db password, database password, ldap password,
+                pass temp, new pass, user password, bind password, ftp password, wifi password, kennwort hash,
                 password, passwd, pwd, passwort, kennwort, mot de passe, mot passe, motdepasse, mdp, contrasena,
                 contrasenia, clave acceso, senha, passphrase, pass phrase, user pass, passcode, plain password,
                 temp password, temporary password, initial password, master password, passw, pswd, passwrd,
@@ -519,10 +535,11 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
         },
         "password_hash": {
             Context.ANY: """
-                password hash, passwd hash, pwd hash, hashed password, password digest, encrypted password,
-                password salt, crypted password, pass hash, passwordhash, password crypt, hash password,
-                password encrypted, password sha, password md, rolpassword, pw hash, passwort hash, senha hash,
-                password verifier, scram verifier, password bcrypt
+                pass crypted, crypted pass, pass encrypted, encrypted pass, pass digest, crypted pwd,
+                pass word hash, password hash, passwd hash, pwd hash, hashed password, password digest,
+                encrypted password, password salt, crypted password, pass hash, passwordhash, password crypt,
+                hash password, password encrypted, password sha, password md, rolpassword, pw hash,
+                passwort hash, senha hash, password verifier, scram verifier, password bcrypt
             """,
             Context.SOLO: """
                 salt
@@ -536,18 +553,21 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
         },
         "api_token": {
             Context.ANY: """
-                token, api key, apikey, api token, api secret, access token, refresh token, auth token,
-                authentication token, bearer token, session token, session key, session data, reset token,
-                password reset token, reset password token, confirmation token, invitation token,
-                verification token, csrf token, oauth token, push token, fcm token, device token,
-                personal access token, id token, remember token, token hash, token digest, token secret,
-                webhook secret, secret token, secret key, secret access key, access key, access key id,
-                access key secret, aws secret, stripe key, unlock token, activation token, unsubscribe token,
-                invite token, feed token, rss token, runners token, incoming email token, activation key,
-                activation code, otp token, sas token, service account key, magic link, login token,
-                jeton acces, zugriffstoken, zugangstoken, api schluessel, clave api, chave api, session cookie,
-                auth key, auth code, authorization code, signed token, static object token, license key,
-                encrypted token, token encrypted, bot token, app token, app secret, api key hash
+                service key, webservice key, webservices key, web service key, license secret, signing secret,
+                api credentials, private api key, publishable key, live key, test key, sid token, account key,
+                storage key, subscription key, integration key, consumer key, hmac key, bearer, authorization,
+                authorization header, otp hash, token, api key, apikey, api token, api secret, access token,
+                refresh token, auth token, authentication token, bearer token, session token, session key,
+                session data, reset token, password reset token, reset password token, confirmation token,
+                invitation token, verification token, csrf token, oauth token, push token, fcm token,
+                device token, personal access token, id token, remember token, token hash, token digest,
+                token secret, webhook secret, secret token, secret key, secret access key, access key,
+                access key id, access key secret, aws secret, stripe key, unlock token, activation token,
+                unsubscribe token, invite token, feed token, rss token, runners token, incoming email token,
+                activation key, activation code, otp token, sas token, service account key, magic link,
+                login token, jeton acces, zugriffstoken, zugangstoken, api schluessel, clave api, chave api,
+                session cookie, auth key, auth code, authorization code, signed token, static object token,
+                license key, encrypted token, token encrypted, bot token, app token, app secret, api key hash
             """,
             Context.SOLO: """
                 tokens, session, sess, cookie, jeton, auth
@@ -568,16 +588,15 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
         },
         "secret": {
             Context.ANY: """
-                client secret, shared secret, otp secret, totp secret, two factor secret, mfa secret,
+                secret, client secret, shared secret, otp secret, totp secret, two factor secret, mfa secret,
                 two factor backup codes, otp backup codes, backup codes, recovery codes, recovery code,
                 credentials, credential, secrets, otp seed, encrypted secret, consumer secret, secret value,
                 webhook signing secret, hmac secret, encrypted otp secret, otp secret key, zugangsdaten,
                 identifiants secrets, credenciales, credenciais, otp code, one time password, verification code,
-                sms code, ldap password bind, smtp password, encrypted credentials, security stamp,
-                concurrency secret
+                sms code, encrypted credentials, security stamp, concurrency secret
             """,
             Context.SOLO: """
-                secret, otp, geheimnis, secreto
+                otp, geheimnis, secreto
             """,
         },
         "dsn": {
@@ -591,48 +610,52 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
 
 # Phrases that take a shorter one's meaning away.
 NOT_PERSONAL = """
-    file name, filename, host name, hostname, table name, column name, schema name, product name, event name,
-    company name, bank name, school name, class name, domain name, display name template, category name,
-    country name, state name, language name, role name, group name, team name, project name, job name,
-    task name, queue name, index name, server name, service name, app name, application name, brand name,
-    model name, item name, store name, shop name, department name, plan name, channel name, tag name,
-    field name, key name, type name, code name, db name, database name, path name, bucket name, image name,
-    function name, method name, device name, campaign name, template name, web address, memory address,
-    base address, contract address, server address, bind address, network address, listen address, last login,
-    first login, login count, language age, payment method, payment card type, card brand, card type,
-    card color, card holder type, session timeout, session count, session duration, session type, session start,
-    session end, cookie policy, token type, token count, token usage, tokens used, max tokens, prompt tokens,
-    completion tokens, total tokens, token limit, token symbol, public key, primary key, foreign key, sort key,
-    partition key, key size, cache key, idempotency key, object key, s3 key, natural key, secret name,
-    secret version, secret santa, mail server, mail host, mail port, mail template, mail queue, email server,
-    phone model, phone brand, phone os, mobile app, mobile os, cell type, cell line, street type, birth weight,
-    birth rate, birth order, death rate, death count, race distance, race id, race time, race date, race name,
-    race result, age days, age seconds, age hours, account age, page age, cache age, max age, min age,
-    age limit, age rating, pin code area, pin count, pin position, pin map, map pin, pin board, pin color,
-    pass rate, pass count, pass fail, boarding pass, pass mark, pass grade, bus pass, pan zoom, pan angle,
-    fax server, contact type, contact method, contact reason, contact form, login page, login url, login method,
-    login provider, login type, salt level, salt content, salt water, sea salt, sin value, religion code table,
-    condition type, sex ratio, gender ratio, user agent family, user agent type, ip range, ip version,
-    ip protocol, ip allocation, zip file, zip path, zip size, zip archive, gzip, credit note, credit limit,
-    credit card type, credit card brand, account name, account type, handle time, handle count, city tier,
-    city population, town hall, net worth category, wage type, income account, income type, income statement,
-    salary grade, salary band type, bonus points, bonus type, bonus round, pay period, pay date, pay method,
-    pay grade, pay frequency, height px, image height, image width, signature algorithm, signature valid,
-    signature version, picture size, tax code, dose unit, result code, result set, job result, test result,
-    portable version, session number, session title, session name, session room, auth method, auth type,
-    auth provider, auth source, lab value unit, token name, token decimals, token address, token standard,
-    cell value, cell x, cell y, pass through, mail type, mail class, mobile version, cell color,
-    fingerprint hash, file fingerprint, build fingerprint, api key name, api key label, access token name,
-    account number format, coordinates system, coordinate system, certificate fingerprint, address book,
-    address count, address format, address space, address range, address family, password policy,
-    password length, handicap parking, wheelchair access, handicap golf, faith based, marital code table,
-    race condition, race track, phone code, dial code, phone prefix, country phone code, passport country,
-    passport issuing country, portrait mode, photo count, gps enabled, geo restriction, geo region,
-    gps accuracy, auth level, author name template, nom produit, nombre producto, nome produto, nom fichier,
-    nombre archivo, nome arquivo, dateiname, produktname, firmenname, nom entreprise, nom societe,
-    nombre empresa, nome empresa, nombre pais, nom pays, spaltenname, tabellenname, geraetename,
-    session language, street lighting, username format, prescription required, prescription type,
-    allergy warning, allergy info, condition expression, condition text, birthday discount, medication class
+    login attempts, login failures, login enabled, login at, login notification, required for login, login form,
+    login button, login token, login ip, login key, secret key, login history, login streak, login banner,
+    secret type, secret level, secret mission, login error, login title, login text, login bonus, login session,
+    login message, file name, filename, host name, hostname, table name, column name, schema name, product name,
+    event name, company name, bank name, school name, class name, domain name, display name template,
+    category name, country name, state name, language name, role name, group name, team name, project name,
+    job name, task name, queue name, index name, server name, service name, app name, application name,
+    brand name, model name, item name, store name, shop name, department name, plan name, channel name,
+    tag name, field name, key name, type name, code name, db name, database name, path name, bucket name,
+    image name, function name, method name, device name, campaign name, template name, web address,
+    memory address, base address, contract address, server address, bind address, network address,
+    listen address, last login, first login, login count, language age, payment method, payment card type,
+    card brand, card type, card color, card holder type, session timeout, session count, session duration,
+    session type, session start, session end, cookie policy, token type, token count, token usage, tokens used,
+    max tokens, prompt tokens, completion tokens, total tokens, token limit, token symbol, public key,
+    primary key, foreign key, sort key, partition key, key size, cache key, idempotency key, object key, s3 key,
+    natural key, secret name, secret version, secret santa, mail server, mail host, mail port, mail template,
+    mail queue, email server, phone model, phone brand, phone os, mobile app, mobile os, cell type, cell line,
+    street type, birth weight, birth rate, birth order, death rate, death count, race distance, race id,
+    race time, race date, race name, race result, age days, age seconds, age hours, account age, page age,
+    cache age, max age, min age, age limit, age rating, pin code area, pin count, pin position, pin map,
+    map pin, pin board, pin color, pass rate, pass count, pass fail, boarding pass, pass mark, pass grade,
+    bus pass, pan zoom, pan angle, fax server, contact type, contact method, contact reason, contact form,
+    login page, login url, login method, login provider, login type, salt level, salt content, salt water,
+    sea salt, sin value, religion code table, condition type, sex ratio, gender ratio, user agent family,
+    user agent type, ip range, ip version, ip protocol, ip allocation, zip file, zip path, zip size,
+    zip archive, gzip, credit note, credit limit, credit card type, credit card brand, account name,
+    account type, handle time, handle count, city tier, city population, town hall, net worth category,
+    wage type, income account, income type, income statement, salary grade, salary band type, bonus points,
+    bonus type, bonus round, pay period, pay date, pay method, pay grade, pay frequency, height px,
+    image height, image width, signature algorithm, signature valid, signature version, picture size, tax code,
+    dose unit, result code, result set, job result, test result, portable version, session number,
+    session title, session name, session room, auth method, auth type, auth provider, auth source,
+    lab value unit, token name, token decimals, token address, token standard, cell value, cell x, cell y,
+    pass through, mail type, mail class, mobile version, cell color, fingerprint hash, file fingerprint,
+    build fingerprint, api key name, api key label, access token name, account number format,
+    coordinates system, coordinate system, certificate fingerprint, address book, address count, address format,
+    address space, address range, address family, password policy, password length, handicap parking,
+    wheelchair access, handicap golf, faith based, marital code table, race condition, race track, phone code,
+    dial code, phone prefix, country phone code, passport country, passport issuing country, portrait mode,
+    photo count, gps enabled, geo restriction, geo region, gps accuracy, auth level, author name template,
+    nom produit, nombre producto, nome produto, nom fichier, nombre archivo, nome arquivo, dateiname,
+    produktname, firmenname, nom entreprise, nom societe, nombre empresa, nome empresa, nombre pais, nom pays,
+    spaltenname, tabellenname, geraetename, session language, street lighting, username format,
+    prescription required, prescription type, allergy warning, allergy info, condition expression,
+    condition text, birthday discount, medication class
 """
 
 # After a phrase: the column holds something about the value, not the value.
