@@ -23,6 +23,11 @@ rules:
     does: [write]
     effect: deny
 columns:
+  - name: agents-see-less
+    who: {agents: true}
+    on: {tags: [PII]}
+    see: masked
+    mask: redact
   - name: dba-sees-everything
     who: {groups: [dba]}
     on: {tags: [any]}

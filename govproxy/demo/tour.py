@@ -27,6 +27,7 @@ from govproxy.errors import GovproxyError
 
 LEDGER_DEADLINE_S = 10.0
 DENIED = "42501"
+REDACTED = "***"
 
 Rows = list[tuple[Any, ...]]
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -46,10 +47,10 @@ class Stage:
     config: Path
     said: list[tuple[Who, str, bool]] = field(default_factory=list)  # who, SQL, allowed: for the ledger step
 
-    def ask(self, who: Who, sql: str) -> Rows:
-        """Run through the proxy as ``who``."""
+    def ask(self, who: Who, sql: str, *, binary: bool = False) -> Rows:
+        """Run through the proxy as ``who``; ``binary`` asks for the values in binary form."""
         self.said.append((who, sql, True))
-        return self.through[who.title].execute(sql.encode()).fetchall()
+        return self.through[who.title].execute(sql.encode(), binary=binary).fetchall()
 
     def run(self, who: Who, sql: str) -> None:
         """Run something that returns no rows through the proxy as ``who``."""
@@ -100,17 +101,24 @@ def leaks(rows: Rows, secrets: Sequence[Any]) -> list[str]:
 def three_views(stage: Stage) -> None:
     """The same SELECT for everyone: each sees what is theirs to see."""
     sql = "SELECT id, first_name, email, phone, birth_date, country FROM customers WHERE id BETWEEN 1 AND 4 ORDER BY id"
+    columns = ("id", "first_name", "email", "phone", "birth_date", "country")
     _show_sql(stage, sql)
     truth = stage.ask_directly(sql)
-    secrets = [value for row in truth for value in row[1:5]]
+    secrets = [value for row in truth for value in row[2:5]]
     for who in PEOPLE:
         rows = stage.ask(who, sql)
-        _show_rows(stage, who.title, ("id", "first_name", "email", "phone", "birth_date", "country"), rows)
+        binary = stage.ask(who, sql, binary=True)
+        _show_rows(stage, who.title, columns, rows)
+        check(binary == rows, f"{who.title}: rows in binary differ from rows in text")
         if who is DBA:
             check(rows == truth, "the DBA's rows differ from what PostgreSQL has")
             continue
         check([(row[0], row[5]) for row in rows] == [(row[0], row[5]) for row in truth], "clean columns were changed")
         check(not (found := leaks(rows, secrets)), f"{who.title} saw {found}")
+        # Pseudonyms are names too, so one may be right by chance; all of them may not.
+        check([row[1] for row in rows] != [row[1] for row in truth], f"{who.title} saw the names")
+        if who is AGENT:
+            check(all(row[2] == REDACTED for row in rows), "the agent saw more than its rule lets it")
 
 
 def expressions(stage: Stage) -> None:
@@ -229,7 +237,7 @@ def recorded(stage: Stage) -> None:
         style = "red" if event["decision"] == "deny" else "green"
         table.add_row(who, Text(event["decision"], style=style), Text(_short(event["sql"])))
     stage.console.print(table)
-    stage.console.print(Text("  " + stage.govproxy("audit", "verify", "--config", str(stage.config)).strip()))
+    stage.console.print(Text(stage.govproxy("audit", "verify", "--config", str(stage.config)).strip(), style="dim"))
 
 
 STEPS: tuple[Callable[[Stage], None], ...] = (
@@ -250,7 +258,7 @@ def run(stage: Stage) -> list[str]:
     """Play every step. Gives what failed, one line each; empty when all did what they say."""
     failed = []
     for number, step in enumerate(STEPS, start=1):
-        claim = " ".join((step.__doc__ or step.__name__).split())
+        claim = " ".join((step.__doc__ or step.__name__).replace("``", "").split())
         stage.console.print()
         stage.console.rule(Text(f"{number}. {claim}", style="bold"), align="left", style="dim")
         try:
