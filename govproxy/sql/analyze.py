@@ -92,10 +92,7 @@ STATEMENTS: Mapping[str, tuple[str, Handler]] = {
     "CreateRoleStmt": ("CREATE ROLE", schema.create_role),
     "AlterRoleStmt": ("ALTER ROLE", schema.alter_role),
     "DropRoleStmt": ("DROP ROLE", schema.drop_role),
-    **{
-        kind: (f"{entry.action.value.upper()} {entry.kind.replace('_', ' ').upper()}", schema.simple)
-        for kind, entry in schema.SIMPLE.items()
-    },
+    **{kind: (schema.tag_of(kind), schema.simple) for kind in schema.SIMPLE},
 }
 
 # What these mean depends on more than the text and the catalog.

@@ -8,9 +8,9 @@ walked tree into all of that. Which statement does what stands in the families.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from govproxy.sql import functions, lineage, system
+from govproxy.sql import behind, functions, lineage, system
 from govproxy.sql.catalog import Catalog, ColumnRef, Function, Relation, RelationKind, is_temporary_schema
 from govproxy.sql.tree import Node, Walk, alias_of, field_names
 from govproxy.sql.values import Action, Effect, Flow, OutputColumn, SessionChange, StatementFacts, Use
@@ -32,6 +32,21 @@ KINDS: Mapping[RelationKind, str] = {
 
 NO_FACTS: Facts = {}
 
+# Actions on rows or on what they are kept in: through a view they act on its bases.
+_THROUGH = frozenset(
+    {
+        Action.SELECT,
+        Action.INSERT,
+        Action.UPDATE,
+        Action.DELETE,
+        Action.MERGE,
+        Action.TRUNCATE,
+        Action.COPY_IN,
+        Action.COPY_OUT,
+        Action.LOCK,
+    }
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shadow:
@@ -39,6 +54,7 @@ class Shadow:
 
     prepared: Mapping[str, tuple[StatementFacts, ...]] = field(default_factory=dict)
     cursors: Mapping[str, tuple[StatementFacts, ...]] = field(default_factory=dict)
+    temporary: frozenset[str] = frozenset()  # names of temporary relations, which hide others
 
 
 Describe = Callable[[Node], StatementFacts]
@@ -48,8 +64,8 @@ class Collector:
     """The notebook of one statement. ``describe`` gives the facts of a statement inside it."""
 
     __slots__ = (
+        "_columns",
         "_effects",
-        "_named",
         "catalog",
         "change",
         "copies_in",
@@ -84,7 +100,7 @@ class Collector:
         self.copies_in = False
         self.inner: StatementFacts | None = None
         self._effects: dict[object, Effect] = {}
-        self._named: dict[int, str] = {}  # relations that the text names, with the kind of each
+        self._columns: Mapping[int, tuple[str, ...]] = {}  # what lineage saw of each relation
 
     @property
     def effects(self) -> tuple[Effect, ...]:
@@ -166,6 +182,15 @@ class Collector:
         """The relations a RangeVar may mean."""
         return self.catalog.resolve(relation.get("schemaname"), relation["relname"], self.search_path)
 
+    def home(self, schema: str) -> str:
+        """The schema something new goes to: as written, or the first of the path."""
+        return schema or (self.search_path[0] if self.search_path else "")
+
+    def schema_of(self, relation: Node) -> str:
+        """The schema of a named relation where that is certain, else as written."""
+        found = self.resolve(relation)
+        return found[0].schema if len(found) == 1 else str(relation.get("schemaname", ""))
+
     def relation(
         self,
         action: Action,
@@ -179,6 +204,13 @@ class Collector:
         """An effect on a named relation, on each that the name may mean, and on what those are part of."""
         schema, name = relation.get("schemaname"), relation["relname"]
         found = self.resolve(relation)
+        temporary = is_temporary_schema(schema) if schema is not None else name in self.shadow.temporary
+        if temporary:
+            self.take(
+                Effect(
+                    action=action, kind=kind, schema="pg_temp", name=name, columns=columns, temporary=True, facts=facts
+                )
+            )
         home = system.system_schema(schema, name, self.search_path)
         if home is not None and not any(candidate.schema == home for candidate in found):
             said = {**facts, "catalog": catalog or system.sensitivity(home, name, [], frozenset(), False) or "system"}
@@ -186,18 +218,11 @@ class Collector:
             if self.search_path is not None or schema is not None:
                 return
         elif not found:
-            temporary = schema is not None and is_temporary_schema(schema)
-            self.take(
-                Effect(
-                    action=action,
-                    kind=kind,
-                    schema=schema or "",
-                    name=name,
-                    columns=columns,
-                    temporary=temporary,
-                    facts={**facts, "unresolved": True},
+            if not temporary:
+                unknown = {**facts, "unresolved": True}
+                self.take(
+                    Effect(action=action, kind=kind, schema=schema or "", name=name, columns=columns, facts=unknown)
                 )
-            )
             return
         for candidate in found:
             said = {**facts, "ambiguous": True} if len(found) > 1 else dict(facts)
@@ -217,8 +242,6 @@ class Collector:
         marked = catalog or system.sensitivity(relation.schema, relation.name, [], frozenset(), False)
         if marked is not None:
             said["catalog"] = marked
-        if "via" not in said:
-            self._named.setdefault(relation.oid, KINDS[relation.kind])
         self.take(
             Effect(
                 action=action,
@@ -230,11 +253,33 @@ class Collector:
                 facts=said,
             )
         )
-        if "via" not in said:
-            for parent in self._ancestors(relation):
-                # A partition's rows are its parent's: a rule on the parent must see this.
-                via = f"{relation.schema}.{relation.name}"
-                self.on(action, parent, columns=columns, facts={**said, "via": via})
+        if "via" not in said and action in _THROUGH:
+            self._through(action, relation, said, columns)
+
+    def _through(self, action: Action, relation: Relation, facts: Facts, columns: tuple[str, ...]) -> None:
+        """Rules on what a relation's rows really are must see this: a view's bases, a partition's parent."""
+        said: Facts = {**facts, "via": f"{relation.schema}.{relation.name}"}
+        for parent in self._ancestors(relation):
+            self.on(action, parent, columns=columns, facts=said)
+        if relation.kind not in (RelationKind.VIEW, RelationKind.MATERIALISED_VIEW):
+            return
+        found = behind.behind(relation, self.catalog)
+        for base in found.relations:
+            mark = system.sensitivity(base.schema, base.name, [], frozenset(), renamed=True)
+            if mark != "system":
+                self.on(action, base, columns=self._columns.get(base.oid, ()), facts=said, catalog=mark)
+        for schema, name, arguments in found.calls:
+            self._call_behind(schema, name, list(arguments), said)
+        if not found.understood:
+            self.opaque = True
+
+    def _call_behind(self, schema: str | None, name: str, arguments: list[Node], facts: Facts) -> None:
+        """A dangerous built-in in a view. The user's own functions were put there by who made the view."""
+        if schema in (None, "pg_catalog") and functions.safety(name) is functions.Safety.DANGEROUS:
+            judgement = functions.judge("pg_catalog", name, arguments, qualified=True)
+            for effect in judgement.effects:
+                self.take(replace(effect, facts={**effect.facts, **facts}))
+            self.opaque = self.opaque or judgement.opaque
 
     def _ancestors(self, relation: Relation) -> Iterable[Relation]:
         seen: dict[int, Relation] = {}
@@ -263,10 +308,10 @@ class Collector:
 
     def reach(self, walk: Walk, found: lineage.Lineage | None = None) -> None:
         """The effects of everything a walk met, apart from its writes and creations."""
-        columns = _columns_read(found, self.catalog) if found is not None else {}
+        self._columns = _columns_read(found, self.catalog) if found is not None else {}
         aliases = frozenset(alias_of(read) for read in walk.reads)
         for read in walk.reads:
-            self._read(read, walk, aliases, columns)
+            self._read(read, walk, aliases)
         for lock in walk.locks:
             self.relation(Action.LOCK, lock.relation, facts={"strength": lock.strength})
         self.calls(walk, found)
@@ -286,18 +331,15 @@ class Collector:
             self.absorb(self.describe({write.kind: write.body}))
 
     def reached_through(self, found: lineage.Lineage) -> None:
-        """Relations that lineage reached and the text does not name: those behind views."""
-        views = [oid for oid, kind in self._named.items() if kind in ("view", "materialized_view")]
-        via = self.catalog.relations[views[0]] if len(views) == 1 else None
+        """Relations that lineage reached by ways not followed here, such as a view's row type."""
+        seen = {effect.relation for effect in self.effects}
         for oid in sorted(found.reads):
             relation = self.catalog.relations.get(oid)
-            if relation is None or oid in self._named or relation.kind is RelationKind.TOAST:
+            if relation is None or oid in seen or relation.schema in system.SYSTEM_SCHEMAS:
                 continue
-            facts = {"via": f"{via.schema}.{via.name}" if via is not None else "view"}
-            if relation.schema not in system.SYSTEM_SCHEMAS:
-                self.on(Action.SELECT, relation, columns=_columns_read(found, self.catalog).get(oid, ()), facts=facts)
+            self.on(Action.SELECT, relation, columns=self._columns.get(oid, ()), facts={"via": "view"})
 
-    def _read(self, read: Node, walk: Walk, aliases: frozenset[str], columns: Mapping[int, tuple[str, ...]]) -> None:
+    def _read(self, read: Node, walk: Walk, aliases: frozenset[str]) -> None:
         home = system.system_schema(read.get("schemaname"), read["relname"], self.search_path)
         found = self.resolve(read)
         schemas = {candidate.schema for candidate in found} or ({home} if home else set())
@@ -306,7 +348,7 @@ class Collector:
             system.sensitivity(schema, read["relname"], walk.columns, aliases, renamed) for schema in schemas if schema
         }
         mark = "sensitive" if "sensitive" in marks else None
-        seen = columns.get(found[0].oid, ()) if len(found) == 1 else ()
+        seen = self._columns.get(found[0].oid, ()) if len(found) == 1 else ()
         if "system" in marks and mark is None and len(marks) == 1:
             mark = "system"
         self.relation(Action.SELECT, read, columns=seen, catalog=mark)

@@ -156,7 +156,7 @@ def creates_relation(relation: Node, kind: str, notes: Collector, facts: Facts =
             # From now on the name means the temporary object.
             said["shadows"] = True
     elif schema is None:
-        schema = notes.search_path[0] if notes.search_path else ""
+        schema = notes.home("")
     effect = Effect(action=Action.CREATE, kind=kind, schema=schema, name=name, temporary=temporary, facts=said)
     notes.take(effect)
     notes.changed_catalog(temporary)

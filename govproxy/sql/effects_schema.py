@@ -16,13 +16,19 @@ from govproxy.sql.effects_query import creates_relation
 from govproxy.sql.tree import Node, field_names
 from govproxy.sql.values import Action
 
+_IN_A_SCHEMA = frozenset(
+    """
+    function procedure aggregate operator type domain statistics collation conversion operator_class operator_family
+    text_search_configuration text_search_dictionary text_search_parser text_search_template
+    """.split()  # noqa: SIM905
+)
+_ROUTINES = frozenset({"function", "procedure", "routine", "aggregate"})
 RELATION_KINDS = frozenset({"table", "view", "materialized_view", "index", "sequence", "foreign_table"})
 _OF_A_TABLE = frozenset({"trigger", "policy", "rule", "constraint", "column"})
 
 _KIND_NAMES: Mapping[str, str] = {
     "matview": "materialized_view",
     "fdw": "foreign_data_wrapper",
-    "foreign_server": "server",
     "tabconstraint": "constraint",
     "statistic_ext": "statistics",
     "opclass": "operator_class",
@@ -61,7 +67,7 @@ SIMPLE: Mapping[str, Simple] = {
     "AlterExtensionContentsStmt": Simple(Action.ALTER, "extension", "extname"),
     "AlterExtensionStmt": Simple(Action.ALTER, "extension", "extname"),
     "AlterFdwStmt": Simple(Action.ALTER, "foreign_data_wrapper", "fdwname"),
-    "AlterForeignServerStmt": Simple(Action.ALTER, "server", "servername"),
+    "AlterForeignServerStmt": Simple(Action.ALTER, "foreign_server", "servername"),
     "AlterFunctionStmt": Simple(Action.ALTER, "function", "func"),
     "AlterOpFamilyStmt": Simple(Action.ALTER, "operator_family", "opfamilyname"),
     "AlterOperatorStmt": Simple(Action.ALTER, "operator", "opername"),
@@ -83,7 +89,7 @@ SIMPLE: Mapping[str, Simple] = {
     "CreateEventTrigStmt": Simple(Action.CREATE, "event_trigger", "trigname"),
     "CreateExtensionStmt": Simple(Action.CREATE, "extension", "extname"),
     "CreateFdwStmt": Simple(Action.CREATE, "foreign_data_wrapper", "fdwname"),
-    "CreateForeignServerStmt": Simple(Action.CREATE, "server", "servername"),
+    "CreateForeignServerStmt": Simple(Action.CREATE, "foreign_server", "servername"),
     "CreateOpClassStmt": Simple(Action.CREATE, "operator_class", "opclassname"),
     "CreateOpFamilyStmt": Simple(Action.CREATE, "operator_family", "opfamilyname"),
     "CreatePLangStmt": Simple(Action.CREATE, "language", "plname"),
@@ -107,12 +113,29 @@ def simple(kind: str, body: Node, notes: Collector) -> None:
     """A statement of `SIMPLE`."""
     action, sort, field = SIMPLE[kind]
     named = object_name(sort, body.get(field))
-    facts: dict[str, Fact] = {}
+    facts: dict[str, Fact] = {"command": verb(kind)} if action is Action.REPLICATION else {}
     if "setstmt" in body:
         facts["setting"] = str(body["setstmt"].get("name", "all")).lower()
+    if action is Action.CREATE and sort in _IN_A_SCHEMA:
+        named = Name(notes.home(named.schema), named.name)
     notes.add(action, sort, named.schema, named.name, facts)
+    for item in body.get("pubobjects", ()):
+        table = item["PublicationObjSpec"].get("pubtable")
+        if table is not None:
+            # Whoever subscribes gets its rows unmasked.
+            notes.relation(Action.REPLICATION, table["relation"], facts=facts)
     notes.reach_fields(kind, body, ("setstmt", field))
     notes.changed_catalog()
+
+
+def verb(kind: str) -> str:
+    """``create``, ``alter``, ``drop`` or ``import``: the verb in a node's name."""
+    return next((word for word in ("create", "alter", "drop", "import") if kind.lower().startswith(word)), "")
+
+
+def tag_of(kind: str) -> str:
+    """The command tag of a statement of `SIMPLE`."""
+    return f"{verb(kind)} {SIMPLE[kind].kind.replace('_', ' ')}".upper()
 
 
 # Names
@@ -132,6 +155,8 @@ def object_name(kind: str, node: Any) -> Name:
         return Name("", node)
     if isinstance(node, list):
         return _from_parts(kind, field_names(node))
+    if kind == "cast":
+        node = node.get("List", {}).get("items", [node])[-1]
     for wrapper, path in (("List", "items"), ("TypeName", "names"), ("ObjectWithArgs", "objname")):
         if wrapper in node:
             return object_name(kind, node[wrapper].get(path, []))
@@ -179,7 +204,22 @@ def _on_object(action: Action, kind: str, node: Any, notes: Collector, facts: Fa
         if kind == "column":
             notes.relation(action, named.parent, columns=(named.name,), facts={**said, "column": named.name})
             return
-    notes.add(action, kind, named.schema, named.name, said)
+        notes.add(action, kind, notes.schema_of(named.parent), named.name, said)
+        return
+    for schema in _schemas(kind, named, notes):
+        notes.add(action, kind, schema, named.name, said)
+
+
+def _schemas(kind: str, named: Name, notes: Collector) -> list[str]:
+    """Where a routine or type so named is: in each schema that the name may mean, or as written."""
+    found: set[str] = set()
+    if kind in _ROUTINES:
+        routines = notes.catalog.resolve_function(named.schema or None, named.name, notes.search_path)
+        found = {routine.schema for routine in routines}
+    elif kind in ("type", "domain"):
+        types = notes.catalog.resolve_type(named.schema or None, named.name, notes.search_path)
+        found = {found_type.schema for found_type in types}
+    return sorted(found) or [named.schema]
 
 
 # CREATE
@@ -225,7 +265,7 @@ def create_index(kind: str, body: Node, notes: Collector) -> None:
     name = str(body.get("idxname", ""))
     table = body["relation"]["relname"]
     facts: Facts = {"table": table, "concurrently": bool(body.get("concurrent"))}
-    notes.add(Action.CREATE, "index", str(body["relation"].get("schemaname", "")), name, facts)
+    notes.add(Action.CREATE, "index", notes.schema_of(body["relation"]), name, facts)
     notes.reach_fields(kind, body, ("relation",))
     notes.changed_catalog()
 
@@ -242,7 +282,7 @@ def create_function(kind: str, body: Node, notes: Collector) -> None:
     }
     sort = "procedure" if body.get("is_procedure") else "function"
     temporary = is_temporary_schema(named.schema)
-    notes.add(Action.CREATE, sort, named.schema, named.name, facts)
+    notes.add(Action.CREATE, sort, notes.home(named.schema), named.name, facts)
     notes.reach_fields(kind, body, ("funcname", "returnType"))
     notes.opaque = True
     notes.changed_catalog(temporary)
@@ -276,7 +316,7 @@ def _made_on_table(
     action: Action = Action.CREATE,
 ) -> None:
     said = {**facts, "table": str(table["relname"])}
-    notes.add(action, sort, str(table.get("schemaname", "")), name, said)
+    notes.add(action, sort, notes.schema_of(table), name, said)
     notes.relation(Action.ALTER, table, facts={"commands": f"{action.value}_{sort}"})
     notes.reach_fields(kind, body, ("relation", "table", "constrrel", "funcname", "transitionRels"))
     notes.changed_catalog()
@@ -286,7 +326,8 @@ def define(kind: str, body: Node, notes: Collector) -> None:
     """CREATE AGGREGATE, OPERATOR, TYPE, COLLATION, TEXT SEARCH …"""
     sort = kind_of(body["kind"])
     named = object_name(sort, body.get("defnames"))
-    notes.add(Action.CREATE, sort, named.schema, named.name)
+    schema = notes.home(named.schema) if sort in _IN_A_SCHEMA else named.schema
+    notes.add(Action.CREATE, sort, schema, named.name)
     notes.reach_fields(kind, body, ("defnames",))
     notes.changed_catalog()
 
@@ -305,6 +346,9 @@ def alter_table(kind: str, body: Node, notes: Collector) -> None:
         if command["subtype"] == "AT_DropColumn":
             facts: Facts = {"column": str(command["name"]), "cascade": command.get("behavior") == "DROP_CASCADE"}
             notes.relation(Action.DROP, body["relation"], columns=(str(command["name"]),), facts=facts, kind=sort)
+        part = command.get("def", {}).get("PartitionCmd", {}).get("name")
+        if part is not None:
+            notes.relation(Action.ALTER, part, facts={"commands": _snake(command["subtype"])})
     notes.reach_fields(kind, body, ("relation",))
     notes.changed_catalog(is_temporary_schema(body["relation"].get("schemaname", "")))
 

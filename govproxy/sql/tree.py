@@ -54,6 +54,7 @@ FIXED: Mapping[str, str] = {
     "partspec": "PartitionSpec",
     "pathspec": "JsonTablePathSpec",
     "pktable": "RangeVar",
+    "pubtable": "PublicationTable",
     "rarg": "SelectStmt",
     "rel": "RangeVar",
     "relation": "RangeVar",
@@ -118,6 +119,12 @@ DEFINITIONS = frozenset(
 
 WRITES = frozenset({"InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})
 
+_STRENGTHS: Mapping[str, str] = {
+    "LCS_FORKEYSHARE": "for key share",
+    "LCS_FORSHARE": "for share",
+    "LCS_FORNOKEYUPDATE": "for no key update",
+    "LCS_FORUPDATE": "for update",
+}
 _TABLESAMPLE_METHODS = frozenset({"bernoulli", "system", "system_rows", "system_time"})
 
 
@@ -212,7 +219,7 @@ class Walk:
         relations = [item for item in range_variables(source) if "schemaname" in item or item["relname"] not in ctes]
         chosen = [item for item in relations if alias_of(item) in named] if named else relations
         # A name that is a subquery's locks whatever is inside it.
-        strength = clause.get("strength", "").removeprefix("LCS_").lower()
+        strength = _STRENGTHS.get(clause.get("strength", ""), "for update")
         self.locks.extend(Lock(item, strength) for item in chosen or relations)
 
     def _note(self, kind: str, body: Node) -> None:
