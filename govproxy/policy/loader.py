@@ -130,7 +130,7 @@ class _Loader:
 
     def _correction(self, entry: schema.CorrectionEntry, place: Place) -> Correction:
         parts = entry.column.split(".")
-        if len(parts) != 3 or not all(parts) or "*" in entry.column:
+        if len(parts) != 3 or not all(parts):
             self._fail(f"`{entry.column}` is not schema.table.column", *place, "column")
             parts = ["", "", ""]
         if entry.tag != NO_TAG and taxonomy.class_for(entry.tag) is None:

@@ -108,7 +108,10 @@ class ColumnRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Correction:
-    """``classify``: what a column is, whatever was found. ``tag`` is 'none' or a tag or class name."""
+    """``classify``: what a column is, whatever was found. ``tag`` is 'none' or a tag or class name.
+
+    The three names may be patterns; ``masking.classify`` says which of several corrections counts.
+    """
 
     schema: str
     relation: str
