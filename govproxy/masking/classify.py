@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from govproxy.masking import taxonomy
@@ -73,10 +73,12 @@ def classify(catalog: Catalog, corrections: Sequence[Correction] = ()) -> Classi
         for column in relation.columns:
             ref = ColumnRef(oid, column.attnum)
             verdict = _judge(relation, column, catalog)
+            if verdict is None and _unread(relation, column, catalog):
+                # Security: listed, not left out, so that whole rows and opaque statements see it too.
+                verdict = _class("unread", 0.5, "its values may not be looked at, or not in time")
             if verdict is not None:
                 found[ref] = verdict
-            if verdict is not None or not _unseen(relation, column, catalog):
-                seen.add(column.attnum)
+            seen.add(column.attnum)
         known[oid] = frozenset(seen)
         _judge_derived(relation, catalog, found)
     _share_among_relatives(catalog, found)
@@ -93,10 +95,10 @@ def _class(name: str, confidence: float, reason: str) -> ColumnClass:
     return ColumnClass(sensitive=taxonomy.by_name(name), confidence=round(confidence, 3), reason=reason)
 
 
-def _unseen(relation: Relation, column: Column, catalog: Catalog) -> bool:
+def _unread(relation: Relation, column: Column, catalog: Catalog) -> bool:
     """True when the metadata role could not look at values of a type that may hold anything."""
     statistics = catalog.statistics.get(ColumnRef(relation.oid, column.attnum))
-    if statistics is None or statistics.source != "none" or column.is_key:
+    if statistics is None or statistics.source != "none":
         return False
     return shape_of(column, catalog).family in _FREE_FORM
 
@@ -293,19 +295,36 @@ def _share_among_relatives(catalog: Catalog, found: dict[ColumnRef, ColumnClass]
         if relation.parents or relation.children:
             families.setdefault(root(oid), []).append(oid)
     for members in families.values():
-        best: dict[str, ColumnClass] = {}
-        for oid in members:
-            for column in catalog.relations[oid].columns:
-                verdict = found.get(ColumnRef(oid, column.attnum))
-                if verdict is not None and (column.name not in best or _stronger(verdict, best[column.name])):
-                    best[column.name] = verdict
-        for oid in members:
-            for column in catalog.relations[oid].columns:
-                ref = ColumnRef(oid, column.attnum)
-                if column.name in best and found.get(ref) != best[column.name]:
-                    shared = best[column.name]
-                    reason = shared.reason if ref in found else f"shared with a partition or parent: {shared.reason}"
-                    found[ref] = ColumnClass(sensitive=shared.sensitive, confidence=shared.confidence, reason=reason)
+        _share(members, catalog, found)
+
+
+def _share(members: Sequence[int], catalog: Catalog, found: dict[ColumnRef, ColumnClass]) -> None:
+    """One family of relatives: under each column name the strongest class of any member."""
+    places: dict[str, list[ColumnRef]] = {}
+    for oid in members:
+        for column in catalog.relations[oid].columns:
+            places.setdefault(column.name, []).append(ColumnRef(oid, column.attnum))
+    for refs in places.values():
+        verdicts = [found.get(ref) for ref in refs]
+        if any(not _is_unread(verdict) for verdict in verdicts):
+            # New partitions often have no grants of their own; what was seen of the rest counts for them.
+            for ref, verdict in zip(refs, verdicts, strict=True):
+                if _is_unread(verdict):
+                    del found[ref]
+        shared = None
+        for ref in refs:
+            verdict = found.get(ref)
+            if verdict is not None and (shared is None or _stronger(verdict, shared)):
+                shared = verdict
+        if shared is None:
+            continue
+        for ref in refs:
+            reason = shared.reason if ref in found else f"shared with a partition or parent: {shared.reason}"
+            found[ref] = replace(shared, reason=reason)
+
+
+def _is_unread(verdict: ColumnClass | None) -> bool:
+    return verdict is not None and verdict.sensitive.name == "unread"
 
 
 def _matches(patterns: tuple[str, str, str], relation: Relation, column: Column) -> bool:

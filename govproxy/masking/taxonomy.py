@@ -5,8 +5,8 @@ here, and a new class is one new row. Knows nothing of catalogs, of evidence and
 works on bytes.
 
 Levels: 4 never leaves unmasked, 3 identifies a person directly, 2 together with other facts.
-Tags: a class carries its group (``PII``, ``SPII``, ``PCI``, ``PHI``, ``SECRET``, ``ONLINE``), the
-dotted name of itself (``PII.email``), and sometimes a dotted family (``PII.name``).
+Tags: a class carries its group (``PII``, ``SPII``, ``PCI``, ``PHI``, ``SECRET``, ``ONLINE``; ``unknown``
+for what nobody could look at), the dotted name of itself (``PII.email``), and sometimes a dotted family (``PII.name``).
 
 Security: a class belongs to exactly one group, so that a right given on ``PII`` never opens
 social security numbers (``SPII``), cards (``PCI``) or passwords (``SECRET``) along with it.
@@ -177,6 +177,8 @@ TABLE: tuple[Entry, ...] = (
     _row("personal_data", "personal data", "PII", 3, _M.REDACT, _ANY, identifier=True),
     # Only ever given by a correction: text nobody classified is looked at value by value.
     _row("free_text", "free text", "PII", 2, _M.REDACT, _DOCUMENT),
+    # Nothing is known about the values: the metadata role could not look at them.
+    _row("unread", "values nobody could look at", "unknown", 4, _M.REDACT, _ANY, identifier=True),
     # Copies of row data inside the system catalogs
     _row("catalog_values", "values kept by the server", "SECRET", 4, _M.REDACT, _ANY, identifier=True),
 )
@@ -192,6 +194,7 @@ _GROUP_CLASS: Mapping[str, str] = MappingProxyType(
         "PCI": "bank_account",
         "PHI": "health",
         "SECRET": "secret",
+        "unknown": "unread",
         "ONLINE": "device_id",
         "PII.name": "person_name",
         "PII.address": "street_address",

@@ -269,20 +269,20 @@ class TestClasses:
         assert seen.catalog.statistics[seen.ref("orders", "ref")].source == "sample"
 
     @pytest.mark.parametrize(
-        ("table", "column", "known"),
+        ("table", "column", "expected"),
         [
-            ("closed", "val", False),
-            ("closed", "email", True),
-            ("closed", "n", True),
-            ("half", "open", True),
-            ("half", "shut", False),
-            ("filtered", "val", False),
-            ("trapped", "val", False),
-            ("orders", "ref", True),
+            ("closed", "val", "unread"),
+            ("closed", "email", "email"),
+            ("closed", "n", None),
+            ("half", "open", None),
+            ("half", "shut", "unread"),
+            ("filtered", "val", "unread"),
+            ("trapped", "val", "unread"),
+            ("orders", "ref", None),
         ],
     )
-    def test_what_may_not_be_read_is_unknown(self, seen: Seen, table: str, column: str, known: bool) -> None:
-        assert seen.classes.is_known(seen.ref(table, column)) is known
+    def test_what_may_not_be_read_is_sensitive(self, seen: Seen, table: str, column: str, expected: str | None) -> None:
+        assert seen.kind(table, column) == expected
 
     def test_copies_of_data_in_system_catalogs(self, seen: Seen) -> None:
         assert seen.kind("pg_stats", "histogram_bounds", "pg_catalog") == "catalog_values"
@@ -379,11 +379,11 @@ class TestFailures:
         assert "127.0.0.1" not in str(caught.value)
         assert "shop" in str(caught.value)
 
-    def test_a_locked_table_costs_a_moment_and_is_unknown(self, postgres: Postgres, scratch: str) -> None:
+    def test_a_locked_table_costs_a_moment_and_is_sensitive(self, postgres: Postgres, scratch: str) -> None:
         with psycopg.connect(postgres.dsn(scratch), autocommit=True) as admin:
             admin.execute("CREATE TABLE t (val text)")
             with psycopg.connect(postgres.dsn(scratch)) as holder:
                 holder.execute("LOCK TABLE t IN ACCESS EXCLUSIVE MODE")
                 catalog = look(postgres, scratch, postgres.superuser)
         table = catalog.relations[catalog.by_name["public", "t"]]
-        assert not classify(catalog).is_known(ColumnRef(table.oid, 1))
+        assert classify(catalog).columns[ColumnRef(table.oid, 1)].sensitive.name == "unread"

@@ -112,11 +112,11 @@ def test_a_relative_without_most_catalogs_gives_what_it_has(caplog: pytest.LogCa
     assert "functions cannot be read (42P01)" in caplog.text
 
 
-def test_without_rights_to_look_everything_free_form_is_unknown() -> None:
+def test_without_rights_to_look_everything_free_form_is_sensitive() -> None:
     catalog = gather(BASE)
     found = classify(catalog)
     assert found.columns[ColumnRef(20_000, 1)].sensitive.name == "email"
-    assert not found.is_known(ColumnRef(20_000, 2))
+    assert found.columns[ColumnRef(20_000, 2)].sensitive.name == "unread"
 
 
 def test_nothing_at_all_is_an_empty_snapshot_and_nothing_known() -> None:

@@ -142,6 +142,15 @@ class TestRelatives:
             ColumnRef(3, 4): "email",
         }
 
+    def test_a_partition_nobody_may_read_follows_the_rest(self) -> None:
+        parent = table(1, "p", [column("c7", "text")], kind=RelationKind.PARTITIONED, children=(2,))
+        child = table(2, "p1", [column("c7", "text")], parents=(1,))
+        assert not classify(catalog(parent, child, values={(1, 1): WORDS, (2, 1): None})).columns
+        found = classify(catalog(parent, child, values={(1, 1): EMAILS, (2, 1): None})).columns
+        assert [name_of(verdict) for verdict in found.values()] == ["email", "email"]
+        found = classify(catalog(parent, child, values={(1, 1): None, (2, 1): None})).columns
+        assert [name_of(verdict) for verdict in found.values()] == ["unread", "unread"]
+
     def test_generated_column(self) -> None:
         owner = table(
             1,
@@ -195,12 +204,11 @@ class TestKnown:
         assert not found.is_known(ColumnRef(1, 3))
         assert not found.is_known(ColumnRef(9, 1))
 
-    def test_unread_text_is_not_known(self) -> None:
+    def test_text_nobody_could_read_is_sensitive(self) -> None:
         owner = table(1, "t", [column("a", "text", 1), column("b", "int4", 2), column("email", "text", 3)])
         found = classify(catalog(owner, values={(1, 1): None, (1, 2): None, (1, 3): None}))
-        assert not found.is_known(ColumnRef(1, 1))
-        assert found.is_known(ColumnRef(1, 2))
-        assert found.is_known(ColumnRef(1, 3))
+        assert {ref.attnum: name_of(verdict) for ref, verdict in found.columns.items()} == {1: "unread", 3: "email"}
+        assert all(found.is_known(ColumnRef(1, attnum)) for attnum in (1, 2, 3))
 
 
 class TestSystemCatalogs:
@@ -239,22 +247,23 @@ class TestCorrections:
         return {ref.attnum: name_of(verdict) for ref, verdict in found.columns.items()}
 
     def test_tag_and_none(self) -> None:
-        assert self.classes(("public.orders.ref", "PII.email"), ("public.orders.email", "none")) == {1: "email"}
+        found = self.classes(("public.orders.ref", "PII.email"), ("public.orders.email", "none"))
+        assert found == {1: "email", 3: "unread"}
 
     def test_order_never_matters(self) -> None:
         rules = (("public.*.email", "none"), ("public.orders.email", "PII.phone"))
-        assert self.classes(*rules) == self.classes(*reversed(rules)) == {2: "phone"}
+        assert self.classes(*rules) == self.classes(*reversed(rules)) == {2: "phone", 3: "unread"}
 
     def test_sensitive_beats_none_among_equals(self) -> None:
-        assert self.classes(("public.*.ref", "none"), ("*.orders.ref", "SECRET")) == {1: "secret", 2: "email"}
+        assert self.classes(("public.*.ref", "none"), ("*.orders.ref", "SECRET")) == {
+            1: "secret",
+            2: "email",
+            3: "unread",
+        }
 
-    def test_a_corrected_column_is_known(self) -> None:
-        before = classify(catalog(self.owner, values={(1, 3): None}))
-        after = classify(
-            catalog(self.owner, values={(1, 3): None}), [Correction(pattern="public.orders.blob", tag="none")]
-        )
-        assert not before.is_known(ColumnRef(1, 3))
-        assert after.is_known(ColumnRef(1, 3))
+    def test_a_correction_opens_what_nobody_could_read(self) -> None:
+        assert self.classes() == {2: "email", 3: "unread"}
+        assert self.classes(("public.orders.blob", "none")) == {2: "email"}
 
     def test_partitions_follow_their_parent(self) -> None:
         parent = table(1, "p", [column("email", "text")], kind=RelationKind.PARTITIONED, children=(2,))
