@@ -365,7 +365,7 @@ class Expressions:
         values = [self.value(node, scope) for node in body.get("elements", ())]
         rows = [fields for value in values if (fields := self._fields(value)) is not None]
         if not rows:
-            return combine(values)
+            return combine(values, RECORD if any(value.type == RECORD for value in values) else 0)
         # What unnest() takes apart again: the fields of the rows, where all are of one form.
         typed = [value._replace(row=fields, type=0) for value, fields in zip(values, rows, strict=False)]
         same = either(typed).row if len(rows) == len(values) else None

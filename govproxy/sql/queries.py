@@ -254,8 +254,9 @@ class StatementQueries:
         if search:
             added += _ordering(search.get("search_seq_column", ""), strings(search.get("search_col_list", ())), columns)
         if cycle:
-            added += ((cycle.get("cycle_mark_column", ""), CONSTANT),)
-            added += _ordering(cycle.get("cycle_path_column", ""), strings(cycle.get("cycle_col_list", ())), columns)
+            watched = strings(cycle.get("cycle_col_list", ()))
+            added += _ordering(cycle.get("cycle_mark_column", ""), watched, columns)
+            added += _ordering(cycle.get("cycle_path_column", ""), watched, columns)
         present = {name for name, _ in columns}
         return Rows(columns + tuple(column for column in added if column[0] not in present), rows.wild)
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from govproxy.sql.catalog import ColumnRef
+from govproxy.sql.types import RECORD
 from govproxy.sql.values import Derivation
 
 NO_SOURCES: frozenset[ColumnRef] = frozenset()
@@ -94,9 +95,9 @@ def whole(columns: Columns, wild: Value | None) -> Value:
     """These columns as one composite value."""
     value = combine(column for _, column in columns)
     if wild is not None:
-        return combine((value, wild, UNKNOWN))
+        return combine((value, wild, UNKNOWN), RECORD)
     derivation = value.derivation if value.derivation is Derivation.OPAQUE else Derivation.EXPRESSION
-    return Value(value.sources, derivation, 0, columns)
+    return Value(value.sources, derivation, RECORD, columns)
 
 
 def rename(columns: Columns, names: Sequence[str]) -> Columns:
@@ -163,8 +164,9 @@ class RangeItem:
         return self.wild
 
     def whole(self) -> Value:
-        """The item's row."""
-        return whole(self.columns, self.wild)
+        """The item's row. Of several relations with different columns no field can be told."""
+        value = whole(self.columns, self.wild)
+        return value if self.certain else value._replace(row=None)
 
     def part(self) -> Part:
         """The item alone as a FROM clause."""
