@@ -233,7 +233,9 @@ def _summary(report: VerifyReport, worker: int, names: list[SegmentName], walks:
         if walk.sound and not walk.closed and walk is not last:
             report.notes.append(f"{walk.file}: ends without its last checkpoint (a write or sync failed)")
     if last.sound and last.unsealed_lines:
-        report.notes.append(f"{last.file}: {last.unsealed_lines} lines at the tail are not sealed yet")
+        report.notes.append(
+            f"{last.file}: {last.unsealed_lines} lines at the tail are not sealed (yet): nothing proves them"
+        )
     if last.sound and last.partial_bytes:
         report.notes.append(f"{last.file}: ends in half a line of {last.partial_bytes} bytes")
     points = [walk.last_checkpoint for walk in walks if walk.last_checkpoint is not None]

@@ -406,5 +406,5 @@ def test_what_is_no_segment_name(text: str) -> None:
 
 def test_segment_names_sort_as_numbers() -> None:
     names = [SegmentName(worker=0, start=s, number=n) for s, n in [(9, 2), (10, 1), (10, 9), (10, 10)]]
-    assert sorted(names[::-1]) == names
+    assert sorted([names[2], names[0], names[3], names[1]]) == names
     assert [SegmentName.parse(str(name)) for name in names] == names
