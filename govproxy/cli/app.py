@@ -6,7 +6,6 @@ SQL parser. Errors of ours end here: one line per mistake with file and line, ex
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +14,6 @@ import typer
 from govproxy import __version__
 from govproxy.cli import audit, sessions
 from govproxy.errors import GovproxyError
-from govproxy.session import log
 
 app = typer.Typer(
     name="govproxy",
@@ -124,8 +122,6 @@ def explain(
 
 def main() -> None:
     """Entry point of the ``govproxy`` script."""
-    # Commands print results; only what goes wrong is logged, and never to standard output.
-    log.configure(logging.WARNING)
     try:
         app()
     except GovproxyError as error:

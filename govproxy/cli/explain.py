@@ -7,6 +7,7 @@ catalog over the metadata connection and sends it nothing else.
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 import time
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ from govproxy.identity.identity import Identity
 from govproxy.policy.describe import describe, outputs
 from govproxy.policy.engine import decide
 from govproxy.policy.values import Request
+from govproxy.session import log
 from govproxy.session.snapshot import DatabaseSnapshot, Snapshot
 from govproxy.sql.analyze import analyze
 
@@ -37,6 +39,7 @@ def run(
     config: Path, sql: str, *, database: str, user: str, groups: Sequence[str], agent: str | None, as_json: bool
 ) -> None:
     """Print the explanation of ``sql`` (``-``: standard input) for this identity."""
+    log.configure(logging.WARNING)
     settings = load(config)
     if database not in settings.databases:
         raise ConfigError(
