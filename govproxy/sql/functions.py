@@ -119,7 +119,7 @@ DANGERS: Mapping[str, Danger] = {
         pg_import_system_collations pg_nextoid pg_stop_making_pinned_objects pg_export_snapshot pg_log_standby_snapshot
         inet_server_addr inet_server_port pg_extension_config_dump currtid currtid2 pg_get_aios pg_numa_available
         pg_get_shmem_allocations_numa fmgr_c_validator fmgr_internal_validator fmgr_sql_validator plpgsql_validator
-        pg_tablespace_location pg_relation_filepath pg_config""",
+        pg_config""",
         Action.ADMIN, "server", "acts on the server or tells of its inside",
     ),
     **_family(
