@@ -690,7 +690,7 @@ cdef Py_ssize_t match_dollar_hash(const unsigned char* p, Py_ssize_t n, Py_ssize
     cdef Py_ssize_t i = s + 1
     cdef Py_ssize_t end
     cdef int dollars = 0
-    if n - s < 28 or (s > 0 and is_alnum(p[s - 1])):
+    if n - s < 28 or not begins_word(p, s):
         return 0
     while i < n and i - s < 20 and (is_alnum(p[i]) or p[i] == c'-'):
         i += 1
@@ -758,9 +758,8 @@ cdef Py_ssize_t match_phone(const unsigned char* p, Py_ssize_t n, Py_ssize_t s, 
     cdef int gap = 0
     cdef Py_ssize_t keep
     cdef int kept = 0
-    if s > 0 and (is_alnum(p[s - 1]) or p[s - 1] == c'+'):
-        if not escaped_before(p, s - 1):
-            return 0
+    if s > 0 and p[s - 1] == c'+' or not begins_word(p, s):
+        return 0
     while i < n:
         if is_digit(p[i]):
             if count == 15:
@@ -808,6 +807,33 @@ cdef inline bint escaped_before(const unsigned char* p, Py_ssize_t i) noexcept n
     return slashes & 1 == 1
 
 
+cdef int hex_digit_value(unsigned char c) noexcept nogil:
+    if is_digit(c):
+        return c - 48
+    c |= 0x20
+    return c - 87 if 97 <= c <= 102 else -1
+
+
+cdef int unicode_escape(const unsigned char* p, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
+    # The code unit of the \uXXXX whose u is at i, -1 when it is not one.
+    cdef int value = 0
+    cdef int k
+    if end - i < 5 or p[i] != c'u' or not escaped_before(p, i):
+        return -1
+    for k in range(1, 5):
+        if hex_digit_value(p[i + k]) < 0:
+            return -1
+        value = value << 4 | hex_digit_value(p[i + k])
+    return value
+
+
+cdef bint begins_word(const unsigned char* p, Py_ssize_t i) noexcept nogil:
+    # True when no letter or digit stands before i, other than the end of an escape.
+    if i == 0 or not is_alnum(p[i - 1]) or escaped_before(p, i - 1):
+        return True
+    return i >= 6 and unicode_escape(p, i - 5, i) >= 0
+
+
 cdef Py_ssize_t escape_end(const unsigned char* p, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
     # Behind the escape whose letter is at i: \n is one letter, \u00e4 is five.
     if p[i] == c'u' and end - i >= 5:
@@ -822,8 +848,13 @@ cdef int match_email(const unsigned char* p, Py_ssize_t n, Py_ssize_t at, Hits* 
     cdef Py_ssize_t label = at + 1
     cdef bint letters = True
     cdef int labels = 0
-    while start > 0 and at - start < 256 and CLASS[p[start - 1]] & LOCAL:
-        start -= 1
+    while start > 0 and at - start < 256:
+        if CLASS[p[start - 1]] & LOCAL:
+            start -= 1
+        elif p[start - 1] == c'\\' and unicode_escape(p, start, at) >= 0x80:
+            start -= 1      # a letter beyond ASCII in JSON's own spelling
+        else:
+            break
     # A local part cut at the limit may begin inside a character.
     while start < at and at - start >= 256 and p[start] & 0xC0 == 0x80:
         start += 1
@@ -831,9 +862,14 @@ cdef int match_email(const unsigned char* p, Py_ssize_t n, Py_ssize_t at, Hits* 
         start = escape_end(p, start, at)
     elif start == at:
         return 0
-    if i >= n or p[i] == c'.' or p[i] == c'-' or not CLASS[p[i]] & DOMAIN:
+    if i >= n or p[i] == c'.' or p[i] == c'-':
         return 0
-    while i < n and i - at < 256 and CLASS[p[i]] & DOMAIN:
+    while i < n and i - at < 256:
+        if p[i] == c'\\' and i + 1 < n and unicode_escape(p, i + 1, n) >= 0x80:
+            i += 6
+            continue
+        if not CLASS[p[i]] & DOMAIN:
+            break
         if p[i] == c'.':
             if i == label:
                 break

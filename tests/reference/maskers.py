@@ -1,0 +1,300 @@
+"""Maskers in plain Python: what ``_fastpath.maskers`` must write for one value.
+
+``None`` is SQL NULL. ``FALLBACK`` says that the column's fallback stands for the value.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import ipaddress
+import re
+import struct
+from decimal import ROUND_DOWN, Decimal
+from enum import Enum
+
+from govproxy._fastpath.rows import ColumnPlan
+
+
+class Outcome(Enum):
+    FALLBACK = "fallback"
+
+
+FALLBACK = Outcome.FALLBACK
+Masked = bytes | Outcome
+
+INTEGER_BYTES = {"int2": 2, "int4": 4, "int8": 8}
+GREATEST = {"int2": 2**15 - 1, "int4": 2**31 - 1, "int8": 2**53 - 1}
+EPOCH = datetime.date(2000, 1, 1)
+COMPACT_STYLES = ("tail4", "phone", "iban")
+WORD = rb"[A-Za-z0-9\x80-\xff]"
+
+
+def mask(column: ColumnPlan, key: bytes, value: bytes) -> bytes | None:
+    """The masked value, with the column's fallback in place of ``FALLBACK``."""
+    masked = _mask(column, key, value)
+    return column.fallback if isinstance(masked, Outcome) else masked
+
+
+def _mask(column: ColumnPlan, key: bytes, value: bytes) -> Masked:
+    match column.family:
+        case "text":
+            masked = _text(column, key, value)
+            return masked if isinstance(masked, Outcome) else _fit(column, masked)
+        case "int2" | "int4" | "int8":
+            return _integer(column, key, value)
+        case "date" | "timestamp" | "timestamptz":
+            return _date(column, value)
+        case "uuid":
+            return _uuid(column, key, value)
+        case "inet":
+            return _inet(column, value)
+        case _:
+            return FALLBACK
+
+
+def keyed(key: bytes, value: bytes) -> bytes:
+    return hashlib.blake2s(value or b"\0", key=key).digest()
+
+
+def _fit(column: ColumnPlan, value: bytes) -> bytes:
+    """Cut to ``limit`` UTF-8 characters and padded to ``pad``."""
+    characters = re.findall(rb"[^\x80-\xbf][\x80-\xbf]*|\A[\x80-\xbf]+", value)
+    if column.limit >= 0 and len(value) > column.limit:
+        # A leading stray continuation byte belongs to no character and costs no room.
+        characters = characters[: column.limit]
+    return b"".join(characters) + b" " * (column.pad - len(characters))
+
+
+# ---------------------------------------------------------------- text
+
+
+def _stars(value: bytes, head: int, tail: int) -> Masked:
+    places = [m.start() for m in re.finditer(WORD, value)]
+    if len(places) < 2 * (head + tail):
+        return FALLBACK
+    shown = set(places[:head]) | set(places[len(places) - tail :])
+    return bytes(42 if i in places and (i not in shown or c >= 0x80) else c for i, c in enumerate(value))
+
+
+def _digest(column: ColumnPlan, key: bytes, value: bytes) -> bytes:
+    text = value.strip(b" ").lower()
+    if column.style in COMPACT_STYLES:
+        text = b"".join(re.findall(WORD, text))
+    return keyed(key, text)
+
+
+def _text(column: ColumnPlan, key: bytes, value: bytes) -> Masked:
+    match column.op:
+        case "partial":
+            return _partial(column, value)
+        case "hash":
+            return _digest(column, key, value)[:16].hex().encode()
+        case "pseudonym":
+            return _pseudonym(column, _digest(column, key, value), value)
+        case "generalise":
+            return _generalise(column, value.rstrip(b" "))
+        case "shift":
+            return date_text(value.rstrip(b" "), column.shift_days)
+        case _:
+            return FALLBACK
+
+
+def _partial(column: ColumnPlan, value: bytes) -> Masked:
+    match column.style:
+        case "email":
+            local, at, domain = value.rpartition(b"@")
+            if not (at and local and domain):
+                return FALLBACK
+            first = local[:1] if len(local) >= 2 and re.match(rb"[A-Za-z0-9]", local) else b""
+            return first + b"***@" + domain
+        case "tail4":
+            return _stars(value, 0, 4)
+        case "phone":
+            return _stars(value, 0, 2)
+        case "iban":
+            return _stars(value, 2, 4)
+        case "postcode":
+            return _stars(value, 2, 0)
+        case "ip":
+            return network_text(value.rstrip(b" "))
+        case "name" | "given" | "surname" | "generic":
+            return value[:1] + b"***" if re.match(rb"[A-Za-z].", value, re.DOTALL) else FALLBACK
+        case _:
+            return FALLBACK
+
+
+def _pseudonym(column: ColumnPlan, digest: bytes, value: bytes) -> Masked:
+    short = b"u_" + digest[:6].hex().encode()
+    if column.style == "email":
+        local, at, domain = value.rpartition(b"@")
+        if at and local and domain and (column.limit < 0 or 15 + len(domain) <= column.limit):
+            return short + b"@" + domain
+        return short + b"@example.org"
+    if column.style in (*COMPACT_STYLES, "postcode"):
+        output = b""
+        used = 0
+        for char in (value[i : i + 1] for i in range(len(value))):
+            if not re.match(WORD, char):
+                output += char
+                continue
+            number = (digest[used % 31] + 7 * (used // 31)) % 256
+            if char.isdigit():
+                output += b"%d" % (1 + number % 9 if used == 0 and char != b"0" else number % 10)
+            elif char.isupper():
+                output += bytes([65 + number % 26])
+            else:
+                output += bytes([97 + number % 26]) if char < b"\x80" else b"x"
+            used += 1
+        return output
+    return short
+
+
+def _generalise(column: ColumnPlan, value: bytes) -> Masked:
+    match column.style:
+        case "ip":
+            return network_text(value)
+        case "postcode":
+            return _stars(value, 2, 0)
+        case "date":
+            return date_text(value, 0)
+        case _:
+            return bucket_text(value, geo=column.style == "geo")
+
+
+def bucket_text(value: bytes, *, geo: bool = False) -> Masked:
+    match = re.fullmatch(rb"(-?)([0-9]+)(\.[0-9]+)?", value)
+    if not match:
+        return FALLBACK
+    sign, whole, fraction = match[1], match[2], match[3] or b""
+    if geo:
+        return sign + whole + fraction[:3] + b"0" * max(0, len(fraction) - 3)
+    kept = 1 if len(whole) > 1 else 0
+    return sign + whole[:kept] + b"0" * (len(whole) - kept) + re.sub(rb"[0-9]", b"0", fraction)
+
+
+def network_text(value: bytes) -> Masked:
+    match = re.fullmatch(rb"([0-9A-Fa-f:.]{1,47})((?:/[0-9]{0,3})?)", value)
+    if not match:
+        return FALLBACK
+    try:
+        address = ipaddress.ip_address(match[1].decode())
+    except ValueError:
+        return FALLBACK
+    host = 8 if address.version == 4 else 80
+    return str(type(address)(int(address) >> host << host)).encode() + match[2]
+
+
+# ---------------------------------------------------------------- dates
+
+
+def date_text(value: bytes, shift: int) -> Masked:
+    if value in (b"infinity", b"-infinity"):
+        return value
+    match = re.fullmatch(
+        rb"([0-9]{4,7})-([0-9]{2})-([0-9]{2})((?:[ T][^A-Za-z]*)?)", value.replace(b"Z", b"\0"), re.DOTALL
+    )
+    if not match:
+        return FALLBACK
+    year, month, day = int(match[1]), int(match[2]), int(match[3])
+    rest = match[4].replace(b"\0", b"Z")
+    if year < 1 or not (1 <= month <= 12 and 1 <= day <= 31):
+        return FALLBACK
+    if shift:
+        moved = datetime.date(year, month, 1) + datetime.timedelta(days=day - 1 + shift)
+        return moved.isoformat().encode() + rest
+    midnight = re.sub(rb"\A(.[^.+Z-]*)[.0-9]*", lambda m: re.sub(rb"[0-9]", b"0", m[1]), rest, flags=re.DOTALL)
+    return b"%04d-01-01" % year + midnight
+
+
+def _date(column: ColumnPlan, value: bytes) -> Masked:
+    if column.op not in ("shift", "generalise"):
+        return FALLBACK
+    shift = column.shift_days if column.op == "shift" else 0
+    if column.format == 0:
+        return date_text(value, shift)
+    size, unit = (4, 1) if column.family == "date" else (8, 86_400_000_000)
+    if len(value) != size:
+        return FALLBACK
+    number = int.from_bytes(value, "big", signed=True)
+    if number in (2 ** (8 * size - 1) - 1, -(2 ** (8 * size - 1))):
+        return value
+    if shift:
+        number += shift * unit
+    else:
+        year = (EPOCH + datetime.timedelta(days=number // unit)).year
+        number = (datetime.date(year, 1, 1) - EPOCH).days * unit
+    return number.to_bytes(size, "big", signed=True)
+
+
+# ---------------------------------------------------------------- numbers, uuid, inet
+
+
+def whole_number(column: ColumnPlan, key: bytes, number: int, greatest: int) -> int | Outcome:
+    match column.op:
+        case "partial":
+            return abs(number) % 10000 if column.style == "tail4" and abs(number) >= 10**8 else FALLBACK
+        case "hash" | "pseudonym":
+            return 1 + int.from_bytes(keyed(key, b"%d" % number)[:8], "big") % greatest
+        case "generalise":
+            unit = int(10 ** max(1, len(str(abs(number))) - 1))
+            floored = Decimal(number) / unit
+            return int(floored.to_integral_value(ROUND_DOWN)) * unit
+        case _:
+            return FALLBACK
+
+
+def _integer(column: ColumnPlan, key: bytes, value: bytes) -> Masked:
+    size = INTEGER_BYTES[column.family]
+    if column.format == 1:
+        if len(value) != size:
+            return FALLBACK
+        number = int.from_bytes(value, "big", signed=True)
+        if abs(number) >= 10**18:
+            return FALLBACK
+    elif re.fullmatch(rb"-?[0-9]{1,18}", value):
+        number = int(value)
+    else:
+        return FALLBACK
+    masked = whole_number(column, key, number, GREATEST[column.family])
+    if isinstance(masked, Outcome):
+        return masked
+    return b"%d" % masked if column.format == 0 else masked.to_bytes(size, "big", signed=True)
+
+
+def _uuid(column: ColumnPlan, key: bytes, value: bytes) -> Masked:
+    if column.op not in ("hash", "pseudonym"):
+        return FALLBACK
+    if column.format == 1:
+        raw = value if len(value) == 16 else None
+    else:
+        text = value.replace(b"-", b"")
+        raw = bytes.fromhex(text.decode()) if re.fullmatch(rb"[0-9A-Fa-f]{32}", text) else None
+    if raw is None:
+        return FALLBACK
+    digest = bytearray(keyed(key, raw)[:16])
+    digest[6] = digest[6] & 0x0F | raw[6] & 0xF0
+    digest[8] = digest[8] & 0x3F | raw[8] & 0xC0
+    if column.format == 1:
+        return bytes(digest)
+    return "-".join(bytes(digest[a:b]).hex() for a, b in ((0, 4), (4, 6), (6, 8), (8, 10), (10, 16))).encode()
+
+
+def _inet(column: ColumnPlan, value: bytes) -> Masked:
+    if column.op not in ("generalise", "partial"):
+        return FALLBACK
+    if column.format == 0:
+        return network_text(value)
+    if len(value) >= 4 and (len(value), value[3]) in ((8, 4), (20, 16)):
+        kept = 7 if value[3] == 4 else 10
+        return value[:kept] + bytes(len(value) - kept)
+    return FALLBACK
+
+
+def numeric_text(wire: bytes) -> str:
+    """The decimal text of numeric's binary form, for comparing both forms."""
+    count, weight, sign, dscale = struct.unpack_from("!Hhhh", wire)
+    groups = struct.unpack_from(f"!{count}H", wire, 8)
+    value = sum((Decimal(g) * Decimal(10000) ** (weight - i) for i, g in enumerate(groups)), Decimal(0))
+    value = -value if sign else value
+    return f"{value:.{dscale}f}"
