@@ -30,7 +30,7 @@ from govproxy.config.settings import (
     User,
 )
 from govproxy.config.source import Document, Key, read, validate
-from govproxy.config.upstream import parse_address, parse_upstream
+from govproxy.config.upstream import SYSTEM_ROOTS, parse_address, parse_upstream
 from govproxy.errors import ConfigError, ConfigErrors
 
 T = TypeVar("T")
@@ -118,7 +118,11 @@ class _Loader:
         if upstream.sslrootcert is not None:
             if upstream.sslmode not in (SslMode.VERIFY_CA, SslMode.VERIFY_FULL):
                 self._fail(f"`upstream`: sslrootcert has no effect with sslmode={upstream.sslmode}", *place, "upstream")
-            self._file(str(upstream.sslrootcert), *place, "upstream")
+            if upstream.sslrootcert != SYSTEM_ROOTS:
+                self._file(str(upstream.sslrootcert), *place, "upstream")
+            elif upstream.sslmode is SslMode.VERIFY_CA:
+                # Any certificate of any public authority would pass.
+                self._fail("`upstream`: sslrootcert=system needs sslmode=verify-full", *place, "upstream")
 
     def _identity(self, identity: schema.Identity) -> IdentitySettings:
         if not identity.tokens and not identity.users:

@@ -7,6 +7,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from govproxy.config.settings import Address, SslMode, Upstream, is_loopback
 
+SYSTEM_ROOTS = Path("system")
 _PARAMETERS = ("host", "port", "sslmode", "sslrootcert")
 
 
@@ -56,9 +57,14 @@ def parse_upstream(url: str, *, base: Path, default_database: str) -> Upstream:
         user=user,
         database=unquote(parts.path.removeprefix("/")) or default_database,
         sslmode=_sslmode(options.get("sslmode"), local=socket_directory is not None or is_loopback(host)),
-        sslrootcert=base / options["sslrootcert"] if "sslrootcert" in options else None,
+        sslrootcert=_root(options["sslrootcert"], base) if "sslrootcert" in options else None,
         socket_directory=socket_directory,
     )
+
+
+def _root(text: str, base: Path) -> Path:
+    """``system`` is libpq's word for the authorities this machine trusts; anything else is a file."""
+    return SYSTEM_ROOTS if text == SYSTEM_ROOTS.name else base / text
 
 
 def _options(parts: SplitResult) -> dict[str, str]:

@@ -182,3 +182,10 @@ def test_algorithms_anybody_could_sign_with(folder: Path, algorithm: str) -> Non
     )
     ((line, _),) = problems(folder, text)
     assert line == 2
+
+
+def test_a_certificate_of_any_authority_is_not_enough(folder: Path) -> None:
+    url = "postgresql://u@h/d?sslmode=verify-ca&sslrootcert=system"
+    text = SMALLEST.replace("postgresql://u@127.0.0.1/shop", url)
+    assert problems(folder, text) == [(1, "`upstream`: sslrootcert=system needs sslmode=verify-full")]
+    load(write(folder, text.replace("verify-ca", "verify-full")), environment=SECRETS)

@@ -27,6 +27,11 @@ def test_a_full_url() -> None:
     assert upstream.socket_path is None
 
 
+def test_the_authorities_of_this_machine() -> None:
+    url = "postgresql://u@h/d?sslmode=verify-full&sslrootcert=system"
+    assert parse_upstream(url, base=BASE, default_database="d").sslrootcert == Path("system")
+
+
 @pytest.mark.parametrize(
     ("host", "mode"),
     [

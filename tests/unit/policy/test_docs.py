@@ -1,0 +1,29 @@
+"""docs/policy.md says what the code does: its tables are held against the code's."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from govproxy.policy import rules, schema
+from govproxy.policy.expressions import TABLE
+
+TEXT = (Path(__file__).parents[3] / "docs" / "policy.md").read_text()
+
+
+def test_every_attribute_is_documented_as_it_is() -> None:
+    rows = re.findall(r"^\| `((?:statement|effect|request|time)\.\w+)` \| ([\w ]+) \| (.*) \|$", TEXT, re.MULTILINE)
+    expected = [(a.name, a.kind.value, a.meaning + (" (varies)" if a.varies else "")) for a in TABLE]
+    assert rows == expected
+
+
+def test_every_key_of_a_rule_is_documented() -> None:
+    for key in schema.RuleEntry.model_fields:
+        assert f"| `{key}` |" in TEXT, key
+    for key in ("see", "compare", "mask"):
+        assert f"`{key}`" in TEXT
+
+
+def test_every_guard_is_documented() -> None:
+    for name in rules.RESERVED_NAMES - {rules.ANY}:
+        assert f"| `{name}` |" in TEXT, name
