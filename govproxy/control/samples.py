@@ -31,7 +31,7 @@ SAMPLE_ROWS = 200
 SECOND_TRY_ROWS = 20
 SAMPLE_TIMEOUT_MS = 2_000
 LOCK_TIMEOUT_MS = 300
-LONGEST_VALUE = 1_000  # characters; what ANALYZE keeps is not longer either
+LONGEST_VALUE = 4_000  # characters; ANALYZE keeps nothing above a thousand bytes
 LONGEST_DOCUMENT = 20_000
 MOST_VALUES = 400_000  # over all columns of a database
 MOST_SAMPLED_TABLES = 5_000
@@ -42,10 +42,12 @@ _WITH_VALUES = frozenset(
     {RelationKind.TABLE, RelationKind.PARTITIONED, RelationKind.MATERIALISED_VIEW, RelationKind.FOREIGN_TABLE}
 )
 _DOCUMENTS = frozenset({"json", "jsonb", "hstore", "xml"})
+# Of these ANALYZE keeps nothing that could be read: cut documents, bytes in hexadecimal.
+_SAMPLED_ALWAYS = _DOCUMENTS | {"bytea"}
 # Types whose values say nothing that the type does not: no need to read them.
 _TELLING_NOTHING = _words(
     """
-    bool date timestamp timestamptz time timetz interval uuid bytea tsvector inet cidr macaddr macaddr8 oid xid
+    bool date timestamp timestamptz time timetz interval uuid tsvector inet cidr macaddr macaddr8 oid xid
     tid
     """
 )
@@ -119,7 +121,7 @@ async def _analysed(
             continue
         for row in rows:
             column = by_oid.get(row["relation"], {}).get(row["attnum"])
-            if column is None or _kind(catalog, column) in _DOCUMENTS:
+            if column is None or _kind(catalog, column) in _SAMPLED_ALWAYS:
                 continue
             values = tuple(value for value in row["values"] or () if value is not None)
             if not values and row["null_fraction"] < 1.0:
@@ -151,45 +153,70 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def _as_text(catalog: Catalog, column: Column) -> str:
+    """An expression for the start of a value. Bytes that are text show as text."""
+    known = catalog.types.get(column.base_type_oid)
+    name = _quoted(column.name)
+    if known is not None and known.name == "bytea":
+        start = f"pg_catalog.substring({name}, 1, {LONGEST_VALUE})"
+        return f"pg_catalog.left(pg_catalog.encode({start}, 'escape'), {LONGEST_VALUE})"
+    longest = LONGEST_DOCUMENT if _kind(catalog, column) in _DOCUMENTS else LONGEST_VALUE
+    return f"pg_catalog.left({name}::text, {longest})"
+
+
 def _query(catalog: Catalog, relation: Relation, columns: Sequence[Column], limit: int) -> str:
-    items = ", ".join(
-        f"pg_catalog.left({_quoted(column.name)}::text, "
-        f"{LONGEST_DOCUMENT if _kind(catalog, column) in _DOCUMENTS else LONGEST_VALUE})"
-        for column in columns
-    )
+    items = ", ".join(_as_text(catalog, column) for column in columns)
     return f"SELECT {items} FROM {_quoted(relation.schema)}.{_quoted(relation.name)} LIMIT {limit}"
+
+
+async def _rows(connection: MetadataConnection, query: str) -> list[Any]:
+    async with connection.transaction(readonly=True):
+        await connection.execute(
+            f"SET LOCAL statement_timeout = {SAMPLE_TIMEOUT_MS}; SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}; "
+            "SET LOCAL search_path = ''"
+        )
+        return await connection.fetch(query)
 
 
 async def _sampled(
     connection: MetadataConnection, catalog: Catalog, relation: Relation, columns: Sequence[Column], per_column: int
 ) -> dict[ColumnRef, ColumnStatistics]:
-    """A bounded look at the first rows; nothing when it is refused or takes too long."""
-    rows = None
+    """A bounded look at the first rows; nothing of what is refused or takes too long."""
+    code = ""
     for limit in (per_column, SECOND_TRY_ROWS):
         try:
-            async with connection.transaction(readonly=True):
-                await connection.execute(
-                    f"SET LOCAL statement_timeout = {SAMPLE_TIMEOUT_MS}; SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}; "
-                    "SET LOCAL search_path = ''"
-                )
-                rows = await connection.fetch(_query(catalog, relation, columns, limit))
-            break
+            rows = await _rows(connection, _query(catalog, relation, columns, limit))
         except asyncpg.PostgresConnectionError:
             raise
-        except asyncpg.QueryCanceledError:
+        except asyncpg.QueryCanceledError as error:
+            code = error.sqlstate
             continue
+        except (asyncpg.DataError, asyncpg.SyntaxOrAccessError) as error:
+            code = error.sqlstate
+            if len(columns) > 1 and not isinstance(error, asyncpg.InsufficientPrivilegeError):
+                return await _one_by_one(connection, catalog, relation, columns, per_column)
+            break
         except asyncpg.PostgresError as error:
-            _log.warning(
-                "catalog of %s: %s.%s cannot be sampled (%s)",
-                catalog.database,
-                relation.schema,
-                relation.name,
-                error.sqlstate,
-            )
-            return {}
-    if rows is None:
-        _log.warning("catalog of %s: %s.%s takes too long to sample", catalog.database, relation.schema, relation.name)
-        return {}
+            code = error.sqlstate
+            break
+        return _as_statistics(relation, columns, rows)
+    _log.warning("catalog of %s: %s.%s cannot be sampled (%s)", catalog.database, relation.schema, relation.name, code)
+    return {}
+
+
+async def _one_by_one(
+    connection: MetadataConnection, catalog: Catalog, relation: Relation, columns: Sequence[Column], per_column: int
+) -> dict[ColumnRef, ColumnStatistics]:
+    """One column that cannot be shown as text must not cost the others their look."""
+    found: dict[ColumnRef, ColumnStatistics] = {}
+    for column in columns:
+        found.update(await _sampled(connection, catalog, relation, (column,), per_column))
+    return found
+
+
+def _as_statistics(
+    relation: Relation, columns: Sequence[Column], rows: Sequence[Any]
+) -> dict[ColumnRef, ColumnStatistics]:
     if not rows and relation.row_security:
         return {}  # row security may have hidden every row from the metadata role
     found: dict[ColumnRef, ColumnStatistics] = {}

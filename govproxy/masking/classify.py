@@ -17,8 +17,8 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from govproxy.masking import taxonomy
-from govproxy.masking.detect_samples import array_elements, contradicts, judge_documents, vote
-from govproxy.masking.names import BELIEVED, NameEvidence, judge_comment, judge_name
+from govproxy.masking.detect_samples import array_elements, contradicts, judge_documents, random_share, vote
+from govproxy.masking.names import BELIEVED, NameEvidence, hints_at_secret, judge_comment, judge_name
 from govproxy.masking.system_columns import SYSTEM_SCHEMAS, system_class
 from govproxy.masking.taxonomy import Family
 from govproxy.masking.type_families import Shape, shape_of, shape_of_type
@@ -147,13 +147,20 @@ def _by_name(
         evidence.append(
             (ballot.name, ballot.confidence, f"{ballot.share:.0%} of {ballot.seen} values match {ballot.shape}")
         )
+    elif shape.family is Family.TEXT and not column.is_key and hints_at_secret(column.name):
+        share = random_share(values)
+        if share >= 0.9:
+            evidence.append(
+                ("api_token", 0.7, f"name '{column.name}', {share:.0%} of {len(values)} values look random")
+            )
     return _combine(evidence)
 
 
 def _named(relation: Relation, column: Column, shape: Shape, values: Sequence[str]) -> Iterable[tuple[str, float, str]]:
     """(class, confidence, reason) from name, domain and comment, past the gates of type and key."""
     said: list[tuple[NameEvidence, str]] = [
-        (evidence, f"name '{column.name}' ({evidence.words})") for evidence in judge_name(column.name, relation.name)
+        (evidence, f"name '{column.name}' ({evidence.words})")
+        for evidence in judge_name(column.name, relation.name, relation.schema)
     ]
     for domain in shape.domains:
         said.extend((evidence, f"type '{domain}' ({evidence.words})") for evidence in judge_name(domain, relation.name))

@@ -60,10 +60,10 @@ class _Detector:
     enough: int = ENOUGH
     # What the values must show together: counters and version numbers pass one by one.
     together: Callable[[Sequence[str]], bool] | None = None
-    families: frozenset[Family] = frozenset({Family.TEXT, Family.OTHER, Family.ENUM})
+    families: frozenset[Family] = frozenset({Family.TEXT, Family.OTHER, Family.ENUM, Family.BYTES})
 
 
-_NUMERIC = frozenset({Family.TEXT, Family.OTHER, Family.INTEGER, Family.NUMBER})
+_NUMERIC = frozenset({Family.TEXT, Family.OTHER, Family.BYTES, Family.INTEGER, Family.NUMBER})
 
 DETECTORS: tuple[_Detector, ...] = (
     _Detector("private_key", "private key", checks.is_private_key, share=0.2, enough=1, confidence=0.99),
@@ -126,7 +126,7 @@ def vote(values: Sequence[str], family: Family) -> Vote | None:
         found.append(
             Vote(name=detector.name, shape=detector.shape, share=share, seen=len(texts), confidence=detector.confidence)
         )
-    if family in {Family.TEXT, Family.OTHER, Family.ENUM}:
+    if family in {Family.TEXT, Family.OTHER, Family.ENUM, Family.BYTES}:
         found.extend(_vote_words(texts))
     return max(found, key=lambda v: (v.confidence, v.share), default=None)
 
@@ -192,6 +192,27 @@ def contradicts(name: str, values: Sequence[str]) -> bool:
     if check is None or len(texts) < ENOUGH:
         return False
     return sum(map(check, texts)) / len(texts) < 0.05
+
+
+_OPAQUE = re.compile(r"[A-Za-z0-9_+/.-]{20,512}={0,2}")
+
+
+def random_share(values: Sequence[str]) -> float:
+    """The share of different, long, unspaced values of mixed characters; 0 below ten of them.
+
+    Identifiers and digests look like this too: it counts only beside a name that hints at a secret.
+    """
+    if len(values) < 10 or len(set(values)) < len(values):
+        return 0.0
+    return sum(map(_is_random, values)) / len(values)
+
+
+def _is_random(text: str) -> bool:
+    if _OPAQUE.fullmatch(text) is None or "://" in text or text.count("/") > 2:
+        return False
+    digits = sum(char.isdigit() for char in text)
+    letters = sum(char.isalpha() for char in text)
+    return digits >= 3 and letters >= 3 and len(set(text)) >= 10
 
 
 def array_elements(text: str) -> list[str]:

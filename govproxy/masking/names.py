@@ -215,8 +215,11 @@ class TableContext:
 
 
 @lru_cache(maxsize=16384)
-def table_context(name: str) -> TableContext:
-    """Judged by the last word that means something: ``user_roles`` is about roles, not users."""
+def table_context(name: str, schema: str = "") -> TableContext:
+    """Judged by the last word that means something: ``user_roles`` is about roles, not users.
+
+    A schema tells health care from the rest, and nothing more.
+    """
     words = [word for word in words_of(name) if word not in vocabulary.TABLE_AFFIXES]
     head = list(words)
     while len(head) > 1 and head[-1] in vocabulary.PROFILE:
@@ -225,7 +228,7 @@ def table_context(name: str) -> TableContext:
     return TableContext(
         people=last in vocabulary.PEOPLE,
         places=last in vocabulary.ADDRESS_TABLES,
-        medical=any(word in vocabulary.MEDICAL_TABLES for word in words),
+        medical=any(word in vocabulary.MEDICAL_TABLES for word in (*words, *words_of(schema))),
         goods=last in vocabulary.GOODS_TABLES,
     )
 
@@ -289,14 +292,21 @@ def _confidence(phrase: _Phrase, before: Sequence[str], after: Sequence[str]) ->
     return max(0.0, base - 0.1 * min(strange_before, 2) - 0.3 * strange_after)
 
 
-def judge_name(column: str, table: str = "") -> tuple[NameEvidence, ...]:
+def hints_at_secret(column: str) -> bool:
+    """True when the name ends in a word such as ``key``, which says little without its values."""
+    words = words_of(column)
+    matched = any(phrase.name is None and end == len(words) for _start, end, phrase in _matches(words))
+    return bool(words) and words[-1] in vocabulary.SECRET_HINTS and not matched
+
+
+def judge_name(column: str, table: str = "", schema: str = "") -> tuple[NameEvidence, ...]:
     """Classes a column's name suggests, the surest first; equal ones by level, then by name.
 
     ``table`` gives the context in which words such as ``name``, ``city`` and ``age`` are personal.
     Classes below ``BELIEVED`` are left out.
     """
     words = words_of(column)
-    context = table_context(table)
+    context = table_context(table, schema)
     best: dict[str, NameEvidence] = {}
     for start, end, phrase in _matches(words):
         before, after = words[:start], words[end:]

@@ -61,7 +61,7 @@ EXTENSION_SCHEMAS: Mapping[str, str] = MappingProxyType(
 def system_class(schema: str, relation: str, column: str) -> str | None:
     """The class's name when this column of a system or extension relation is sensitive."""
     if schema in SYSTEM_SCHEMAS:
-        return SYSTEM_COLUMNS.get(relation, {}).get(column)
+        return SYSTEM_COLUMNS.get(relation, {}).get(column) or EXTENSION_COLUMNS.get(relation, {}).get(column)
     if EXTENSION_SCHEMAS.get(relation, schema) != schema:
         return None
     return EXTENSION_COLUMNS.get(relation, {}).get(column)

@@ -670,8 +670,8 @@ CANCEL_AFTER = _words(
     pref prefs setting settings config configuration template templates subject body content contents campaign
     campaigns queue log logs logging history version versions format formats length size policy policies rule
     rules strength attempts attempt retries retry failures failed limit limits quota expires expiry expired
-    expiration expire ttl duration age changed change updated update modified created creation reset provider
-    providers server host port protocol model brand os platform category categories group groups class classes
+    expiration expire ttl duration age changed updated update modified created creation reset provider providers
+    server host port protocol model brand os platform category categories group groups class classes
     classification level levels tier rank ranking priority sort order position index idx sequence seq label
     labels caption title titles description desc url uri link path file files filename folder table column field
     fields schema domain domains tld region country lang language locale currency unit units precision accuracy
@@ -699,19 +699,19 @@ CANCEL_BEFORE = _words(
 # Words that change nothing.
 NEUTRAL = _words(
     """
-    str dtm chr fld vc txt var col primary secondary main alt alternate alternative other another additional
-    extra second first third last old new current previous prev original orig former home work office business
-    private personal professional day evening night emergency billing bill shipping ship delivery deliver
-    mailing invoice invoicing recovery backup official legal full raw plain clear text value val values string
-    number no nr num nummer numero data info details line part enc encrypted encr hash hashed sha md crypt
-    digest normalized normalised canonical lower upper clean cleaned formatted local international intl national
-    default preferred unconfirmed reply from to cc bcc sender recipient receiver registered registration signup
-    contact contacts account acct fk c f l s t a b x my our their the of for and or de del du des la le les el
-    los las do da dos das der die den von facturation livraison domicile travail bureau facturacion envio casa
-    trabajo particular cobranca entrega residencial comercial privat geschaeftlich dienstlich rechnung lieferung
-    lieferanschrift rechnungsanschrift fixe fijo fixo principal secundario secondaire ext extension code area
-    prefix suffix tmp temp last4 four digits digit masked snapshot src source dst dest target login logon signin
-    sign display public person people
+    change str dtm chr fld vc txt var col primary secondary main alt alternate alternative other another
+    additional extra second first third last old new current previous prev original orig former home work office
+    business private personal professional day evening night emergency billing bill shipping ship delivery
+    deliver mailing invoice invoicing recovery backup official legal full raw plain clear text value val values
+    string number no nr num nummer numero data info details line part enc encrypted encr hash hashed sha md
+    crypt digest normalized normalised canonical lower upper clean cleaned formatted local international intl
+    national default preferred unconfirmed reply from to cc bcc sender recipient receiver registered
+    registration signup contact contacts account acct fk c f l s t a b x my our their the of for and or de del
+    du des la le les el los las do da dos das der die den von facturation livraison domicile travail bureau
+    facturacion envio casa trabajo particular cobranca entrega residencial comercial privat geschaeftlich
+    dienstlich rechnung lieferung lieferanschrift rechnungsanschrift fixe fijo fixo principal secundario
+    secondaire ext extension code area prefix suffix tmp temp last4 four digits digit masked snapshot src source
+    dst dest target login logon signin sign display public person people
     """
 )
 
@@ -779,11 +779,19 @@ PLACE_QUALIFIERS = _words(
 
 MEDICAL_TABLES = _words(
     """
-    patient patients visit visits encounter encounters admission admissions diagnosis diagnoses prescription
-    prescriptions treatment treatments clinical medical lab labs labevents observation observations condition
-    conditions immunization immunizations allergy allergies vitals health consultation consultations patienten
-    behandlung behandlungen befund befunde diagnosen consultas paciente pacientes obs noteevents examination
-    examinations hospitalization hospitalizations therapy therapies surgery surgeries
+    clinic clinics hospital hospitals ehr emr fhir medizin klinik hopital salud saude clinica patient patients
+    visit visits encounter encounters admission admissions diagnosis diagnoses prescription prescriptions
+    treatment treatments clinical medical lab labs labevents observation observations condition conditions
+    immunization immunizations allergy allergies vitals health consultation consultations patienten behandlung
+    behandlungen befund befunde diagnosen consultas paciente pacientes obs noteevents examination examinations
+    hospitalization hospitalizations therapy therapies surgery surgeries
+    """
+)
+
+# A column with such a last word may hold a secret; its values must look random as well.
+SECRET_HINTS = _words(
+    """
+    key keys sid cookie license serial credential nonce schluessel cle clave chave llave
     """
 )
 

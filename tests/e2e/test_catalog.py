@@ -31,6 +31,7 @@ SCHEMA = (
     CREATE TYPE crm.mood AS ENUM ('calm', 'cross');
     CREATE DOMAIN crm.email_address AS varchar(120) CHECK (VALUE LIKE '%@%');
     CREATE DOMAIN crm.work_address AS crm.email_address;
+    CREATE DOMAIN crm.geometry_like AS point;
     CREATE TYPE crm.place AS (street text, city text);
     CREATE TABLE crm.customers (
         id bigint PRIMARY KEY,
@@ -59,6 +60,7 @@ SCHEMA = (
     CREATE TABLE crm.events_2 PARTITION OF crm.events FOR VALUES FROM ('2021-01-01') TO ('2022-01-01');
     CREATE TABLE crm."We ird""name" (val text);
     CREATE TABLE crm.closed (val text, email text, n int);
+    CREATE TABLE crm.odd (val text, raw bytea, raws bytea[], far crm.geometry_like);
     CREATE TABLE crm.half (open text, shut text);
     CREATE TABLE crm.filtered (val text);
     ALTER TABLE crm.filtered ENABLE ROW LEVEL SECURITY;
@@ -84,6 +86,8 @@ SCHEMA = (
     INSERT INTO crm.events SELECT '2021-06-01', 'word' || n FROM generate_series(1, 40) n;
     INSERT INTO crm.orders SELECT n, n, 'R' || n FROM generate_series(1, 40) n;
     INSERT INTO crm."We ird""name" SELECT 'u' || n || '@example.org' FROM generate_series(1, 40) n;
+    INSERT INTO crm.odd SELECT 'word' || n, ('u' || n || '@example.org')::bytea, ARRAY['abc'::bytea], '(1,2)'
+        FROM generate_series(1, 40) n;
     INSERT INTO crm.half SELECT 'word' || n, 'word' || n FROM generate_series(1, 40) n;
     INSERT INTO crm.filtered SELECT 'word' || n FROM generate_series(1, 40) n;
     INSERT INTO crm.trapped SELECT '{SECRET}', 'x';
@@ -259,6 +263,10 @@ class TestClasses:
             ("events_2", "val", "email"),
             ('We ird"name', "val", "email"),
             ("closed", "email", "email"),
+            ("odd", "val", None),
+            ("odd", "raw", "email"),
+            ("odd", "raws", None),
+            ("odd", "far", "geo"),
         ],
     )
     def test_found_without_configuration(self, seen: Seen, table: str, column: str, expected: str | None) -> None:

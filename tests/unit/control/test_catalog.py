@@ -173,6 +173,18 @@ def test_a_slow_table_is_tried_smaller_and_then_left() -> None:
     assert catalog.statistics[ColumnRef(20_000, 2)].source == "none"
 
 
+def test_one_column_that_cannot_be_shown_leaves_the_others() -> None:
+    def sample(query: str) -> Rows:
+        if '"email"' in query:
+            raise asyncpg.InvalidTextRepresentationError("value planted")
+        return [{0: f"u{number}@example.org"} for number in range(30)]
+
+    readable: Rows = [{"relation": 20_000, "attnum": 1}, {"relation": 20_000, "attnum": 2}]
+    catalog = gather({**BASE, queries.READABLE: readable}, sample)
+    assert catalog.statistics[ColumnRef(20_000, 1)].source == "none"
+    assert catalog.statistics[ColumnRef(20_000, 2)].source == "sample"
+
+
 def test_foreign_tables_are_never_sampled() -> None:
     foreign = {**RELATION, "kind": "f"}
     catalog = gather({**BASE, queries.RELATIONS: [foreign], queries.READABLE: []}, lambda query: [])

@@ -55,6 +55,22 @@ class TestEvidence:
     def test_types_that_say_it(self, kind: str, expected: str) -> None:
         assert one("c7", kind) == expected
 
+    def test_a_key_counts_when_its_values_look_random(self) -> None:
+        tokens = [f"{number:x}Q7zK{number * 7919:x}vPm3{number * 104729:x}wXyZ" for number in range(100, 140)]
+        assert one("service_x_key", "text", values=tokens) == "api_token"
+        assert one("service_x_key", "text", values=WORDS) is None
+        assert one("object_key", "text", values=tokens) is None
+        assert one("ref", "text", values=tokens) is None
+
+    def test_text_in_bytes(self) -> None:
+        assert one("c7", "bytea", values=EMAILS) == "email"
+        assert one("c7", "bytea", values=["\\211PNG"] * 30) is None
+
+    def test_schema_tells_health_care(self) -> None:
+        clinic = table(1, "remarks", [column("notes", "text")], schema="clinic")
+        sales = table(2, "remarks", [column("notes", "text")], schema="sales")
+        assert [ref.relation for ref in classify(catalog(clinic, sales)).columns] == [1]
+
     def test_doubtful_name_gives_way_to_values(self) -> None:
         assert one("email_mode_x", "text", values=WORDS) is None
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from govproxy.masking import checks
-from govproxy.masking.detect_samples import array_elements, contradicts, judge_documents, vote
+from govproxy.masking.detect_samples import array_elements, contradicts, judge_documents, random_share, vote
 from govproxy.masking.name_lists import FAMILY_NAMES, GIVEN_NAMES
 from govproxy.masking.taxonomy import Family
 
@@ -202,3 +202,12 @@ def test_keyed_documents() -> None:
     assert judge_documents(['"email"=>"x", "k"=>"v"'], Family.KEYED) is not None
     assert judge_documents(["<customer><firstName>Ann</firstName></customer>"], Family.KEYED) is not None
     assert judge_documents(['"colour"=>"red"'], Family.KEYED) is None
+
+
+def test_random_looking_values() -> None:
+    tokens = ["".join(RANDOM.choice("abcdefXYZ0123456789") for _ in range(40)) for _ in range(30)]
+    assert random_share(tokens) > 0.9
+    assert random_share(tokens[:5]) == 0.0
+    assert random_share([*tokens, tokens[0]]) == 0.0
+    assert random_share([f"uploads/2024/07/picture-{number}.png" for number in range(30)]) == 0.0
+    assert random_share([f"feature.flag.{'x' * number}" for number in range(1, 30)]) == 0.0
