@@ -9,6 +9,7 @@ import pytest
 import typer.main
 
 from govproxy import errors
+from govproxy.audit.events import EVENTS
 from govproxy.cli.app import app
 from tests.architecture.sources import PACKAGE, ROOT
 from tests.architecture.test_imports import MAY_IMPORT
@@ -97,6 +98,23 @@ def test_the_table_of_packages_is_the_table_of_imports() -> None:
     for package, cell in rows.items():
         if not cell.startswith("all above"):
             assert set(_code(cell)) == set(MAY_IMPORT[package]), package
+
+
+def test_the_tables_of_events_are_the_builders_table() -> None:
+    for event in EVENTS:
+        listed = [(_code(row[0])[0], row[1], row[2]) for row in _rows(ROOT / "docs/ledger.md", f"### `{event.name}`")]
+        assert listed == [(field.name, field.type, field.meaning) for field in event.fields], event.name
+
+
+def test_documents_named_in_the_code_exist() -> None:
+    named = {
+        name
+        for path in PACKAGE.rglob("*")
+        if path.suffix in (".py", ".pyx", ".yaml")
+        for name in re.findall(r"docs/[\w/]+\.md", path.read_text())
+    }
+    assert named
+    assert not [name for name in named if not (ROOT / name).is_file()]
 
 
 def test_every_package_says_what_it_is_for() -> None:
