@@ -29,7 +29,7 @@ cdef class LedgerWriter:
     cdef readonly bint buffered             # durability `async`
     cdef readonly bint broken               # the open segment cannot be trusted: a new one must be begun
     cdef readonly object reason             # of the last failure, a str, or None
-    cdef readonly uint64_t lost_outcomes    # outcomes dropped because too much waited in memory
+    cdef readonly uint64_t lost_outcomes    # lines dropped because too much waited in memory
     cdef public int64_t retry_interval_ns
     cdef public object recover              # Callable[[], None] | None, see Ledger._recover
     cdef OutBuf unsealed                    # written, not yet taken for sealing
@@ -47,6 +47,7 @@ cdef class LedgerWriter:
 
     cdef int append_line(self, const unsigned char* line, Py_ssize_t size, bint event) except -1
     cdef int make_room(self) except -1
+    cdef bint make_room_in_memory(self) except -1
     cdef int attempt(self) except -1
     cdef int write_pending(self) except -1
     cdef int failed(self, str what, int error, Py_ssize_t partial) except -1

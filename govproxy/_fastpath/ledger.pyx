@@ -9,7 +9,7 @@ After a failed write nothing that was appended is lost: it waits in memory (boun
 with the next write that succeeds, so a refused attempt is on record as well.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cython cimport final
 from libc.errno cimport EINTR, errno
 from libc.stdint cimport int64_t, uint64_t
@@ -18,15 +18,7 @@ from posix.stat cimport fstat, struct_stat
 from posix.time cimport CLOCK_MONOTONIC, CLOCK_REALTIME, clock_gettime, timespec
 from posix.unistd cimport ftruncate, write
 
-from govproxy._fastpath.outbuf cimport (
-    OutBuf,
-    outbuf_append,
-    outbuf_consume,
-    outbuf_free,
-    outbuf_init,
-    outbuf_reserve,
-    outbuf_trim,
-)
+from govproxy._fastpath.outbuf cimport outbuf_append, outbuf_free, outbuf_init, outbuf_reserve, outbuf_trim
 from govproxy._fastpath.sealing cimport Range, make_range
 from govproxy.errors import LedgerUnavailable
 
@@ -180,17 +172,8 @@ cdef class LedgerWriter:
         _check_id(session_id)
         if status_size > MAX_STATUS or not _plain(<const unsigned char*>status, status_size):
             raise ValueError("a status is at most 32 letters, digits, '-', '_' or '.'")
-        if self.pending.size > EARLY_WRITE:
-            if self.healthy:
-                try:
-                    self.write_pending()
-                except LedgerUnavailable:
-                    # The statement ran: its client gets the result. The failure is in ``healthy``
-                    # and ``reason`` already, and the next statement is refused because of it.
-                    pass
-            if self.pending.size > MAX_WAITING:
-                self.lost_outcomes += 1
-                return 0
+        if not self.make_room_in_memory():
+            return 0
         outbuf_reserve(&self.pending, ROOM)
         start = <char*>self.pending.data + self.pending.size
         at = self.put_head(start, b'{"event":"outcome","id":"', 25, session_id, number)
@@ -278,8 +261,22 @@ cdef class LedgerWriter:
             self.write_pending()
         return 0
 
+    cdef bint make_room_in_memory(self) except -1:
+        # Before a line about what has happened already: it waits in memory when it must. False
+        # when too much waits; then the line is lost, and the next checkpoint says that one was.
+        if self.pending.size > EARLY_WRITE and self.healthy:
+            try:
+                self.write_pending()
+            except LedgerUnavailable:
+                # The statement ran: its client gets the result. The failure is in ``healthy``
+                # and ``reason`` already, and the next statement is refused because of it.
+                pass
+        if self.pending.size > MAX_WAITING:
+            self.lost_outcomes += 1
+            return False
+        return True
+
     cdef int append_line(self, const unsigned char* line, Py_ssize_t size, bint event) except -1:
-        self.make_room()
         outbuf_reserve(&self.pending, size + 1)
         if self.buffered and self.pending.size == 0:
             self.pending_since_ns = _clock(CLOCK_MONOTONIC)
@@ -293,16 +290,16 @@ cdef class LedgerWriter:
         # One more try after a failure, not more often than every retry interval.
         cdef int64_t now = _clock(CLOCK_MONOTONIC)
         if now < self.retry_at_ns:
-            raise LedgerUnavailable(f"govproxy: ledger not writable: {self.reason}", hint=HINT)
+            raise LedgerUnavailable(f"ledger not writable: {self.reason}", hint=HINT)
         self.retry_at_ns = now + self.retry_interval_ns
         if self.recover is not None:
             try:
                 self.recover()
             except OSError as error:
                 self.reason = f"{error.strerror or error}"
-                raise LedgerUnavailable(f"govproxy: ledger not writable: {self.reason}", hint=HINT) from error
+                raise LedgerUnavailable(f"ledger not writable: {self.reason}", hint=HINT) from error
         if self.broken or self.fd < 0:
-            raise LedgerUnavailable(f"govproxy: ledger not writable: {self.reason}", hint=HINT)
+            raise LedgerUnavailable(f"ledger not writable: {self.reason}", hint=HINT)
         if self.pending.size:
             self.write_pending()
         self.healthy = True
@@ -350,7 +347,7 @@ cdef class LedgerWriter:
         self.healthy = False
         self.retry_at_ns = _clock(CLOCK_MONOTONIC) + self.retry_interval_ns
         self.reason = f"{what}: {strerror(error).decode('ascii', 'replace')}" if error else what
-        raise LedgerUnavailable(f"govproxy: ledger not writable: {self.reason}", hint=HINT)
+        raise LedgerUnavailable(f"ledger not writable: {self.reason}", hint=HINT)
 
     # -- for audit.ledger and tests ---------------------------------------------------------------
 
@@ -394,7 +391,7 @@ cdef class LedgerWriter:
     def ready(self) -> None:
         """After ``begin`` outside a recovery: statements may be written again."""
         if self.broken:
-            raise LedgerUnavailable("govproxy: ledger not writable: no segment is open")
+            raise LedgerUnavailable("ledger not writable: no segment is open")
         self.healthy = True
         self.reason = None
 
@@ -435,6 +432,7 @@ cdef class LedgerWriter:
         if self.pending.size:
             self.write_pending()
         before = self.pending.size
+        self.make_room()
         self.append_line(<const unsigned char*>PyBytes_AS_STRING(line), PyBytes_GET_SIZE(line), False)
         synchronous = self.synchronous
         self.synchronous = False  # the next sync covers it; so a failure here means that it is not in the file
@@ -447,9 +445,17 @@ cdef class LedgerWriter:
         finally:
             self.synchronous = synchronous
 
-    def line(self, bytes line not None) -> None:
-        """Appends one JSON object (no newline at the end) made in Python."""
+    def line(self, bytes line not None, *, bint past=False) -> None:
+        """Appends one JSON object (no newline at the end) made in Python.
+
+        ``past``: it tells of something that cannot be refused any more. Then it waits in memory while the
+        file cannot be written, as outcomes do, instead of raising LedgerUnavailable.
+        """
         _check_fragment(line)
+        if not past:
+            self.make_room()
+        elif not self.make_room_in_memory():
+            return
         self.append_line(<const unsigned char*>PyBytes_AS_STRING(line), PyBytes_GET_SIZE(line), True)
 
     def statement(self, bytes session_id, uint64_t number, bytes session_fragment, bytes statement_fragment) -> None:

@@ -8,11 +8,13 @@ from govproxy._fastpath.outbuf cimport OutBuf
 cdef enum:
     TREE_LEVELS = 48
 
+
 @final
 cdef class Range:
     cdef OutBuf bytes_                    # owned; whole lines
     cdef readonly uint64_t start          # offset of the first byte in the segment
     cdef readonly uint64_t lines
+
 
 @final
 cdef class MerkleTree:

@@ -84,8 +84,8 @@ class Checkpoint:
 
     ``closed`` marks the segment's last: then ``total_lines`` and ``merkle_root`` cover every line
     before it. ``recovered`` marks one that a later start made after a crash: it vouches for what
-    was found, not for what was written. ``lost_outcomes`` counts outcomes (never statements)
-    that found no room in memory while the file could not be written.
+    was found, not for what was written. ``lost_outcomes`` counts outcomes and ends (never
+    statements) that found no room in memory while the file could not be written.
     """
 
     time: str

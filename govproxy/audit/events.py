@@ -169,7 +169,11 @@ EVENTS: tuple[Event, ...] = (
             _f("total_lines", "number?", "with closed: lines before this one"),
             _f("merkle_root", "string?", f"with closed: root of the tree over those lines, {_SHA}"),
             _f("recovered", "boolean?", "true when the next start sealed what a crash left"),
-            _f("lost_outcomes", "number?", "outcomes that found no room while the file could not be written"),
+            _f(
+                "lost_outcomes",
+                "number?",
+                "outcomes and ends that found no room in memory while the file could not be written",
+            ),
             _f("key_id", "string", "which key signed"),
             _f("signature", "string", "Ed25519 over a prefix and the line up to here, base64"),
         ),

@@ -34,6 +34,7 @@ from govproxy.errors import LedgerUnavailable
 _log = logging.getLogger("govproxy.audit")
 
 SEGMENT_BYTES = 64 << 20
+PAST_EVENTS = frozenset({"session_end", "auth_failure"})
 SEAL_INTERVAL_S = 0.09  # under the 100 ms that are promised, as the sync itself takes a while
 
 
@@ -113,7 +114,7 @@ class Ledger:
             self.writer.recover = self._recover
             self.seal_now()
         except OSError as error:
-            raise LedgerUnavailable(f"govproxy: ledger {directory} cannot be opened: {error.strerror}") from error
+            raise LedgerUnavailable(f"ledger {directory} cannot be opened: {error.strerror}") from error
         self._thread: threading.Thread | None = None
         if sealing:
             self._thread = threading.Thread(target=self._run, name=f"ledger-{worker}", daemon=True)
@@ -124,12 +125,20 @@ class Ledger:
     def record(self, event: Mapping[str, object]) -> None:
         """Writes an event made in Python; ``event["event"]`` names it. LedgerUnavailable on failure.
 
-        ``time`` is set here. Durable as a statement is: on return the operating system has it.
+        ``time`` is set here. Durable as a statement is: on return the operating system has it. What
+        has happened and can no longer be refused (``PAST_EVENTS``) never raises: while the file
+        cannot be written, it waits in memory.
         """
+        past = event["event"] in PAST_EVENTS
         fields = {"event": event["event"], "time": self._now()}
         fields |= {name: value for name, value in event.items() if name not in fields}
-        self.writer.line(encode(fields))
-        self.writer.flush_now()
+        self.writer.line(encode(fields), past=past)
+        try:
+            self.writer.flush_now()
+        except LedgerUnavailable as error:
+            if not past:
+                raise
+            self._failed(error.message)
 
     def seal_due(self) -> bool:
         """Whether ``append_checkpoint`` has something to do."""
@@ -174,7 +183,7 @@ class Ledger:
             self._write_head()
         except OSError as error:
             self.writer.fail(f"fdatasync: {error.strerror}")
-            raise LedgerUnavailable(f"govproxy: ledger not writable: {error.strerror}") from error
+            raise LedgerUnavailable(f"ledger not writable: {error.strerror}") from error
 
     def close(self) -> None:
         """Stops the thread, seals and closes the segment. LedgerUnavailable when that could not be done."""
@@ -185,13 +194,15 @@ class Ledger:
         if self._thread is not None:
             self._thread.join()
         try:
+            for fd in self._retired:
+                os.fdatasync(fd)
             self.writer.flush_now()
             self._ready = None  # never written: the last checkpoint covers the same bytes
             self._close_segment(self._segment)
             os.fdatasync(self._segment.fd)
             self._write_head()
         except OSError as error:
-            raise LedgerUnavailable(f"govproxy: ledger not closed: {error.strerror}") from error
+            raise LedgerUnavailable(f"ledger not closed: {error.strerror}") from error
         finally:
             self.writer.recover = None
             self.writer.detach()
@@ -212,7 +223,7 @@ class Ledger:
                     self._tick()
             except OSError as error:
                 self.writer.fail(f"sealing: {error.strerror}")
-                self._failed(f"govproxy: ledger not writable: sealing: {error.strerror}")
+                self._failed(f"ledger not writable: sealing: {error.strerror}")
             except Exception:
                 # A bug in here must not leave the ledger unsealed and everything running.
                 _log.exception("the sealing thread of worker %d failed", self.worker)
@@ -236,7 +247,7 @@ class Ledger:
             # The segment is as good as it was: no new one, but nothing runs until HEAD is written.
             self._head_trouble = f"HEAD: {error.strerror}"
             self.writer.fail(self._head_trouble, broken=False)
-            self._failed(f"govproxy: ledger not writable: {self._head_trouble}")
+            self._failed(f"ledger not writable: {self._head_trouble}")
 
     def _tick(self) -> None:
         if self.seal_due():
@@ -329,7 +340,7 @@ class Ledger:
             self._replace_segment()
         except OSError as error:
             self.writer.fail(f"cannot begin a ledger segment: {error.strerror}")
-            raise LedgerUnavailable(f"govproxy: ledger not writable: {error.strerror}") from error
+            raise LedgerUnavailable(f"ledger not writable: {error.strerror}") from error
 
     def _replace_segment(self) -> None:
         old = self._segment
@@ -438,7 +449,7 @@ class Ledger:
         except OSError:
             os.close(fd)
             raise LedgerUnavailable(
-                f"govproxy: the ledger of worker {self.worker} in {self.directory} is open in another process"
+                f"the ledger of worker {self.worker} in {self.directory} is open in another process"
             ) from None
         return fd
 

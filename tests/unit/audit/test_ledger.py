@@ -375,10 +375,30 @@ def test_lost_outcomes_are_confessed(tmp_path: Path) -> None:
     assert report.chains[0].lost_outcomes == ledger.writer.lost_outcomes
 
 
+def test_what_cannot_be_refused_any_more_waits(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path)
+    ledger.writer.retry_interval_ns = 3_600 * 10**9
+    ledger.writer.recover = lambda: (_ for _ in ()).throw(OSError(errno.EIO, "for the test"))
+    ledger.writer.fail("for the test")
+    for event in ("session_start", "policy_change"):
+        with pytest.raises(LedgerUnavailable):
+            ledger.record({"event": event})
+    ledger.record({"event": "session_end"})
+    ledger.record({"event": "auth_failure"})
+    ledger.writer.recover = ledger._recover
+    ledger.writer.retry_interval_ns = 0
+    ledger._recover()
+    ledger.writer.ready()
+    ledger.close()
+    written = [event for path in segment_files(tmp_path) for event in _events(path)]
+    assert [event for event in written if event not in ("segment", "checkpoint")] == ["session_end", "auth_failure"]
+    assert check(tmp_path).sound
+
+
 def test_after_close_everything_is_refused(tmp_path: Path) -> None:
     ledger = open_ledger(tmp_path)
     ledger.close()
     ledger.close()
     assert _refuses(ledger)
     with pytest.raises(LedgerUnavailable):
-        ledger.record({"event": "session_end"})
+        ledger.record({"event": "session_start"})
