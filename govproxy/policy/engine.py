@@ -172,9 +172,9 @@ class _Scope:
 
     def _tags(self, effect: Effect, reading: Reading) -> Iterator[frozenset[str]]:
         touched = touched_by_effect(effect, self.columns, self.ground)
-        if not touched and reading is Reading.RESTRICT:
-            # An effect without a known relation: what the whole statement touches.
-            touched = tuple(self.columns)
+        if touched is None:
+            # Without a known relation: what the whole statement touches, as far as that restricts.
+            touched = tuple(self.columns) if reading is Reading.RESTRICT else ()
         for column in touched:
             found = self.ground.class_of(column)
             yield frozenset() if found is None else found.sensitive.tags

@@ -107,11 +107,24 @@ def effect_columns(effect: Effect, ground: Ground) -> tuple[ColumnRef, ...]:
     return tuple(ColumnRef(relation.oid, column.attnum) for column in columns if column is not None)
 
 
-def touched_by_effect(effect: Effect, statement: frozenset[ColumnRef], ground: Ground) -> tuple[ColumnRef, ...]:
-    """Columns of the effect's relation that the statement touches; all of them when none is named."""
+_SHOWS = frozenset({Action.SELECT, Action.LOCK, Action.EXPLAIN})
+_BRINGS_IN = frozenset({Action.INSERT, Action.COPY_IN})
+
+
+def touched_by_effect(effect: Effect, statement: frozenset[ColumnRef], ground: Ground) -> tuple[ColumnRef, ...] | None:
+    """Columns of its own relation that an effect touches; None when its relation is not known.
+
+    Reading touches what the statement shows, compares or stores of it; INSERT the columns it names;
+    UPDATE both; everything else the whole row.
+    """
     if effect.relation is None:
-        return ()
-    own = tuple(column for column in statement if column.relation == effect.relation)
-    if own and effect.action is not Action.INSERT:
-        return own
+        return None
+    own = {column for column in statement if column.relation == effect.relation}
+    if effect.action in _SHOWS:
+        return tuple(own)
+    named = set(effect_columns(effect, ground))
+    if effect.action in _BRINGS_IN and named:
+        return tuple(named)
+    if effect.action is Action.UPDATE and named:
+        return tuple(named | own)
     return ground.expanded(ColumnRef(effect.relation, 0))

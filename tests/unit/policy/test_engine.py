@@ -11,12 +11,15 @@ from govproxy.policy.engine import decide
 from govproxy.policy.loader import load_policy
 from govproxy.policy.rules import DEFAULT_DENY, NO_COMMON_APPROVER
 from govproxy.policy.values import Verb
-from govproxy.sql.values import Action, Effect, StatementFacts
+from govproxy.sql.catalog import ColumnRef
+from govproxy.sql.values import Action, Derivation, Effect, OutputColumn, StatementFacts
 
 from .builders import (
     ANA,
     CATALOG,
     CLASSIFICATION,
+    CUSTOMER_NOTE,
+    CUSTOMER_SSN,
     CUSTOMERS,
     DBA,
     ENGINEER,
@@ -312,7 +315,39 @@ class TestObjects:
         ],
     )
     def test_what_a_denial_is_about(self, folder: Path, on: str, relation: int, hit: bool) -> None:
-        decision = ask(self.deny(folder, on), ANA, effect("select", relation))  # type: ignore[arg-type]
+        whole_row = {"outputs": None, "reads": frozenset({relation})}
+        decision = ask(self.deny(folder, on), ANA, effect("select", relation), **whole_row)  # type: ignore[arg-type]
+        assert decision.verb is (Verb.DENY if hit else Verb.ALLOW)
+
+    @pytest.mark.parametrize(
+        ("action", "named", "shown", "hit"),
+        [
+            ("select", (), CUSTOMER_SSN, True),
+            ("select", (), CUSTOMER_NOTE, False),
+            ("select", (), None, False),  # count(*)
+            ("insert", ("note",), CUSTOMER_SSN, False),
+            ("insert", ("ssn",), None, True),
+            ("insert", (), None, True),
+            ("update", ("note",), None, False),
+            ("update", ("ssn",), None, True),
+            ("update", ("note",), CUSTOMER_SSN, True),  # in its WHERE or RETURNING
+            ("delete", (), None, True),
+        ],
+    )
+    def test_which_columns_an_effect_touches(
+        self, folder: Path, action: str, named: tuple[str, ...], shown: ColumnRef | None, hit: bool
+    ) -> None:
+        one = Effect(
+            action=Action(action),
+            kind="table",
+            schema="public",
+            name="customers",
+            relation=CUSTOMERS,
+            columns=named,
+            facts={"where": "by_key"},
+        )
+        outputs = (OutputColumn(name="x", sources=frozenset({shown}), derivation=Derivation.PLAIN),) if shown else ()
+        decision = ask(self.deny(folder, "tags: [SPII]"), ANA, one, outputs=outputs)  # type: ignore[arg-type]
         assert decision.verb is (Verb.DENY if hit else Verb.ALLOW)
 
     def test_an_unresolved_schema_may_be_any(self, folder: Path) -> None:
