@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -140,3 +142,59 @@ def test_a_clock_that_went_back_keeps_the_order(tmp_path: Path) -> None:
         Ledger(tmp_path, 0, Durability.GROUP, KEY, clock=lambda now=now: now, sealing=False).close()
     assert len(segment_files(tmp_path)) == 3
     assert check(tmp_path).sound
+
+
+WRITE_UNTIL_KILLED = """
+import sys
+from pathlib import Path
+from govproxy.audit.ledger import Durability, Ledger
+from tests.unit.audit.ledgers import KEY, fragments
+
+wanted = []
+ledger = Ledger(Path(sys.argv[1]), 0, Durability.GROUP, KEY, wakeup=lambda: wanted.append(1),
+                segment_bytes=200_000, seal_interval_s=0.002)
+session_id, who, what = fragments()
+number = 0
+while True:
+    number += 1
+    ledger.writer.statement(session_id, number, who, what)
+    ledger.writer.flush_when_due()
+    print(number, flush=True)   # "forwarded"
+    ledger.writer.outcome(session_id, number, b"ok", None, 1, 1, 1, 1)
+    if wanted:
+        wanted.clear()
+        ledger.append_checkpoint()
+"""
+
+
+@pytest.mark.parametrize("after", [1, 50, 3000])
+def test_a_killed_process_has_recorded_everything_it_forwarded(tmp_path: Path, after: int) -> None:
+    """SIGKILL in the middle of writing, sealing and rotating."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", WRITE_UNTIL_KILLED, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).resolve().parents[3],
+    )
+    assert process.stdout is not None
+    with process:
+        forwarded = 0
+        for line in process.stdout:
+            forwarded = int(line)
+            if forwarded >= after:
+                break
+        process.kill()
+        for line in process.stdout:  # what it still said
+            forwarded = int(line) if line.endswith("\n") else forwarded
+    assert forwarded >= after
+    assert check(tmp_path).sound  # as the crash left it
+    _go_on(tmp_path)
+    report = check(tmp_path)
+    assert report.sound, report.problems
+    ids = {
+        json.loads(line)["id"]
+        for path in segment_files(tmp_path)
+        for line in path.read_bytes().splitlines()
+        if b'"statement"' in line
+    }
+    assert {f"s1.{n}" for n in range(1, forwarded + 1)} <= ids
