@@ -11,6 +11,7 @@ import logging
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,8 @@ def run(
         user=user, groups=frozenset(groups), agent=agent, on_behalf_of=user if agent is not None else None
     )
     text = sys.stdin.read() if sql == "-" else sql
-    snapshot = asyncio.run(_look(settings))
+    only = replace(settings, databases={database: settings.databases[database]})
+    snapshot = asyncio.run(_look(only))
     if database not in snapshot.databases:
         raise UpstreamUnavailable(
             f"the catalog of database `{database}` cannot be read", hint="Is the database up, and the password right?"
