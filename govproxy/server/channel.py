@@ -90,13 +90,23 @@ class Channel:
     ) -> TlsLink:
         """Run the handshake. ``already_read`` are TLS bytes that came before anybody knew it.
 
-        A failed handshake is a ``ProtocolViolation``; then the alert has been sent and the channel is
-        closed, because whatever came next the peer would take for TLS.
+        A failed handshake is a ``ProtocolViolation``, its alert has been sent. On every failure the channel
+        is closed, because whatever came next the peer would take for TLS.
         """
         if self._tls is not None or self._unread:
             raise InternalError("TLS cannot start here")
         link = TlsLink(context, server_side=server_side, server_hostname=server_hostname)
-        data = already_read
+        try:
+            await self._shake_hands(link, already_read)
+            # Application data may have come in one piece with the end of the handshake.
+            self._unread = link.decrypt(b"")
+        except BaseException:
+            self.close()
+            raise
+        self._tls = link
+        return link
+
+    async def _shake_hands(self, link: TlsLink, data: bytes) -> None:
         while True:
             try:
                 finished = link.handshake(data)
@@ -106,14 +116,10 @@ class Channel:
                 raise
             await self._send_pending(link)
             if finished:
-                break
+                return
             data = await self._receive()
             if not data:
                 raise ConnectionResetError("the peer closed the connection during the TLS handshake")
-        self._tls = link
-        # Application data may have come in one piece with the end of the handshake.
-        self._unread = link.decrypt(b"")
-        return link
 
     def detach(self) -> tuple[socket.socket, TlsLink | None, bytes]:
         """Give everything away: socket, TLS link, plaintext received and not yet read."""

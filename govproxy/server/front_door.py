@@ -30,6 +30,7 @@ from govproxy.wire.errors import error_response
 from govproxy.wire.startup import CancelRequest
 
 GOODBYE_TIMEOUT_S = 1.0
+TURN_AWAY_TIMEOUT_S = 5.0
 _log = logging.getLogger(__name__)
 
 
@@ -262,19 +263,29 @@ class _Visit:
         self.request_id = request_id
         self.ticket: Ticket | None = None
         self._identity: Identity | None = None
+        self._login = self._new_login(None)
+
+    def _new_login(self, turn_away: GovproxyError | None) -> Login:
+        address = self.address
         facts = ConnectionFacts(encrypted=False, local=address.is_local, unix_socket=address.unix_socket)
-        self._login = Login(door.rules, facts, nonce=_nonce)
+        return Login(self.door.rules, facts, nonce=_nonce, turn_away=turn_away)
 
     async def run(self) -> Guest | None:
         door = self.door
-        if door.draining is not None:
-            raise door.draining
-        self.ticket = door.admission.admit()
+        timeout_s = door.login_timeout_s
         try:
-            async with asyncio.timeout(door.login_timeout_s):
+            if door.draining is not None:
+                raise door.draining
+            self.ticket = door.admission.admit()
+        except GovproxyError as error:
+            self.ticket = door.admission.turn_away()
+            self._login = self._new_login(error)
+            timeout_s = min(timeout_s, TURN_AWAY_TIMEOUT_S)
+        try:
+            async with asyncio.timeout(timeout_s):
                 outcome = await self._log_in()
         except TimeoutError:
-            raise LimitExceeded(f"the login took longer than {door.login_timeout_s:g} seconds") from None
+            raise LimitExceeded(f"the login took longer than {timeout_s:g} seconds") from None
         match outcome:
             case None:
                 return None

@@ -20,6 +20,7 @@ KEEPALIVE_IDLE_S = 60
 KEEPALIVE_INTERVAL_S = 10
 KEEPALIVE_PROBES = 6
 EXHAUSTED_PAUSE_S = 0.1
+SESSIONS, LOGINS, TURNED_AWAY = "sessions", "logins", "turned away"
 
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _log = logging.getLogger(__name__)
@@ -28,39 +29,58 @@ ServeClient = Callable[[socket.socket, Any], Awaitable[None]]
 
 
 class Ticket:
-    """One client's place. Counted as a login until ``logged_in``, as a session until ``release``."""
+    """One client's place: counted under each of its names until it gives them back."""
 
-    __slots__ = ("_admission", "_login", "_session")
+    __slots__ = ("_admission", "_names")
 
-    def __init__(self, admission: Admission) -> None:
+    def __init__(self, admission: Admission, *names: str) -> None:
         self._admission = admission
-        self._login = True
-        self._session = True
+        self._names = set(names)
+        for name in names:
+            admission.counts[name] += 1
+
+    def _give_back(self, names: set[str]) -> None:
+        for name in names & self._names:
+            self._admission.counts[name] -= 1
+        self._names -= names
 
     def logged_in(self) -> None:
         """The login is over; the session goes on. Twice is harmless."""
-        if self._login:
-            self._login = False
-            self._admission.logins -= 1
+        self._give_back({LOGINS})
 
     def release(self) -> None:
-        """The session is over. Twice is harmless."""
-        self.logged_in()
-        if self._session:
-            self._session = False
-            self._admission.sessions -= 1
+        """The client is gone. Twice is harmless."""
+        self._give_back(set(self._names))
 
 
 class Admission:
-    """Counts sessions and logins of one worker. Invariant: ``0 <= logins <= sessions <= max_sessions``."""
+    """Counts the clients of one worker.
 
-    __slots__ = ("_max_logins", "_max_sessions", "logins", "sessions")
+    Invariants: ``logins <= sessions <= max_sessions``; besides them at most ``max_logins`` clients
+    are on their way to being turned away.
+    """
+
+    __slots__ = ("_max_logins", "_max_sessions", "counts")
 
     def __init__(self, *, max_sessions: int, max_logins: int) -> None:
         self._max_sessions = max_sessions
         self._max_logins = max_logins
-        self.sessions = 0
-        self.logins = 0
+        self.counts: dict[str, int] = {SESSIONS: 0, LOGINS: 0, TURNED_AWAY: 0}
+
+    @property
+    def sessions(self) -> int:
+        """Clients that are in or logging in."""
+        return self.counts[SESSIONS]
+
+    @property
+    def logins(self) -> int:
+        """Clients that are logging in."""
+        return self.counts[LOGINS]
+
+    @property
+    def turned_away(self) -> int:
+        """Clients that are being turned away."""
+        return self.counts[TURNED_AWAY]
 
     def admit(self) -> Ticket:
         """A place, or ``TooManyConnections`` (53300) that says which limit is reached."""
@@ -68,9 +88,13 @@ class Admission:
             raise TooManyConnections(f"too many sessions, the limit is {self._max_sessions}")
         if self.logins >= self._max_logins:
             raise TooManyConnections(f"too many logins at once, the limit is {self._max_logins}")
-        self.sessions += 1
-        self.logins += 1
-        return Ticket(self)
+        return Ticket(self, SESSIONS, LOGINS)
+
+    def turn_away(self) -> Ticket:
+        """A place outside, to be told properly why not; ``TooManyConnections`` when that is full too."""
+        if self.turned_away >= self._max_logins:
+            raise TooManyConnections("too many connections")
+        return Ticket(self, TURNED_AWAY)
 
 
 def open_listening_sockets(host: str, port: int, *, backlog: int = BACKLOG) -> list[socket.socket]:

@@ -166,9 +166,20 @@ class Login:
 
     Invariants: at most one message is buffered beyond what one read brings; the phase is written
     only by ``_enter`` and ``_refuse``; nothing follows a ``Refuse``.
+
+    ``turn_away``: the answer to any StartupMessage. Not earlier, because what comes before TLS is
+    up libpq does not show to people; and a CancelRequest is still taken.
     """
 
-    def __init__(self, rules: LoginRules, connection: ConnectionFacts, *, nonce: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        rules: LoginRules,
+        connection: ConnectionFacts,
+        *,
+        nonce: Callable[[], str],
+        turn_away: GovproxyError | None = None,
+    ) -> None:
+        self._turn_away = turn_away
         self._rules = rules
         self._connection = connection
         self._nonce = nonce
@@ -287,6 +298,8 @@ class Login:
     def _answer_startup_message(self, message: StartupMessage) -> Send:
         client = judge_startup(message)
         self._startup = client
+        if self._turn_away is not None:
+            raise self._turn_away
         self._user = self._rules.users.find(client.user)
         method = choose_method(
             configured_user=self._user is not None,

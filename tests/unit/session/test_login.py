@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from govproxy.errors import GovproxyError
+from govproxy.errors import GovproxyError, TooManyConnections
 from govproxy.session.login import (
     TRANSITIONS,
     Action,
@@ -242,6 +242,20 @@ def test_a_cancel_request_ends_the_login(secret: bytes) -> None:
         actions = login.feed(before + encode_cancel_request(9, secret))
         assert actions[-1] == Cancel(CancelRequest(pid=9, secret=secret))
         assert login.feed(startup()) == []
+
+
+def test_those_who_are_turned_away_hear_it_after_tls_and_may_still_cancel() -> None:
+    full = TooManyConnections("full")
+
+    def login() -> Login:
+        rules = new_login(tls=True)._rules
+        return Login(rules, REMOTE, nonce=str, turn_away=full)
+
+    turned_away = login()
+    assert turned_away.feed(SSL) == [StartTls(b"S", b"")]
+    assert turned_away.feed_tls_established(alpn=None, binding=None) == []
+    assert turned_away.feed(startup()) == [Refuse(full)]
+    assert isinstance(login().feed(encode_cancel_request(1, b"abcd"))[0], Cancel)
 
 
 # Off the road ---------------------------------------------------------------------------------
