@@ -23,7 +23,7 @@ from govproxy.control.metadata import COLLECT_TIMEOUT_MS, MetadataConnection, co
 from govproxy.control.samples import collect_statistics
 from govproxy.sql.catalog import Catalog, Column, Function, Relation, RelationKind, Type
 
-__all__ = ["MetadataConnection", "collect", "connect", "fingerprint", "publishable", "version_of"]
+__all__ = ["MetadataConnection", "collect", "connect", "fingerprint", "publishable", "values_mark", "version_of"]
 
 _log = logging.getLogger(__name__)
 
@@ -77,6 +77,19 @@ async def fingerprint(connection: MetadataConnection) -> str:
     except (asyncpg.SyntaxOrAccessError, asyncpg.FeatureNotSupportedError) as error:
         _log.debug("no fingerprint by row versions (%s)", error.sqlstate)
         return str(await connection.fetchval(queries.FINGERPRINT_PLAIN))
+
+
+async def values_mark(connection: MetadataConnection) -> str:
+    """A figure that changes when tables have filled up or were analysed since: time to ``collect`` again.
+
+    It moves in steps of four times, so that a busy database does not ask for it all day. A server
+    without these counters gives a constant: there, collect again by the clock.
+    """
+    try:
+        return str(await connection.fetchval(queries.VALUES_MARK))
+    except (asyncpg.SyntaxOrAccessError, asyncpg.FeatureNotSupportedError) as error:
+        _log.debug("no counters of tables (%s)", error.sqlstate)
+        return ""
 
 
 def version_of(catalog: Catalog) -> str:

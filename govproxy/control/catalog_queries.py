@@ -192,3 +192,13 @@ SELECT pg_catalog.md5(pg_catalog.string_agg(
     table_schema, table_name, ordinal_position)) AS fingerprint
 FROM information_schema.columns WHERE table_schema NOT IN ('pg_catalog', 'information_schema')
 """
+
+# How much has been written and analysed, in steps of four times: what was an empty table when its
+# values were last looked at is worth another look, and a busy one is not worth one every minute.
+VALUES_MARK = """
+SELECT pg_catalog.md5(pg_catalog.string_agg(pg_catalog.concat_ws(':', s.relid::int8,
+    pg_catalog.ceil(pg_catalog.ln(s.n_tup_ins + s.n_tup_upd + 1) / pg_catalog.ln(4::float8)),
+    pg_catalog.ceil(pg_catalog.ln(s.analyze_count + s.autoanalyze_count + 1) / pg_catalog.ln(4::float8))),
+    ',' ORDER BY s.relid)) AS mark
+FROM pg_catalog.pg_stat_user_tables s
+"""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -60,6 +61,8 @@ class _Detector:
     enough: int = ENOUGH
     # What the values must show together: counters and version numbers pass one by one.
     together: Callable[[Sequence[str]], bool] | None = None
+    # Checked only on columns most of whose values have that many digits.
+    digits: int = 0
     families: frozenset[Family] = frozenset({Family.TEXT, Family.OTHER, Family.ENUM, Family.BYTES})
 
 
@@ -72,24 +75,36 @@ DETECTORS: tuple[_Detector, ...] = (
     _Detector("password_hash", "password hash", checks.is_password_hash, share=0.5, enough=3, confidence=0.99),
     _Detector("dsn", "URL with a password", checks.is_dsn, share=0.2, enough=3, confidence=0.95),
     _Detector("email", "e-mail address", checks.is_email, share=0.8, enough=5, confidence=0.99),
-    _Detector("iban", "IBAN", checks.is_iban, share=0.8, enough=5, confidence=0.99),
-    _Detector("card", "card number", checks.is_card, share=0.9, enough=ENOUGH, confidence=0.99, families=_NUMERIC),
-    _Detector("ssn", "social security number", checks.is_ssn, share=0.97, together=_starts_differ),
+    _Detector("iban", "IBAN", checks.is_iban, digits=5, share=0.8, enough=5, confidence=0.99),
+    _Detector(
+        "card", "card number", checks.is_card, digits=12, share=0.9, enough=ENOUGH, confidence=0.99, families=_NUMERIC
+    ),
+    _Detector("ssn", "social security number", checks.is_ssn, digits=9, share=0.97, together=_starts_differ),
     _Detector("crypto_wallet", "wallet address", checks.is_wallet, enough=10),
     _Detector("mac_address", "MAC address", checks.is_mac, enough=10, confidence=0.95),
     _Detector("ip_address", "IPv6 address", checks.is_ipv6, enough=10, confidence=0.95),
-    _Detector("ip_address", "IPv4 address", checks.is_ipv4, together=_octets_are_high, confidence=0.85),
-    _Detector("device_id", "IMEI", checks.is_imei, families=_NUMERIC),
+    _Detector("ip_address", "IPv4 address", checks.is_ipv4, digits=4, together=_octets_are_high, confidence=0.85),
+    _Detector("device_id", "IMEI", checks.is_imei, digits=15, families=_NUMERIC),
     *(
-        _Detector("national_id", shape, check, share=0.97, together=_starts_differ, confidence=0.9, families=_NUMERIC)
+        _Detector(
+            "national_id",
+            shape,
+            check,
+            digits=4,
+            share=0.97,
+            together=_starts_differ,
+            confidence=0.9,
+            families=_NUMERIC,
+        )
         for shape, check in checks.NATIONAL.items()
     ),
-    _Detector("phone", "international phone number", checks.is_international_phone, confidence=0.95),
-    _Detector("phone", "phone number", checks.is_formatted_phone, share=0.9, confidence=0.85),
+    _Detector("phone", "international phone number", checks.is_international_phone, digits=7, confidence=0.95),
+    _Detector("phone", "phone number", checks.is_formatted_phone, digits=7, share=0.9, confidence=0.85),
     _Detector(
         "phone",
         "bare phone number",
         checks.is_bare_phone,
+        digits=10,
         enough=50,
         together=_starts_differ,
         confidence=0.7,
@@ -116,11 +131,11 @@ def vote(values: Sequence[str], family: Family) -> Vote | None:
     if not texts:
         return None
     found: list[Vote] = []
+    usual_digits = statistics.median_low(sum(map(text.count, "0123456789")) for text in texts)
     for detector in DETECTORS:
-        if family not in detector.families or len(texts) < detector.enough:
+        if family not in detector.families or len(texts) < detector.enough or usual_digits < detector.digits:
             continue
-        hits = sum(map(detector.check, texts))
-        share = hits / len(texts)
+        share = _share(detector, texts)
         if share < detector.share or (detector.together and not detector.together(texts)):
             continue
         found.append(
@@ -129,6 +144,18 @@ def vote(values: Sequence[str], family: Family) -> Vote | None:
     if family in {Family.TEXT, Family.OTHER, Family.ENUM, Family.BYTES}:
         found.extend(_vote_words(texts))
     return max(found, key=lambda v: (v.confidence, v.share), default=None)
+
+
+def _share(detector: _Detector, texts: Sequence[str]) -> float:
+    """The share of texts that pass, or 0 as soon as too many have failed."""
+    failures_left = int(len(texts) * (1.0 - detector.share) + 1e-9)
+    failures = 0
+    for text in texts:
+        if not detector.check(text):
+            failures += 1
+            if failures > failures_left:
+                return 0.0
+    return 1.0 - failures / len(texts)
 
 
 _GENDER_WORDS = _words(

@@ -96,6 +96,8 @@ class _Phrase:
 
 def fold(text: str) -> str:
     """Without accents: ``Straße`` → ``Strasse``. Case stays, for camel case is cut later."""
+    if text.isascii():
+        return text
     decomposed = unicodedata.normalize("NFKD", text.translate(_FOLDS))
     return "".join(char for char in decomposed if not unicodedata.combining(char))
 

@@ -118,7 +118,7 @@ class Type:
 class ColumnStatistics:
     """Values seen in a column (from ``pg_stats`` or a bounded sample), as text."""
 
-    values: tuple[str, ...] = ()
+    values: tuple[str, ...] = field(default=(), repr=False)  # Security: never in a log by accident
     n_distinct: float = 0.0
     null_fraction: float = 0.0
     source: str = "pg_stats"  # pg_stats | sample | none
