@@ -18,10 +18,11 @@ from tests.reference.rows import encode_row
 
 CHUNK = 65_536
 KEY = bytes(range(32))
-WORDS = (
+TEXT = (
     "the quick brown fox jumps over a lazy dog while people wait for coffee in long queues near the central station "
     "and talk about weather prices delivery returns"
-).split()
+)
+WORDS = TEXT.split()
 PASS, SCAN = ColumnPlan("pass"), ColumnPlan("scan")
 STARS = ColumnPlan("constant", constant=b"***")
 EMAIL = ColumnPlan("partial", style="email", fallback=b"***")

@@ -9,12 +9,11 @@ A span never begins or ends inside a multi-byte character and never holds a quot
 """
 
 from libc.stdlib cimport free, realloc
-from libc.string cimport memchr, memcmp, memcpy
+from libc.string cimport memcmp
 
+from govproxy._fastpath.maskpieces cimport put, put_byte
 from govproxy._fastpath.outbuf cimport (
     OutBuf,
-    outbuf_append,
-    outbuf_byte,
     outbuf_free,
     outbuf_init,
     outbuf_reserve,
@@ -977,10 +976,10 @@ cdef int write_stars(const unsigned char* p, Py_ssize_t start, Py_ssize_t end, P
         i -= 1
         if is_alnum(p[i]):
             left -= 1
-    outbuf_append(out, p + start, head)
+    put(out, p + start, head)
     for start in range(start + head, i):
-        outbuf_byte(out, c'*' if is_alnum(p[start]) else p[start])
-    return outbuf_append(out, p + i, end - i)
+        put_byte(out, c'*' if is_alnum(p[start]) else p[start])
+    return put(out, p + i, end - i)
 
 
 cdef int write_masked(const unsigned char* p, Py_ssize_t n, const Hits* hits, bint json,
@@ -991,27 +990,27 @@ cdef int write_masked(const unsigned char* p, Py_ssize_t n, const Hits* hits, bi
     outbuf_reserve(out, n + 8 * hits.size)
     for i in range(hits.size):
         hit = &hits.items[i]
-        outbuf_append(out, p + done, hit.start - done)
+        put(out, p + done, hit.start - done)
         done = hit.end
         if hit.kind == CARD or hit.kind == NATIONAL_ID:
             if json and is_digit(p[hit.start]) and is_bare(p, hit.start):
-                outbuf_byte(out, c'0')
+                put_byte(out, c'0')
             elif hit.kind == CARD:
                 write_stars(p, hit.start, hit.end, 0, 4, out)
             else:
-                outbuf_append(out, b"***", 3)
+                put(out, b"***", 3)
         elif hit.kind == IBAN:
             write_stars(p, hit.start, hit.end, 2, 4, out)
         elif hit.kind == PHONE:
             write_stars(p, hit.start, hit.end, hit.keep, 2, out)
         elif hit.kind == EMAIL:
             if hit.end - hit.start >= 2 and is_alnum(p[hit.start]):
-                outbuf_byte(out, p[hit.start])
-            outbuf_append(out, b"***", 3)
+                put_byte(out, p[hit.start])
+            put(out, b"***", 3)
         else:
-            outbuf_append(out, p + hit.start, hit.keep)
-            outbuf_append(out, b"***", 3)
-    return outbuf_append(out, p + done, n - done)
+            put(out, p + hit.start, hit.keep)
+            put(out, b"***", 3)
+    return put(out, p + done, n - done)
 
 
 # ---------------------------------------------------------------- for Python

@@ -6,8 +6,8 @@ from libc.string cimport memcmp
 
 from govproxy._fastpath.cursor cimport load_i32
 from govproxy._fastpath.maskers cimport F_DATE, OP_GENERALISE, OP_SHIFT, MaskSpec
-from govproxy._fastpath.maskpieces cimport fall_back, is_digit, is_letter, load_i64, put_int64
-from govproxy._fastpath.outbuf cimport OutBuf, outbuf_append, outbuf_byte, outbuf_int32
+from govproxy._fastpath.maskpieces cimport fall_back, is_digit, is_letter, load_i64, put, put_byte, put_int64
+from govproxy._fastpath.outbuf cimport OutBuf, outbuf_int32
 
 cdef enum:
     EPOCH_DAYS = 10957      # days from 1970-01-01 to PostgreSQL's 2000-01-01
@@ -61,7 +61,7 @@ cdef int date_text(const unsigned char* p, Py_ssize_t n, int shift, OutBuf* out)
     cdef char[32] text
     cdef int size
     if (n == 8 and memcmp(p, b"infinity", 8) == 0) or (n == 9 and memcmp(p, b"-infinity", 9) == 0):
-        outbuf_append(out, p, n)
+        put(out, p, n)
         return 1
     while i < n and is_digit(p[i]) and i < 7:
         year = year * 10 + (p[i] - 48)
@@ -86,21 +86,21 @@ cdef int date_text(const unsigned char* p, Py_ssize_t n, int shift, OutBuf* out)
         if year < 1:
             return 0
         size = snprintf(text, 32, "%04lld-%02d-%02d", <long long>year, month, day)
-        outbuf_append(out, text, size)
-        outbuf_append(out, p + rest, n - rest)
+        put(out, text, size)
+        put(out, p + rest, n - rest)
         return 1
     size = snprintf(text, 32, "%04lld-01-01", <long long>year)
-    outbuf_append(out, text, size)
+    put(out, text, size)
     if rest < n:
         # Midnight at the same offset; fractions go.
-        outbuf_byte(out, p[rest])
+        put_byte(out, p[rest])
         i = rest + 1
         while i < n and p[i] != c'.' and p[i] != c'+' and p[i] != c'-' and p[i] != c'Z':
-            outbuf_byte(out, c'0' if is_digit(p[i]) else p[i])
+            put_byte(out, c'0' if is_digit(p[i]) else p[i])
             i += 1
         while i < n and (p[i] == c'.' or is_digit(p[i])):
             i += 1
-        outbuf_append(out, p + i, n - i)
+        put(out, p + i, n - i)
     return 1
 
 
@@ -123,7 +123,7 @@ cdef int mask_date(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, O
             return fall_back(spec, out, start)
         value = load_i32(p)
         if value == INT32_MAX or value == INT32_MIN:
-            outbuf_append(out, p, n)    # infinity says nothing about anybody
+            put(out, p, n)    # infinity says nothing about anybody
             return 1
         if spec.op == OP_SHIFT:
             value += shift
@@ -138,7 +138,7 @@ cdef int mask_date(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, O
         return fall_back(spec, out, start)
     value = load_i64(p)
     if value == INFINITE_US or value == -INFINITE_US - 1:
-        outbuf_append(out, p, n)
+        put(out, p, n)
         return 1
     if not FIRST_US <= value <= LAST_US:
         return fall_back(spec, out, start)

@@ -8,8 +8,19 @@ styles, not columns or policies; ``masking.plan`` chooses.
 from govproxy._fastpath.maskdates cimport date_text, mask_date
 from govproxy._fastpath.maskids cimport mask_hardware, mask_inet, mask_uuid, network_text
 from govproxy._fastpath.masknumbers cimport bucket_text, mask_float, mask_int, mask_numeric
-from govproxy._fastpath.maskpieces cimport fall_back, fit, is_digit, is_letter, is_word, lower, put_hex, put_name
-from govproxy._fastpath.outbuf cimport OutBuf, outbuf_append, outbuf_byte, outbuf_reserve
+from govproxy._fastpath.maskpieces cimport (
+    fall_back,
+    fit,
+    is_digit,
+    is_letter,
+    is_word,
+    lower,
+    put,
+    put_byte,
+    put_hex,
+    put_name,
+)
+from govproxy._fastpath.outbuf cimport OutBuf, outbuf_reserve
 from govproxy._fastpath.prf cimport Prf, prf_byte, prf_finish, prf_start
 
 OPERATIONS = {
@@ -92,10 +103,10 @@ cdef int stars(const unsigned char* p, Py_ssize_t n, Py_ssize_t head, Py_ssize_t
     outbuf_reserve(out, n)
     for i in range(n):
         if not is_word(p[i]):
-            outbuf_byte(out, p[i])
+            put_byte(out, p[i])
             continue
         seen += 1
-        outbuf_byte(out, p[i] if p[i] < 0x80 and (seen <= head or seen > words - tail) else c'*')
+        put_byte(out, p[i] if p[i] < 0x80 and (seen <= head or seen > words - tail) else c'*')
     return 1
 
 
@@ -107,9 +118,9 @@ cdef int partial_text(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n
         at = at_sign(p, n)
         if at > 0 and at + 1 < n:
             if at >= 2 and p[0] < 0x80 and is_word(p[0]):
-                outbuf_byte(out, p[0])
-            outbuf_append(out, b"***", 3)
-            outbuf_append(out, p + at, n - at)
+                put_byte(out, p[0])
+            put(out, b"***", 3)
+            put(out, p + at, n - at)
             return fit(spec, out, start)
     elif spec.style == S_TAIL4:
         shown = stars(p, n, 0, 4, out)
@@ -123,8 +134,8 @@ cdef int partial_text(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n
         return generalise_text(spec, p, n, out)
     elif spec.style == S_NAME or spec.style == S_GIVEN or spec.style == S_SURNAME or spec.style == S_GENERIC:
         if n >= 2 and is_letter(p[0]):
-            outbuf_byte(out, p[0])
-            outbuf_append(out, b"***", 3)
+            put_byte(out, p[0])
+            put(out, b"***", 3)
             return fit(spec, out, start)
     if shown:
         return fit(spec, out, start)
@@ -141,18 +152,18 @@ cdef int put_digits(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, 
     outbuf_reserve(out, n)
     for i in range(n):
         if not is_word(p[i]):
-            outbuf_byte(out, p[i])
+            put_byte(out, p[i])
             continue
         # 31 positions, then again with a rotation, so that long values do not repeat plainly.
         value = <unsigned char>(digest[used % 31] + 7 * (used // 31))
         used += 1
         if is_digit(p[i]):
             # A number keeps its length: no leading zero where there was none.
-            outbuf_byte(out, <unsigned char>(49 + value % 9 if first and p[i] != c'0' else 48 + value % 10))
+            put_byte(out, <unsigned char>(49 + value % 9 if first and p[i] != c'0' else 48 + value % 10))
         elif 65 <= p[i] <= 90:
-            outbuf_byte(out, <unsigned char>(65 + value % 26))
+            put_byte(out, <unsigned char>(65 + value % 26))
         else:
-            outbuf_byte(out, <unsigned char>(97 + value % 26) if p[i] < 0x80 else c'x')
+            put_byte(out, <unsigned char>(97 + value % 26) if p[i] < 0x80 else c'x')
         first = False
     return 0
 
@@ -164,15 +175,15 @@ cdef int pseudonym_text(const MaskSpec* spec, const unsigned char* p, Py_ssize_t
     digest_text(spec, p, n, digest)
     if spec.style == S_EMAIL:
         at = at_sign(p, n)
-        outbuf_append(out, b"u_", 2)
+        put(out, b"u_", 2)
         put_hex(out, digest, 6)
         if at > 0 and at + 1 < n and (spec.limit < 0 or 14 + n - at <= spec.limit):
-            outbuf_append(out, p + at, n - at)
+            put(out, p + at, n - at)
         else:
-            outbuf_append(out, b"@example.org", 12)
+            put(out, b"@example.org", 12)
     elif spec.style == S_NAME:
         put_name(out, GIVEN[digest[0] % NAMES])
-        outbuf_byte(out, c' ')
+        put_byte(out, c' ')
         put_name(out, SURNAMES[digest[1] % NAMES])
     elif spec.style == S_GIVEN:
         put_name(out, GIVEN[digest[0] % NAMES])
@@ -181,7 +192,7 @@ cdef int pseudonym_text(const MaskSpec* spec, const unsigned char* p, Py_ssize_t
     elif spec.style == S_TAIL4 or spec.style == S_PHONE or spec.style == S_IBAN or spec.style == S_POSTCODE:
         put_digits(spec, p, n, digest, out)
     else:
-        outbuf_append(out, b"u_", 2)
+        put(out, b"u_", 2)
         put_hex(out, digest, 6)
     return fit(spec, out, start)
 

@@ -3,8 +3,8 @@
 from libc.string cimport memcpy, memset
 
 from govproxy._fastpath.maskers cimport OP_GENERALISE, OP_HASH, OP_PARTIAL, OP_PSEUDONYM, MaskSpec
-from govproxy._fastpath.maskpieces cimport fall_back, is_digit, put_hex, put_name
-from govproxy._fastpath.outbuf cimport OutBuf, outbuf_append, outbuf_byte
+from govproxy._fastpath.maskpieces cimport fall_back, is_digit, put, put_byte, put_hex, put_name
+from govproxy._fastpath.outbuf cimport OutBuf
 from govproxy._fastpath.prf cimport Prf, prf_byte, prf_finish, prf_start
 
 cdef extern from "arpa/inet.h" nogil:
@@ -56,12 +56,12 @@ cdef int mask_uuid(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, O
     digest[6] = (digest[6] & 0x0F) | (raw[6] & 0xF0)
     digest[8] = (digest[8] & 0x3F) | (raw[8] & 0xC0)
     if spec.binary:
-        outbuf_append(out, digest, 16)
+        put(out, digest, 16)
         return 1
     put_hex(out, digest, 4)
     for i in range(4, 16):
         if i == 4 or i == 6 or i == 8 or i == 10:
-            outbuf_byte(out, c'-')
+            put_byte(out, c'-')
         put_hex(out, &digest[i], 1)
     return 1
 
@@ -90,7 +90,7 @@ cdef int network_text(const unsigned char* p, Py_ssize_t n, OutBuf* out) except 
     else:
         return 0
     put_name(out, text)
-    outbuf_append(out, p + slash, n - slash)
+    put(out, p + slash, n - slash)
     return 1
 
 
@@ -104,12 +104,12 @@ cdef int mask_inet(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, O
         return fall_back(spec, out, start)
     # family, bits, is_cidr, address size, address
     if n == 8 and p[3] == 4:
-        outbuf_append(out, p, 7)
-        outbuf_byte(out, 0)
+        put(out, p, 7)
+        put_byte(out, 0)
         return 1
     if n == 20 and p[3] == 16:
-        outbuf_append(out, p, 10)
-        outbuf_append(out, b"\0\0\0\0\0\0\0\0\0\0", 10)
+        put(out, p, 10)
+        put(out, b"\0\0\0\0\0\0\0\0\0\0", 10)
         return 1
     return fall_back(spec, out, start)
 
@@ -122,13 +122,13 @@ cdef int mask_hardware(const MaskSpec* spec, const unsigned char* p, Py_ssize_t 
     if spec.binary:
         if n != 6 and n != 8:
             return fall_back(spec, out, out.size)
-        outbuf_append(out, p, 3)
+        put(out, p, 3)
         for i in range(3, n):
-            outbuf_byte(out, 0)
+            put_byte(out, 0)
         return 1
     if n != 17 and n != 23:
         return fall_back(spec, out, out.size)
-    outbuf_append(out, p, 9)
+    put(out, p, 9)
     for i in range(9, n):
-        outbuf_byte(out, c':' if i % 3 == 2 else c'0')
+        put_byte(out, c':' if i % 3 == 2 else c'0')
     return 1

@@ -20,8 +20,17 @@ from govproxy._fastpath.maskers cimport (
     S_TAIL4,
     MaskSpec,
 )
-from govproxy._fastpath.maskpieces cimport fall_back, is_digit, load_i64, number_from, put_decimal, put_int64
-from govproxy._fastpath.outbuf cimport OutBuf, outbuf_append, outbuf_byte, outbuf_int16, outbuf_int32
+from govproxy._fastpath.maskpieces cimport (
+    fall_back,
+    is_digit,
+    load_i64,
+    number_from,
+    put,
+    put_byte,
+    put_decimal,
+    put_int64,
+)
+from govproxy._fastpath.outbuf cimport OutBuf, outbuf_int16, outbuf_int32
 from govproxy._fastpath.prf cimport Prf, prf_byte, prf_finish, prf_start
 
 cdef int64_t WIDEST = 999999999999999999     # 18 digits: what parse_int reads
@@ -145,13 +154,14 @@ cdef int bucket_text(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n,
         for j in range(i + 1, n):
             if not is_digit(p[j]):
                 return 0
-    keep = whole + 2 if spec.style == S_GEO else (1 if whole > 1 else 0)
-    outbuf_append(out, p, first)
+    # A position has at most three digits before the point; anything else is just a number.
+    keep = whole + 2 if spec.style == S_GEO and whole <= 3 else (1 if whole > 1 else 0)
+    put(out, p, first)
     for j in range(first, n):
         if p[j] == c'.':
-            outbuf_byte(out, c'.')
+            put_byte(out, c'.')
             continue
-        outbuf_byte(out, p[j] if place < keep else c'0')
+        put_byte(out, p[j] if place < keep else c'0')
         place += 1
     return 1
 
@@ -197,11 +207,12 @@ cdef int mask_numeric_binary(const MaskSpec* spec, const unsigned char* p, Py_ss
     dscale = <int>load_u16(p + 6)
     if n != 8 + 2 * count or (sign != 0 and sign != 0x4000):
         return fall_back(spec, out, start)
-    if spec.op == OP_GENERALISE and spec.style == S_GEO and -1 <= weight <= 3:
+    if (spec.op == OP_GENERALISE and spec.style == S_GEO
+            and (weight == -1 or (weight == 0 and count > 0 and load_u16(p + 8) <= 999))):
         # Whole part and two decimals.
         count = min(count, weight + 2)
         outbuf_int16(out, count)
-        outbuf_append(out, p + 2, 6)
+        put(out, p + 2, 6)
         for i in range(count):
             group = <int>load_u16(p + 8 + 2 * i)
             outbuf_int16(out, group - group % 100 if i == weight + 1 else group)
@@ -228,6 +239,8 @@ cdef int mask_numeric_binary(const MaskSpec* spec, const unsigned char* p, Py_ss
 
 cdef int mask_numeric_text(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, OutBuf* out) except -1 nogil:
     cdef Py_ssize_t start = out.size
+    cdef Py_ssize_t whole = 0
+    cdef Py_ssize_t i
     cdef int64_t value = 0
     cdef int64_t masked = 0
     cdef int64_t bound = 10
@@ -235,13 +248,20 @@ cdef int mask_numeric_text(const MaskSpec* spec, const unsigned char* p, Py_ssiz
         if bucket_text(spec, p, n, out):
             return 1
         return fall_back(spec, out, start)
-    if not parse_int(p, n, &value):
+    # A fraction of zeros does not count; it is written again.
+    while whole < n and p[whole] != c'.':
+        whole += 1
+    for i in range(whole + 1, n):
+        if p[i] != c'0':
+            return fall_back(spec, out, start)
+    if not parse_int(p, whole, &value):
         return fall_back(spec, out, start)
     while bound <= (value if value >= 0 else -value):
         bound *= 10
     if not whole_number(spec, value, bound - 1, &masked):
         return fall_back(spec, out, start)
     put_decimal(out, masked)
+    put(out, p + whole, n - whole)
     return 1
 
 
@@ -276,13 +296,13 @@ cdef int mask_float(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, 
     # Not a number, infinite, or beyond what a whole number holds.
     if not (-1e15 < value < 1e15):
         return fall_back(spec, out, out.size)
-    if spec.style == S_GEO:
+    if spec.style == S_GEO and -1000.0 < value < 1000.0:
         scaled = <double>(<int64_t>(value * 100.0)) / 100.0
     else:
         scaled = <double>floor_leading(<int64_t>value)
     if not spec.binary:
-        size = snprintf(text, 64, "%.2f" if spec.style == S_GEO else "%.0f", scaled)
-        outbuf_append(out, text, size)
+        size = snprintf(text, 64, "%.2f" if scaled != <double>(<int64_t>scaled) else "%.0f", scaled)
+        put(out, text, size)
     elif spec.family == F_FLOAT4:
         single = <float>scaled
         memcpy(&bits4, &single, 4)

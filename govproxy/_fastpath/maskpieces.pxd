@@ -2,10 +2,29 @@
 
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.stdio cimport snprintf
+from libc.string cimport memcpy
 
 from govproxy._fastpath.cursor cimport load_u32
 from govproxy._fastpath.maskers cimport MaskSpec
-from govproxy._fastpath.outbuf cimport OutBuf, outbuf_append, outbuf_byte, outbuf_int32, outbuf_reserve
+from govproxy._fastpath.outbuf cimport OutBuf, outbuf_int32, outbuf_reserve
+
+
+cdef inline int put(OutBuf* out, const void* data, Py_ssize_t size) except -1 nogil:
+    # outbuf_append without the call: most pieces are a few bytes.
+    if size > out.capacity - out.size:
+        outbuf_reserve(out, size)
+    if size:
+        memcpy(out.data + out.size, data, <size_t>size)
+    out.size += size
+    return 0
+
+
+cdef inline int put_byte(OutBuf* out, unsigned char value) except -1 nogil:
+    if out.size == out.capacity:
+        outbuf_reserve(out, 1)
+    out.data[out.size] = value
+    out.size += 1
+    return 0
 
 
 cdef inline bint is_digit(unsigned char c) noexcept nogil:
@@ -30,7 +49,7 @@ cdef inline int fall_back(const MaskSpec* spec, OutBuf* out, Py_ssize_t start) e
     out.size = start
     if spec.fallback_size < 0:
         return 0
-    outbuf_append(out, spec.fallback, spec.fallback_size)
+    put(out, spec.fallback, spec.fallback_size)
     return 1
 
 
@@ -52,7 +71,7 @@ cdef inline int fit(const MaskSpec* spec, OutBuf* out, Py_ssize_t start) except 
             if out.data[i] & 0xC0 != 0x80:
                 count += 1
         while count < spec.pad:
-            outbuf_byte(out, c' ')
+            put_byte(out, c' ')
             count += 1
     return 1
 
@@ -65,8 +84,8 @@ cdef inline int put_hex(OutBuf* out, const unsigned char* data, Py_ssize_t size)
     cdef Py_ssize_t i
     outbuf_reserve(out, 2 * size)
     for i in range(size):
-        outbuf_byte(out, hex_digit(data[i] >> 4))
-        outbuf_byte(out, hex_digit(data[i] & 15))
+        put_byte(out, hex_digit(data[i] >> 4))
+        put_byte(out, hex_digit(data[i] & 15))
     return 0
 
 
@@ -81,13 +100,13 @@ cdef inline uint64_t number_from(const unsigned char* digest) noexcept nogil:
 cdef inline int put_decimal(OutBuf* out, int64_t value) except -1 nogil:
     cdef char[24] text
     cdef int size = snprintf(text, 24, "%lld", <long long>value)
-    return outbuf_append(out, text, size)
+    return put(out, text, size)
 
 
 cdef inline int put_name(OutBuf* out, const char* name) except -1 nogil:
     cdef Py_ssize_t i = 0
     while name[i]:
-        outbuf_byte(out, <unsigned char>name[i])
+        put_byte(out, <unsigned char>name[i])
         i += 1
     return 0
 

@@ -149,7 +149,8 @@ cdef inline int _flush(Rewrite* rw, Py_ssize_t upto) except -1:
         rw.header = rw.out.size + rw.row - rw.copied
     if size > rw.out.capacity - rw.out.size:
         outbuf_reserve(rw.out, size)
-    memcpy(rw.out.data + rw.out.size, rw.data + rw.copied, <size_t>size)
+    if size:
+        memcpy(rw.out.data + rw.out.size, rw.data + rw.copied, <size_t>size)
     rw.out.size += size
     return 0
 

@@ -167,7 +167,7 @@ def bucket_text(value: bytes, *, geo: bool = False) -> Masked:
     if not match:
         return FALLBACK
     sign, whole, fraction = match[1], match[2], match[3] or b""
-    if geo:
+    if geo and len(whole) <= 3:
         return sign + whole + fraction[:3] + b"0" * max(0, len(fraction) - 3)
     kept = 1 if len(whole) > 1 else 0
     return sign + whole[:kept] + b"0" * (len(whole) - kept) + re.sub(rb"[0-9]", b"0", fraction)
