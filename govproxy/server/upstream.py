@@ -20,7 +20,7 @@ from govproxy.identity.identity import Identity
 from govproxy.server.channel import Channel
 from govproxy.server.listener import tune
 from govproxy.server.tls import certificate_hash, client_context
-from govproxy.server.upstream_login import Credentials, UpstreamLogin
+from govproxy.server.upstream_login import ROLE_SETTING, Credentials, UpstreamLogin
 from govproxy.session.parameters import ClientStartup
 from govproxy.wire.backend import TransactionStatus
 from govproxy.wire.startup import encode_cancel_request, encode_ssl_request
@@ -96,7 +96,7 @@ async def connect_upstream(
     settings = dict(startup.settings)
     settings["application_name"] = application_name(identity, startup.application)
     if role is not None:
-        settings["role"] = role
+        settings[ROLE_SETTING] = role
     channel = await open_channel(target, timeout_s=connect_timeout_s)
     try:
         async with asyncio.timeout(login_timeout_s):

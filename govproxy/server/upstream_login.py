@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -37,7 +36,8 @@ LOG_HINT = "The operator's log has the reason."
 # Schema-qualified, because the client's search_path may name a schema with look-alikes.
 PROBE = "SELECT pg_catalog.unnest(pg_catalog.current_schemas(true)); SELECT current_user"
 
-_ROLE_SETTING = re.compile(r'"role"')
+ROLE_SETTING = "role"
+_SETTING_SQLSTATES = ("22023", "22P02", "42501", "42602", "42704")
 
 
 class DatabaseReply(Exception):
@@ -283,11 +283,13 @@ def _saslprep(password: str) -> bytes:
 def translate_error(body: bytes, setting_names: tuple[str, ...]) -> GovproxyError:
     """An ErrorResponse of the database's start-up in our words, its own as the cause.
 
-    Raise the result. ``setting_names``: what was asked for, to tell a client which of its wishes
-    may have been refused.
+    Raise the result. ``setting_names``: what was asked for, to tell a client which of its own
+    wishes was refused.
     """
     fields = decode_fields(body)
     sqlstate, message = fields["C"], fields["M"]
+    own = (name for name in setting_names if name not in (ROLE_SETTING, "application_name"))
+    named = next((name for name in own if f'"{name.lower()}"' in message.lower()), None)
     error: GovproxyError
     if sqlstate.startswith("53"):
         error = TooManyConnections("the database takes no further connection at the moment")
@@ -297,11 +299,10 @@ def translate_error(body: bytes, setting_names: tuple[str, ...]) -> GovproxyErro
         error = UnknownDatabase("the database behind this name does not exist", hint=LOG_HINT)
     elif sqlstate.startswith("28"):
         error = UpstreamUnavailable("govproxy could not log in to the database", hint=LOG_HINT)
-    elif _ROLE_SETTING.search(message) or ("role" in setting_names and sqlstate in ("42704", "42501")):
+    elif sqlstate in _SETTING_SQLSTATES and named is not None:
+        error = InvalidSetting(f'the database refused the setting "{named}"')
+    elif sqlstate in _SETTING_SQLSTATES and ROLE_SETTING in setting_names:
         error = UpstreamUnavailable("the role for this identity cannot be taken in the database", hint=LOG_HINT)
-    elif sqlstate in ("22023", "42704", "42602", "22P02"):
-        named = next((name for name in setting_names if f'"{name}"'.lower() in message.lower()), None)
-        error = InvalidSetting(f'the database refused the setting "{named}"' if named else "a setting was refused")
     else:
         error = UpstreamUnavailable("the database refused the connection", hint=LOG_HINT)
     error.__cause__ = DatabaseReply(f"{sqlstate}: {message}")

@@ -82,7 +82,7 @@ def refused(sqlstate: str, message: str = SECRETS, names: tuple[str, ...] = ()) 
         ("57P01", UpstreamUnavailable),
         ("XX000", UpstreamUnavailable),
         ("42501", UpstreamUnavailable),
-        ("22023", InvalidSetting),
+        ("22023", UpstreamUnavailable),
     ],
 )
 def test_what_the_database_says_is_translated_and_not_repeated(sqlstate: str, expected: type[GovproxyError]) -> None:
@@ -104,6 +104,7 @@ def test_a_clients_own_setting_is_named() -> None:
     ("sqlstate", "message"),
     [
         ("22023", 'invalid value for parameter "role": "shop_ro"'),
+        ("22023", 'role "shop_ro" does not exist'),
         ("42704", 'role "shop_ro" does not exist'),
         ("42501", 'permission denied to set role "shop_ro"'),
     ],
