@@ -112,7 +112,7 @@ EVENTS: tuple[Event, ...] = (
             _f("id", "string", "of the statement"),
             _TIME,
             _f("session", "string", "of the statement"),
-            _f("status", "string", "ok, error, refused, cancelled, lost …"),
+            _f("status", "string", "ok, error, denied, cancelled, lost …"),
             _f("sqlstate", "string?", "of the error"),
             _f("rows", "number", "rows sent to the client"),
             _f("bytes", "number", "bytes of rows sent to the client"),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import heapq
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from govproxy.audit.chain import SegmentName, segments
 
 # Lines about the file itself, of interest to verification only.
 HOUSEKEEPING = frozenset({"segment", "checkpoint"})
+_LOOK_BACK_BYTES = 64 << 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,21 +116,32 @@ def _look_back(directory: Path, last: int) -> tuple[list[Entry], dict[SegmentNam
     found: list[Entry] = []
     offsets: dict[SegmentName, int] = {}
     for names in segments(directory).values():
-        newest: deque[Entry] = deque(maxlen=last)
+        newest: list[Entry] = []
         for name in reversed(names):
-            here: deque[Entry] = deque(maxlen=last - len(newest))
-            end = 0
-            for entry in read_segment(directory / str(name)):
-                end = entry.offset + len(entry.raw) + 1
-                if entry.kind not in HOUSEKEEPING:
-                    here.append(entry)
+            here, end = _last_of(directory / str(name), last - len(newest))
             offsets.setdefault(name, end)
-            newest.extendleft(reversed(here))
+            newest = here + newest
             if len(newest) >= last:
                 break
         found += newest
     found.sort(key=lambda entry: entry.time)
     return found[-last:] if last else [], offsets
+
+
+def _last_of(path: Path, last: int) -> tuple[list[Entry], int]:
+    """The last events of a segment and the offset behind its last whole line; reads from the end."""
+    size, chunk = path.stat().st_size, _LOOK_BACK_BYTES
+    while True:
+        start = max(0, size - chunk)
+        entries, end = [], start
+        for entry in read_segment(path, start):
+            end = entry.offset + len(entry.raw) + 1
+            # The first line of a chunk may be the end of a longer one.
+            if (start == 0 or entry.offset > start) and entry.kind not in HOUSEKEEPING:
+                entries.append(entry)
+        if start == 0 or (len(entries) >= last and end > start):
+            return entries[-last:] if last else [], end
+        chunk *= 8
 
 
 def _chain(paths: list[Path]) -> Iterator[Entry]:

@@ -70,6 +70,14 @@ def test_recent_looks_into_older_segments(tmp_path: Path) -> None:
     assert _ids(recent(tmp_path, 5)) == ["s1.3", "s1.4", "s1.5", "s1.6", "s1.7"]
 
 
+@pytest.mark.parametrize("chunk", [1, 100, 700, 5000, 1 << 20])
+def test_recent_reads_from_the_end(directory: Path, monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
+    monkeypatch.setattr("govproxy.audit.read._LOOK_BACK_BYTES", chunk)
+    every = [e for e in read_all(directory) if e.kind not in ("segment", "checkpoint")]
+    for last in range(12):
+        assert recent(directory, last) == (every[-last:] if last else [])
+
+
 class _Enough(Exception):
     pass
 
