@@ -20,7 +20,7 @@ from govproxy.policy.rules import (
     SENSITIVE_CATALOG,
     Policy,
 )
-from govproxy.policy.touched import Ground
+from govproxy.policy.touched import Ground, touched_columns
 from govproxy.policy.values import ColumnRight, Compare, Refusal, See
 from govproxy.sql.catalog import ColumnRef
 from govproxy.sql.values import Action, Comparison, Derivation, StatementFacts, Use
@@ -34,6 +34,9 @@ _USES = {
     Comparison.JOIN: "joining on",
     Comparison.OTHER: "a condition on",
 }
+
+
+_SIDE_CHANNELS = frozenset({"advisory", "wait"})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,7 +70,9 @@ class Guard:
             self._masked_copy(statement),
             self._hidden(statement),
             self._compared(statement),
+            self._told_aside(statement),
             self._stored(statement),
+            self._viewed(statement),
         ):
             if found is not None:
                 return found
@@ -131,6 +136,36 @@ class Guard:
                     hint=_compare_hint(found[1], name, found[0]),
                 )
         return None
+
+    def _told_aside(self, statement: StatementFacts) -> Refusal | None:
+        """Security: pg_sleep(ssn) tells by time, pg_advisory_lock(ssn) in pg_locks, whatever is masked."""
+        for effect in statement.effects:
+            if effect.action is Action.LOCK and effect.kind in _SIDE_CHANNELS and (masked := self._touched(statement)):
+                return Refusal(
+                    rule=COMPARE_RIGHT,
+                    object=masked[0],
+                    message=f"{effect.name} in a statement over {masked[0]} is not allowed (rule {COMPARE_RIGHT})",
+                    hint=f"Call {effect.name} in a statement of its own.",
+                )
+        return None
+
+    def _viewed(self, statement: StatementFacts) -> Refusal | None:
+        """Security: a temporary view is in no catalog snapshot, so what it shows could be compared freely."""
+        for effect in statement.effects:
+            creates_view = effect.action is Action.CREATE and effect.kind == "view" and effect.temporary
+            if creates_view and (masked := self._touched(statement)):
+                return Refusal(
+                    rule=MASKED_WRITE,
+                    object=masked[0],
+                    message=f"a temporary view over {masked[0]} is not allowed (rule {MASKED_WRITE})",
+                    hint="It is masked for you. Use a WITH query in the statement that needs it.",
+                )
+        return None
+
+    def _touched(self, statement: StatementFacts) -> list[str]:
+        """Names of the masked columns that a statement touches in any way."""
+        columns = touched_columns(statement, self.ground)
+        return sorted(self.ground.name(ref) for ref in columns if self._is_masked(ref))
 
     def _pairs(self, use: Use) -> Iterator[tuple[ColumnRef, ColumnRef | None]]:
         """Each compared column with what it is compared to, from both sides."""

@@ -144,8 +144,11 @@ class Writes:
     def _store(self, name: str, value: Value, item: RangeItem, relation: Node, stored: Stored) -> None:
         stored.setdefault(name, []).append(value)
         own = item.index.get(name, CONSTANT).sources
-        if value.sources <= own and value.derivation is not Derivation.OPAQUE:
-            return  # a constant, or the column's own values again
+        plain = value.derivation is Derivation.PLAIN or not value.sources
+        if value.sources <= own and plain and value.derivation is not Derivation.OPAQUE:
+            # A constant, or the column's own value again. An expression over it is a flow: cut down to a
+            # prefix and compared by equality, a masked value would be read letter by letter.
+            return
         columns = [ref for ref in own if ref.relation in item.relations or self._is_behind_view(item)]
         self._findings.flow(value, self._target_name(relation, item), columns or [None])
 
