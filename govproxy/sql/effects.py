@@ -337,6 +337,8 @@ class Collector:
             relation = self.catalog.relations.get(oid)
             if relation is None or oid in seen or relation.schema in system.SYSTEM_SCHEMAS:
                 continue
+            if any(parent.oid in seen for parent in self._ancestors(relation)):
+                continue  # a partition of what is named: there may be thousands
             self.on(Action.SELECT, relation, columns=self._columns.get(oid, ()), facts={"via": "view"})
 
     def _read(self, read: Node, walk: Walk, aliases: frozenset[str]) -> None:

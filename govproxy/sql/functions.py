@@ -318,11 +318,11 @@ def _judge_built_in(name: str, arguments: list[dict[str, Any]]) -> Judgement | N
         return Judgement(effects=_set_config(arguments), settings=True)
     effect = _danger_effect(danger, "pg_catalog", name, arguments)
     unknown = danger.action is Action.UNKNOWN
-    return Judgement(effects=(effect,), opaque=danger.action not in _RESULT_IS_PLAIN, settings=unknown)
+    return Judgement(effects=(effect,), opaque=danger.kind in _RETURNS_DATA, settings=unknown)
 
 
-# What these return says nothing of anybody's rows.
-_RESULT_IS_PLAIN = frozenset({Action.LOCK, Action.NOTIFY, Action.ALTER, Action.MAINTENANCE})
+# Kinds of dangers whose result may be anybody's rows. The others return a number, a name or nothing.
+_RETURNS_DATA = frozenset({"file", "large_object", "replication", "function", "connection", "storage"})
 
 
 def _danger_effect(danger: Danger, schema: str, name: str, arguments: list[dict[str, Any]]) -> Effect:

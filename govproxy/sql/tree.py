@@ -240,9 +240,12 @@ class Walk:
             self.operators.append((schema, operator))
 
     def _fields(self, kind: str, body: Node, ctes: Ctes, skip: tuple[str, ...] = ()) -> None:
+        todo = self._todo
+        start = len(todo)
         for field, value in body.items():
             if (value.__class__ is dict or value.__class__ is list) and field not in skip:
                 self._push(kind, field, value, ctes)
+        todo[start:] = todo[: start - 1 if start else None : -1]  # the first comes off the stack first
 
     def _push(self, kind: str, field: str, value: Any, ctes: Ctes) -> None:
         if value.__class__ is list:
