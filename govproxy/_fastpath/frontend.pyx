@@ -5,10 +5,10 @@ get a verdict, Bind and Execute run only what has one, everything else is protoc
 message that is not understood is not sent.
 """
 
-from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
-from libc.string cimport memchr
+from libc.string cimport memcmp
 
 from govproxy._fastpath.cursor cimport Cursor, load_i32, need, read_cstring, read_i16, read_i32
 from govproxy._fastpath.outbuf cimport outbuf_append, outbuf_byte, outbuf_int32
@@ -123,7 +123,7 @@ cdef Verdict _verdict(State state, const unsigned char* text, Py_ssize_t size):
     if verdict is not None:
         state.pending = None
         return verdict
-    verdict = state.cache.lookup(state.context_id, text, size)
+    verdict = state.cache.lookup(state.context_id, text, size, state.folds)
     if verdict is None:
         verdict = state.gate.judge(state, PyBytes_FromStringAndSize(<const char*>text, size))
         if verdict is None:
@@ -225,6 +225,8 @@ cdef int _parse(State state, Cursor* body, const unsigned char* message, Py_ssiz
     statement = PreparedStatement.__new__(PreparedStatement)
     statement.name = name
     statement.verdict = verdict
+    if not _is_text(verdict.text, text, size):
+        statement.text = PyBytes_FromStringAndSize(<const char*>text, size)   # found by its shape
     entry = state.replies.push(REPLY_PARSE, statement)
     _replace(state.statements, name, statement, entry)
     state.unsynced = True
@@ -286,7 +288,7 @@ cdef int _bind(State state, Cursor* body, const unsigned char* message, Py_ssize
 
 cdef Verdict _judge_again(State state, PreparedStatement statement):
     # The policy, the catalog or the session changed since Parse: what counts is now.
-    cdef bytes text = statement.verdict.text
+    cdef bytes text = statement.verdict.text if statement.text is None else statement.text
     cdef const unsigned char[::1] view = text
     cdef const unsigned char* start = NULL
     cdef Verdict verdict
@@ -295,6 +297,7 @@ cdef Verdict _judge_again(State state, PreparedStatement statement):
     verdict = _verdict(state, start, len(text))
     if verdict is not None and verdict is not statement.verdict:
         statement.verdict = verdict
+        statement.text = text
         statement.description = None
         statement.describe_asked = False
     return verdict
@@ -426,6 +429,10 @@ cdef int _at_end(Cursor* body) except -1:
     if body.pos != body.end:
         raise ProtocolViolation("message longer than its fields say")
     return 0
+
+
+cdef bint _is_text(bytes known, const unsigned char* text, Py_ssize_t size) noexcept:
+    return PyBytes_GET_SIZE(known) == size and memcmp(PyBytes_AS_STRING(known), text, <size_t>size) == 0
 
 
 cdef str _printable(bytes name):

@@ -20,6 +20,7 @@ cdef class State:
     cdef readonly bytes session_id
     cdef bytes session_fragment
     cdef public uint64_t context_id
+    cdef public bint folds                # texts may be folded: UTF-8 in, standard strings
     cdef readonly bint clear              # this identity sees everything untouched
     cdef readonly Py_ssize_t max_message_bytes
     cdef readonly Py_ssize_t max_names

@@ -5,6 +5,7 @@ from govproxy._fastpath.verdicts import VerdictCache
 
 class State:
     context_id: int
+    folds: bool
     def __init__(
         self,
         *,
@@ -16,6 +17,7 @@ class State:
         session_fragment: bytes,
         context_id: int,
         clear: bool = False,
+        folds: bool = False,
         max_message_bytes: int = ...,
         max_names: int = 10000,
     ) -> None: ...

@@ -46,6 +46,7 @@ cdef class State:
         bytes session_fragment not None,
         uint64_t context_id,
         bint clear=False,
+        bint folds=False,
         Py_ssize_t max_message_bytes=64 * 1024 * 1024,
         Py_ssize_t max_names=10_000,
     ):
@@ -57,6 +58,7 @@ cdef class State:
         self.session_fragment = session_fragment
         self.context_id = context_id
         self.clear = clear
+        self.folds = folds
         self.max_message_bytes = max_message_bytes
         self.max_names = max_names
         self.phase = PHASE_READY

@@ -7,6 +7,7 @@ from govproxy._fastpath.verdicts cimport Verdict
 cdef class PreparedStatement:
     cdef bytes name
     cdef Verdict verdict
+    cdef bytes text              # None where the verdict's own text is this one
     cdef bytes description       # RowDescription payload as Describe gave it, b"" for NoData
     cdef bint describe_asked
 

@@ -1,7 +1,10 @@
 # Verdicts and the cache that finds them again. See verdicts.pyx.
 
 from libc.stdint cimport uint64_t
-from cpython.object cimport PyObject
+
+from govproxy._fastpath.bytecache cimport ByteCache
+from govproxy._fastpath.lexer cimport Folder
+from govproxy._fastpath.outbuf cimport OutBuf
 from govproxy._fastpath.rows cimport MaskPlan
 
 cpdef enum Outcome:
@@ -27,21 +30,12 @@ cdef class Verdict:
     cdef MaskPlan plan_for(self, bytes description)
     cdef int remember_plan(self, bytes description, MaskPlan plan) except -1
 
-cdef struct Slot:
-    uint64_t hash
-    PyObject* verdict
-
-cdef struct Generation:
-    Slot* slots
-    size_t mask
-    size_t used
-    size_t size_bytes
-
 cdef class VerdictCache:
-    cdef Generation young, old
-    cdef uint64_t seed0, seed1
-    cdef readonly size_t limit_bytes
-    cdef readonly uint64_t hits, misses, generations
-    cdef Verdict lookup(self, uint64_t context_id, const unsigned char* text, Py_ssize_t size)
-    cdef int insert(self, Verdict verdict) except -1
-    cdef int _add(self, uint64_t hash_, Verdict verdict) except -1
+    cdef ByteCache texts        # exact text, or shape with its pinned literals -> Verdict
+    cdef ByteCache shapes       # shape -> numbers of its pinned literals, two bytes each
+    cdef Folder folder
+    cdef OutBuf key
+    cdef readonly uint64_t exact_hits, folded_hits, misses
+
+    cdef Verdict lookup(self, uint64_t context_id, const unsigned char* text, Py_ssize_t size, bint folds)
+    cdef int _folded_key(self, const unsigned char* text, bytes pinned) except -1

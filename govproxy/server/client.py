@@ -138,6 +138,7 @@ def _session(worker: Worker, guest: Guest, session_id: str) -> Session:
         ),
         context_id=gate.context_id(),
         clear=gate.clear,
+        folds=gate.folds,
         max_message_bytes=limits.max_message_bytes,
         max_names=limits.max_statements,
     )

@@ -29,6 +29,7 @@ from govproxy.masking.plan import Field, decode_row_description
 from govproxy.policy.engine import decide, sees_everything
 from govproxy.policy.values import Decision, Refusal, Request, Verb
 from govproxy.session import messages
+from govproxy.session.folding import pinned_literals
 from govproxy.session.obligations import Obligations
 from govproxy.session.parameters import ENCODINGS, safe_encoding
 from govproxy.session.shared import Shared
@@ -41,6 +42,7 @@ from govproxy.wire.errors import error_response
 
 MAX_SHADOW_NAMES = 1_000
 UNREADABLE = "unreadable-statement"
+UTF8 = "utf-8"
 
 
 class Resumable(Protocol):
@@ -122,6 +124,11 @@ class Gate:
                 self._changed_catalog,
             )
         )
+
+    @property
+    def folds(self) -> bool:
+        """True when the lexer that folds texts reads them as the server does."""
+        return self._codec == UTF8
 
     def attach(self, conversation: Conversation, link: Resumable | None) -> None:
         """Know the conversation and the link whose parked statements are to be resumed."""
@@ -229,8 +236,14 @@ class Gate:
             changes_catalog=any(c.catalog or c.creates_temporary for c in session),
             cacheable=analysis.cacheable and not decision.varies,
         )
-        self.shared.cache.put(verdict)
+        self.shared.cache.put(verdict, self._pinned(text, analysis))
         return verdict
+
+    def _pinned(self, text: bytes, analysis: Analysis) -> list[int] | None:
+        """The literals that matter, by number; None where the verdict is for this text alone."""
+        if self._codec != UTF8 or not analysis.foldable:
+            return None
+        return pinned_literals(text, analysis.foldable, self.shared.folder)
 
     def _unreadable(self, text: bytes, error: GovproxyError, source: str | None = None) -> Verdict:
         redacted, digest = redact(source) if source is not None else ("<unreadable statement>", "")
@@ -319,6 +332,7 @@ class Gate:
                 raise UpstreamFault("standard_conforming_strings was turned off; the session cannot be judged")
             case "client_encoding":
                 self._codec = _codec(value)
+                conversation.folds = self.folds
             case "search_path" | "session_authorization" | "is_superuser":
                 self._search_path = None
             case _:

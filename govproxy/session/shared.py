@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable
 from typing import TYPE_CHECKING
 
+from govproxy._fastpath.lexer import Folder
 from govproxy._fastpath.verdicts import VerdictCache
 from govproxy.errors import StartingUp
 from govproxy.session.snapshot import DatabaseSnapshot, Keys, Snapshot
@@ -37,6 +38,7 @@ class Shared:
         self.snapshot = snapshot
         self.keys = keys
         self.cache = VerdictCache(cache_bytes)
+        self.folder = Folder()
         self.gates: set[Gate] = set()
         self._request_refresh = request_refresh
         self._clock = clock

@@ -17,6 +17,7 @@ from govproxy.sql import effects_session as session
 from govproxy.sql import parse, redact
 from govproxy.sql.catalog import Catalog
 from govproxy.sql.effects import Collector, Shadow
+from govproxy.sql.folding import foldable
 from govproxy.sql.parse import Refused, UnparsableStatement
 from govproxy.sql.tree import Node
 from govproxy.sql.values import Analysis, StatementFacts
@@ -115,7 +116,13 @@ def analyze(
     except RecursionError:
         raise UnparsableStatement(Refused.TOO_DEEP) from None
     redacted, digest = redact.redact(text, tokens)
-    return Analysis(statements=facts, redacted_sql=redacted, digest=digest, cacheable=_is_cacheable(facts))
+    return Analysis(
+        statements=facts,
+        redacted_sql=redacted,
+        digest=digest,
+        cacheable=_is_cacheable(facts),
+        foldable=foldable(statements, catalog),
+    )
 
 
 def _describe(node: Node, catalog: Catalog, search_path: tuple[str, ...] | None, shadow: Shadow) -> StatementFacts:

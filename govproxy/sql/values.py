@@ -193,7 +193,8 @@ class StatementFacts:
 class Analysis:
     """A whole text. ``redacted_sql`` has data literals replaced; ``digest`` names its shape.
 
-    ``cacheable`` is False when the meaning depends on session state beyond the context key
+    ``foldable`` are the byte offsets of constants whose value cannot change a decision (see
+    ``sql.folding``). ``cacheable`` is False when the meaning depends on session state beyond the context key
     (EXECUTE, FETCH, temp tables of this session).
     """
 
@@ -201,6 +202,7 @@ class Analysis:
     redacted_sql: str
     digest: str
     cacheable: bool = True
+    foldable: frozenset[int] = frozenset()
 
     @property
     def unresolved(self) -> tuple[str, ...]:
