@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -402,3 +404,48 @@ def test_after_close_everything_is_refused(tmp_path: Path) -> None:
     assert _refuses(ledger)
     with pytest.raises(LedgerUnavailable):
         ledger.record({"event": "session_start"})
+
+
+FULL_DISK = """
+import resource, sys
+from pathlib import Path
+from govproxy.errors import LedgerUnavailable
+from tests.unit.audit.ledgers import open_ledger, run
+
+ledger = open_ledger(Path(sys.argv[1]))
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
+refused = number = 0
+while refused < 5:
+    number += 1
+    try:
+        run(ledger, number)
+        if number % 7 == 0:
+            ledger.append_checkpoint()
+            ledger.seal_now()
+    except LedgerUnavailable:
+        refused += 1
+        ledger.append_checkpoint()
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+run(ledger, number + 1)
+ledger.close()
+print(number + 1)
+"""
+
+
+def test_a_file_that_cannot_grow_refuses_and_recovers(tmp_path: Path) -> None:
+    """The kernel writes half a line at the limit, as it does on a full disk."""
+    root = Path(__file__).resolve().parents[3]
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+        cwd=root,
+    )
+    report = check(tmp_path)
+    assert report.sound, report.problems
+    lines = [json.loads(line) for path in segment_files(tmp_path) for line in path.read_bytes().splitlines()]
+    ids = [line["id"] for line in lines if line["event"] == "statement"]
+    assert ids[-1] == f"s1.{int(done.stdout)}"
+    assert len(ids) == len(set(ids))
