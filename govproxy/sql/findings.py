@@ -14,7 +14,9 @@ from govproxy.sql.catalog import ColumnRef, Function
 from govproxy.sql.scope import UNKNOWN, Value
 from govproxy.sql.values import Comparison, Derivation, Flow, Use
 
-MAX_WORK = 200_000  # expressions and columns looked at in one statement
+# Expressions and columns looked at in one statement: more than the largest text that is parsed can
+# hold of them once, about 0.2 s of work.
+MAX_WORK = 60_000
 MAX_PAIRS = 64  # partners named of one comparison; beyond, the uses stand without partner
 
 

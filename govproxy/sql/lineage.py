@@ -14,19 +14,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from govproxy.sql.catalog import Catalog
+from govproxy.sql.catalog import Catalog, ColumnRef
 from govproxy.sql.findings import Findings, FunctionUse, WorkExceeded
 from govproxy.sql.names import Names, qualified
 from govproxy.sql.queries import StatementQueries
 from govproxy.sql.scope import Rows, Scope
 from govproxy.sql.shapes import DEFINITION_PATH, Shapes, Trace, shapes_of
-from govproxy.sql.values import Flow, OutputColumn, Use
+from govproxy.sql.values import Derivation, Flow, OutputColumn, Use
 
 Node = dict[str, Any]
 
 MAX_OUTPUTS = 1664  # MaxTupleAttributeNumber, htup_details.h
 
-__all__ = ["FunctionUse", "Lineage", "trace"]
+__all__ = ["FunctionUse", "Lineage", "behind", "trace"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +78,24 @@ def trace(node: Node, catalog: Catalog, search_path: tuple[str, ...] | None) -> 
     )
 
 
+def behind(column: ColumnRef, catalog: Catalog) -> frozenset[ColumnRef]:
+    """All columns whose values ``column`` of a relation shows, itself included; empty when unknown."""
+    relation = catalog.relations.get(column.relation)
+    if relation is None:
+        return frozenset()
+    known = next((c for c in relation.columns if c.attnum == column.attnum), None)
+    if known is None:
+        return frozenset()
+    try:
+        shape = shapes_of(catalog, _trace_definition).of(relation)
+    except RecursionError:
+        return frozenset()
+    value = shape.by_name.get(known.name)
+    if value is None or value.derivation is Derivation.OPAQUE:
+        return frozenset()
+    return value.sources | {column}
+
+
 def _statement(node: Node, queries: StatementQueries) -> Rows:
     create = node.get("CreateTableAsStmt")
     if create is None:
@@ -105,18 +123,24 @@ def _survey(node: Node, names: Names, shapes: Shapes, findings: Findings) -> Non
     """Note every relation and function a tree names, without understanding it."""
     for tag, body in _nodes(node):
         if tag == "FuncCall":
-            schema, name = qualified(body.get("funcname", ()))
-            arguments = body.get("args", ())
+            parts = [part for part in _dicts(body.get("funcname")) if isinstance(part.get("String"), dict)]
+            schema, name = qualified([{"String": {"sval": str(part["String"].get("sval"))}} for part in parts])
+            arguments = tuple(_dicts(body.get("args")))
             routines = names.routines(schema, name, [0] * len(arguments))
-            use = FunctionUse(schema=schema or "", name=name, candidates=routines.candidates, args=tuple(arguments))
+            use = FunctionUse(schema=schema or "", name=name, candidates=routines.candidates, args=arguments)
             findings.function(id(body), use)
         elif "relname" in body:
-            schema, name = body.get("schemaname"), body["relname"]
+            schema, name = body.get("schemaname"), str(body["relname"])
+            schema = schema if schema is None else str(schema)
             relations = names.relations(schema, name)
             if not relations:
                 findings.unknown_relation(f"{schema}.{name}" if schema else name)
             for relation in relations:
                 findings.reads |= shapes.reads_of(relation)
+
+
+def _dicts(value: object) -> list[Node]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _nodes(node: Node) -> Iterator[tuple[str, Node]]:

@@ -108,7 +108,12 @@ async def _collect(dsn: str, name: str) -> Catalog:
 @pytest.mark.parametrize("path", [PATH, None], ids=["known-path", "unknown-path"])
 @pytest.mark.parametrize("sql", CORPUS, ids=[f"line{place}" for place in range(1, len(CORPUS) + 1)])
 def test_covers_what_the_server_says(oracle: Oracle, sql: str, path: tuple[str, ...] | None) -> None:
-    answer = oracle.ask(sql)
+    try:
+        answer = oracle.ask(sql)
+    except psycopg.ProgrammingError as error:
+        if "libxml" not in str(error):
+            raise
+        pytest.skip("this server is built without libxml")
     _compare(sql, answer, trace(parse_one(sql), oracle.catalog, path), oracle, exact=path is not None)
 
 

@@ -313,13 +313,41 @@ def relations(query: Node) -> set[int]:
 
 
 def quals(query: Node, sources: Sources) -> set[Source]:
-    """The columns in WHERE, ON and HAVING of all queries of a tree, outputs of subqueries included."""
+    """The columns that decide something in any query of a tree, outputs of subqueries included.
+
+    WHERE, ON, HAVING, FILTER, CASE, whatever sorts or groups, LIMIT, and arguments of functions
+    in FROM.
+    """
     found: set[Source] = set()
     for level in levels(Level(query)):
-        found |= sources.of(level.query["havingQual"], level)
+        for name in ("havingQual", "limitCount", "limitOffset"):
+            found |= sources.of(level.query[name], level)
         for node in _join_nodes(level.query["jointree"]):
             found |= sources.of(node["quals"], level)
+        for entry in level.query.list("targetList"):
+            if entry.integer("ressortgroupref"):
+                found |= sources.of(entry["expr"], level)
+        for rte in level.query.list("rtable"):
+            if rte.integer("rtekind") == 3:
+                found |= sources.of([function["funcexpr"] for function in rte.list("functions")], level)
+        for node in _own_nodes(level.query):
+            if node.tag in ("AGGREF", "WINDOWFUNC"):
+                found |= sources.of(node["aggfilter"], level)
+            elif node.tag == "CASEWHEN":
+                found |= sources.of(node["expr"], level)
     return found
+
+
+def _own_nodes(node: Node) -> Iterator[Node]:
+    """The nodes of a query, those of queries inside it left out."""
+    pending: list[Any] = list(node.fields.values())
+    while pending:
+        value = pending.pop()
+        if isinstance(value, list):
+            pending.extend(value)
+        elif isinstance(value, Node) and value.tag != "QUERY":
+            yield value
+            pending.extend(value.fields.values())
 
 
 def _join_nodes(node: Any) -> Iterator[Node]:
