@@ -213,6 +213,7 @@ class TableContext:
     people: bool = False
     places: bool = False
     medical: bool = False
+    cards: bool = False
     goods: bool = False
 
 
@@ -231,6 +232,8 @@ def table_context(name: str, schema: str = "") -> TableContext:
         people=last in vocabulary.PEOPLE,
         places=last in vocabulary.ADDRESS_TABLES,
         medical=any(word in vocabulary.MEDICAL_TABLES for word in (*words, *words_of(schema))),
+        cards=any(word in vocabulary.CARD_TABLES for word in words)
+        and not any(word in vocabulary.OTHER_CARDS for word in words),
         goods=last in vocabulary.GOODS_TABLES,
     )
 
@@ -275,6 +278,8 @@ def _holds(context: Context, table: TableContext, others: Sequence[str]) -> bool
             return personal or table.places or any(word in vocabulary.PLACE_QUALIFIERS for word in others)
         case Context.MEDICAL:
             return table.medical
+        case Context.CARD:
+            return table.cards
         case Context.PERSONAL:
             return not table.goods or personal
         case _:
