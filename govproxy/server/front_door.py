@@ -137,8 +137,10 @@ class Door:
         try:
             guest = await visit.run()
         except GovproxyError as error:
-            self._on_failure(visit.failure(error))
-            await say_goodbye(visit.channel, error, request_id)
+            try:
+                self._on_failure(visit.failure(error))
+            finally:
+                await say_goodbye(visit.channel, error, request_id)
         except OSError:
             pass  # the client has gone: nobody to tell
         except Exception as error:

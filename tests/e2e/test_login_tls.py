@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import socket
 import ssl
+import subprocess
 from collections.abc import Iterator
 
 import asyncpg
@@ -196,3 +198,45 @@ def test_client_certificates(postgres: Postgres, certificates: Certificates, tmp
         files = {"sslcert": str(tmp_path / "c.crt"), "sslkey": str(tmp_path / "c.key")}
         with psycopg.connect(proxy.dsn(sslmode="require", **files)) as connection:
             assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_key_updates_in_the_middle_of_a_login(login_proxy: LoginProxy, certificates: Certificates) -> None:
+    """TLS 1.3 may change keys at any time, and may ask us to: OpenSSL's client does both on command."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is not installed (Debian: openssl)")
+    command = [openssl, "s_client", "-tls1_3", "-alpn", "postgresql", "-CAfile", str(certificates.ca)]
+    address = f"127.0.0.1:{login_proxy.port}"
+    with subprocess.Popen(
+        [*command, "-connect", address], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as client:
+        assert client.stdin is not None
+        assert client.stdout is not None
+        seen = bytearray()
+
+        def until(mark: bytes) -> None:
+            while mark not in seen:
+                chunk = client.stdout.read1(4096)  # type: ignore[union-attr]
+                assert chunk, bytes(seen[-500:])
+                seen.extend(chunk)
+            del seen[: seen.index(mark) + len(mark)]
+
+        def say(data: bytes) -> None:
+            client.stdin.write(data)  # type: ignore[union-attr]
+            client.stdin.flush()  # type: ignore[union-attr]
+
+        until(b"---\nNew, TLSv1.3")
+        until(b"Verify return code")
+        say(startup())
+        until(b"R\0\0\0\x08\0\0\0\3")
+        for update in (b"K\n", b"k\n"):
+            say(update)
+            until(b"KEYUPDATE")
+        say(frontend.encode_password(login_proxy.token()))
+        until(b"Z\0\0\0\5I")
+        say(b"K\n")
+        until(b"KEYUPDATE")
+        say(frontend.encode_sync())
+        until(b"Z\0\0\0\5I")
+        client.kill()
+    assert not login_proxy.failures
