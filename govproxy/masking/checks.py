@@ -3,7 +3,7 @@
 Used on samples in the control process, where a few hundred values per column may take their time;
 the row path has its own compiled scan. Every check takes a stripped text and says yes or no, by
 check digits where the number has them. Sources: ISO/IEC 7812 (card), ISO 13616 (IBAN), ITU E.164,
-RFC 5321 (e-mail), the issuing authorities' published check digit rules for national numbers.
+RFC 5321 (e-mail). Numbers that states give to people stand in ``masking.identity_numbers``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import hashlib
 import ipaddress
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
 
@@ -315,171 +315,3 @@ _ADDRESS = re.compile(
 def is_street_address(text: str) -> bool:
     """House number and a word for a street, in the order of the language."""
     return 6 <= len(text) <= 160 and _ADDRESS.fullmatch(text) is not None
-
-
-def _weighted(digits: str, weights: tuple[int, ...]) -> int:
-    return sum(int(char) * weight for char, weight in zip(digits, weights, strict=False))
-
-
-def is_cpf(text: str) -> bool:
-    """Brazil: two mod 11 digits."""
-    digits = digits_of(text, " .-")
-    if len(digits) != 11 or len(set(digits)) == 1:
-        return False
-    first = _weighted(digits, tuple(range(10, 1, -1))) * 10 % 11 % 10
-    second = _weighted(digits, tuple(range(11, 1, -1))) * 10 % 11 % 10
-    return digits[9:] == f"{first}{second}"
-
-
-def is_pesel(text: str) -> bool:
-    """Poland: birth date and a mod 10 digit."""
-    if len(text) != 11 or not text.isascii() or not text.isdigit():
-        return False
-    month, day = int(text[2:4]) % 20, int(text[4:6])
-    check = -_weighted(text, (1, 3, 7, 9, 1, 3, 7, 9, 1, 3)) % 10
-    return 1 <= month <= 12 and 1 <= day <= 31 and check == int(text[10])
-
-
-def is_bsn(text: str) -> bool:
-    """Netherlands: the eleven test over nine digits."""
-    digits = digits_of(text, " .-")
-    return len(digits) == 9 and digits != "0" * 9 and _weighted(digits, (9, 8, 7, 6, 5, 4, 3, 2, -1)) % 11 == 0
-
-
-def is_sin(text: str) -> bool:
-    """Canada: nine digits, Luhn, no leading 0 or 8."""
-    digits = digits_of(text)
-    return len(digits) == 9 and digits[0] not in "08" and luhn(digits)
-
-
-_VERHOEFF_D = tuple(
-    tuple(
-        (a + b) % 5 if a < 5 and b < 5 else (a - b) % 5 + (5 if b < 5 else 0) if a >= 5 else (a + b) % 5 + 5
-        for b in range(10)
-    )
-    for a in range(10)
-)
-_VERHOEFF_P = (1, 5, 7, 6, 2, 8, 3, 0, 9, 4)
-
-
-def is_aadhaar(text: str) -> bool:
-    """India: twelve digits, Verhoeff, not starting with 0 or 1."""
-    digits = digits_of(text)
-    if len(digits) != 12 or digits[0] in "01":
-        return False
-    state = 0
-    for place, char in enumerate(reversed(digits)):
-        value = int(char)
-        for _ in range(place % 8):
-            value = _VERHOEFF_P[value]
-        state = _VERHOEFF_D[state][value]
-    return state == 0
-
-
-def is_german_tax_id(text: str) -> bool:
-    """Germany: eleven digits, ISO 7064 mod 11,10."""
-    digits = digits_of(text)
-    if len(digits) != 11 or digits[0] == "0":
-        return False
-    product = 10
-    for char in digits[:10]:
-        total = (int(char) + product) % 10 or 10
-        product = total * 2 % 11
-    return (11 - product) % 10 == int(digits[10])
-
-
-def is_dni(text: str) -> bool:
-    """Spain: DNI and NIE with their letter."""
-    match = re.fullmatch(r"([XYZxyz]?)-?(\d{7,8})-?([A-Za-z])", text.replace(".", ""))
-    if match is None or len(match.group(1)) + len(match.group(2)) != 8:
-        return False
-    number = int({"": "", "X": "0", "Y": "1", "Z": "2"}[match.group(1).upper()] + match.group(2))
-    return "TRWAGMYFPDXBNJZSQVHLCKE"[number % 23] == match.group(3).upper()
-
-
-_CF_ODD = (1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23)
-
-
-def is_codice_fiscale(text: str) -> bool:
-    """Italy: sixteen characters with a check letter."""
-    code = text.upper()
-    if not re.fullmatch(
-        r"[A-Z]{6}[0-9LMNPQRSTUV]{2}[ABCDEHLMPRST][0-9LMNPQRSTUV]{2}[A-Z][0-9LMNPQRSTUV]{3}[A-Z]", code
-    ):
-        return False
-    total = 0
-    for place, char in enumerate(code[:15]):
-        value = int(char) if char.isdigit() else ord(char) - 65
-        total += value if place % 2 else _CF_ODD[value]
-    return chr(65 + total % 26) == code[15]
-
-
-def is_nir(text: str) -> bool:
-    """France: thirteen digits (Corsica 2A, 2B) and a mod 97 key."""
-    compact = text.replace(" ", "").upper()
-    if not re.fullmatch(r"[1-478]\d{4}(?:\d\d|2[AB])\d{8}", compact):
-        return False
-    number = int(compact[:13].replace("2A", "19").replace("2B", "18"))
-    return 97 - number % 97 == int(compact[13:])
-
-
-def is_nino(text: str) -> bool:
-    """United Kingdom: two letters, six digits, A to D."""
-    return (
-        re.fullmatch(
-            r"(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D]", text.upper()
-        )
-        is not None
-    )
-
-
-def is_chinese_id(text: str) -> bool:
-    """China: eighteen characters, birth date, ISO 7064 mod 11-2."""
-    if not re.fullmatch(r"[1-9]\d{5}(?:18|19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[0-9Xx]", text):
-        return False
-    weights = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
-    return "10X98765432"[_weighted(text[:17], weights) % 11] == text[17].upper()
-
-
-def is_curp(text: str) -> bool:
-    """Mexico: eighteen characters, by shape and birth date."""
-    return (
-        re.fullmatch(
-            r"[A-Z]{4}\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])[HMX][A-Z]{2}[B-DF-HJ-NP-TV-Z]{3}[0-9A-Z]\d",
-            text.upper(),
-        )
-        is not None
-    )
-
-
-def is_personnummer(text: str) -> bool:
-    """Sweden: birth date and Luhn over the last ten digits."""
-    match = re.fullmatch(
-        r"(?:18|19|20)?(\d{2})(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01]|6[1-9]|[78]\d|9[01])[-+]?(\d{4})", text
-    )
-    return match is not None and luhn("".join(match.groups()))
-
-
-def is_indian_pan(text: str) -> bool:
-    """India: five letters (the fourth a holder's kind), four digits, a letter."""
-    return re.fullmatch(r"[A-Z]{3}[ABCFGHLJPT][A-Z]\d{4}[A-Z]", text) is not None
-
-
-NATIONAL: Mapping[str, Callable[[str], bool]] = MappingProxyType(
-    {
-        "Brazilian CPF": is_cpf,
-        "Polish PESEL": is_pesel,
-        "Dutch BSN": is_bsn,
-        "Canadian SIN": is_sin,
-        "Indian Aadhaar": is_aadhaar,
-        "German tax id": is_german_tax_id,
-        "Spanish DNI or NIE": is_dni,
-        "Italian codice fiscale": is_codice_fiscale,
-        "French NIR": is_nir,
-        "UK National Insurance number": is_nino,
-        "Chinese identity number": is_chinese_id,
-        "Mexican CURP": is_curp,
-        "Swedish personnummer": is_personnummer,
-        "Indian PAN": is_indian_pan,
-    }
-)

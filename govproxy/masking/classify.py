@@ -13,10 +13,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
+from dataclasses import replace
 
 from govproxy.masking import taxonomy
+from govproxy.masking.corrections import Correction, check_correction, correct
 from govproxy.masking.detect_samples import array_elements, contradicts, judge_documents, random_share, vote
 from govproxy.masking.names import BELIEVED, NameEvidence, hints_at_secret, judge_comment, judge_name
 from govproxy.masking.system_columns import SYSTEM_SCHEMAS, system_class
@@ -24,6 +24,8 @@ from govproxy.masking.taxonomy import Family
 from govproxy.masking.type_families import Shape, shape_of, shape_of_type
 from govproxy.masking.values import Classification, ColumnClass
 from govproxy.sql.catalog import Catalog, Column, ColumnRef, ColumnStatistics, Relation, RelationKind
+
+__all__ = ["Correction", "check_correction", "classify", "describe", "digest"]
 
 # ctid, xmin, cmin, xmax, cmax, tableoid: the same on every table and never personal.
 _SYSTEM_ATTRIBUTES = frozenset(range(-6, 0))
@@ -34,31 +36,6 @@ _WITH_SYSTEM_ATTRIBUTES = frozenset(
 _FREE_FORM = frozenset({Family.TEXT, Family.JSON, Family.KEYED, Family.OTHER, Family.BYTES})
 _DOCUMENTS = frozenset({Family.JSON, Family.KEYED})
 _DEEPEST_RECORD = 4
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Correction:
-    """One entry of a policy's ``classify``: ``schema.table.column`` (``*`` in any part) is ``tag``.
-
-    ``tag`` is a tag or a class's name, or ``none`` for "not sensitive".
-    """
-
-    pattern: str
-    tag: str
-
-    def parts(self) -> tuple[str, str, str]:
-        """The three patterns. Raises ValueError when there are not three."""
-        parts = self.pattern.split(".")
-        if len(parts) != 3 or not all(parts):
-            raise ValueError(f"{self.pattern!r} is not schema.table.column")
-        return parts[0], parts[1], parts[2]
-
-
-def check_correction(correction: Correction) -> None:
-    """Raises ValueError, in words for a person, when the pattern or the tag is not usable."""
-    correction.parts()
-    if correction.tag != "none" and taxonomy.class_for(correction.tag) is None:
-        raise ValueError(f"unknown tag {correction.tag!r}")
 
 
 def classify(catalog: Catalog, corrections: Sequence[Correction] = ()) -> Classification:
@@ -82,7 +59,7 @@ def classify(catalog: Catalog, corrections: Sequence[Correction] = ()) -> Classi
         known[oid] = frozenset(seen)
         _judge_derived(relation, catalog, found)
     _share_among_relatives(catalog, found)
-    _correct(catalog, corrections, found, known)
+    correct(catalog, corrections, found, known)
     return Classification(
         database=catalog.database,
         catalog_version=catalog.version,
@@ -332,76 +309,6 @@ def _share(members: Sequence[int], catalog: Catalog, found: dict[ColumnRef, Colu
 
 def _is_unread(verdict: ColumnClass | None) -> bool:
     return verdict is not None and verdict.sensitive.name == "unread"
-
-
-def _matches(patterns: tuple[str, str, str], relation: Relation, column: Column) -> bool:
-    names = (relation.schema, relation.name, column.name)
-    return all(fnmatchcase(name, pattern) for name, pattern in zip(names, patterns, strict=True))
-
-
-def _correct(
-    catalog: Catalog,
-    corrections: Sequence[Correction],
-    found: dict[ColumnRef, ColumnClass],
-    known: dict[int, frozenset[int]],
-) -> None:
-    """Corrections have the last word; their order does not matter.
-
-    Without a wildcard beats with one; among equals "sensitive" beats "none" and the higher level
-    the lower. A correction of a parent holds for its partitions unless they have their own.
-
-    Security: a wildcard never opens the columns of the system catalogs.
-    """
-    parsed = [(correction, correction.parts()) for correction in corrections]
-    if not parsed:
-        return
-    for oid, relation in catalog.relations.items():
-        for column in relation.columns:
-            chosen = _chosen(parsed, relation, column) or _inherited(parsed, relation, column, catalog)
-            if chosen is None:
-                continue
-            ref = ColumnRef(oid, column.attnum)
-            reason = f"classify: {chosen.pattern} is {chosen.tag}"
-            if chosen.tag != "none":
-                verdict = taxonomy.class_for(chosen.tag)
-                if verdict is None:
-                    raise ValueError(f"unknown tag {chosen.tag!r}")
-                found[ref] = ColumnClass(sensitive=verdict, confidence=1.0, reason=reason)
-            elif system_class(relation.schema, relation.name, column.name) and "*" in chosen.pattern:
-                continue
-            else:
-                found.pop(ref, None)
-            known[oid] = known.get(oid, frozenset()) | {column.attnum}
-
-
-def _chosen(
-    parsed: Sequence[tuple[Correction, tuple[str, str, str]]], relation: Relation, column: Column
-) -> Correction | None:
-    def strength(correction: Correction) -> tuple[bool, bool, int, str]:
-        exact = not any(char in correction.pattern for char in "*?[")
-        verdict = None if correction.tag == "none" else taxonomy.class_for(correction.tag)
-        return exact, verdict is not None, verdict.level if verdict else 0, correction.tag
-
-    candidates = [correction for correction, patterns in parsed if _matches(patterns, relation, column)]
-    return max(candidates, key=strength, default=None)
-
-
-def _inherited(
-    parsed: Sequence[tuple[Correction, tuple[str, str, str]]], relation: Relation, column: Column, catalog: Catalog
-) -> Correction | None:
-    seen = {relation.oid}
-    queue = list(relation.parents)
-    while queue:
-        oid = queue.pop(0)
-        parent = catalog.relations.get(oid)
-        if parent is None or oid in seen:
-            continue
-        seen.add(oid)
-        chosen = _chosen(parsed, parent, column)
-        if chosen is not None and parent.column(column.name) is not None:
-            return chosen
-        queue.extend(parent.parents)
-    return None
 
 
 def describe(classification: Classification, catalog: Catalog) -> list[dict[str, object]]:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from govproxy.masking import checks
+from govproxy.masking.identity_numbers import NATIONAL
 from govproxy.masking.name_lists import FAMILY_NAMES, GIVEN_NAMES
 from govproxy.masking.names import fold, judge_name
 from govproxy.masking.taxonomy import Family
@@ -96,7 +97,7 @@ DETECTORS: tuple[_Detector, ...] = (
             confidence=0.9,
             families=_NUMERIC,
         )
-        for shape, check in checks.NATIONAL.items()
+        for shape, check in NATIONAL.items()
     ),
     _Detector("phone", "international phone number", checks.is_international_phone, digits=7, confidence=0.95),
     _Detector("phone", "phone number", checks.is_formatted_phone, digits=7, share=0.9, confidence=0.85),

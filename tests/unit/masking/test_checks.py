@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from govproxy.masking import checks
+from govproxy.masking import checks, identity_numbers
 
 VALID: dict[Callable[[str], bool], tuple[str, ...]] = {
     checks.is_card: ("4111 1111 1111 1111", "378282246310005", "5555-5555-5555-4444", "6011111111111117"),
@@ -32,20 +32,20 @@ VALID: dict[Callable[[str], bool], tuple[str, ...]] = {
     checks.is_wallet: ("1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa", "0x" + "aB" * 20),
     checks.is_street_address: ("12 Main Street", "Hauptstraße 5", "10 rue de la Paix", "Calle Mayor 3"),
     checks.is_date: ("1984-02-29", "29.02.1984", "19840229"),
-    checks.is_cpf: ("529.982.247-25",),
-    checks.is_pesel: ("44051401359",),
-    checks.is_bsn: ("111222333",),
-    checks.is_sin: ("130 692 544",),
-    checks.is_german_tax_id: ("86095742719",),
-    checks.is_dni: ("12345678Z", "X1234567L"),
-    checks.is_codice_fiscale: ("RSSMRA85T10A562S",),
-    checks.is_nir: ("2 55 08 14 168 025 38",),
-    checks.is_nino: ("AB 12 34 56 C",),
-    checks.is_chinese_id: ("11010519491231002X",),
-    checks.is_personnummer: ("811218-9876",),
-    checks.is_aadhaar: ("2341 2341 2346",),
-    checks.is_curp: ("BEML920313HMCLNS09",),
-    checks.is_indian_pan: ("ABCPE1234F",),
+    identity_numbers.is_cpf: ("529.982.247-25",),
+    identity_numbers.is_pesel: ("44051401359",),
+    identity_numbers.is_bsn: ("111222333",),
+    identity_numbers.is_sin: ("130 692 544",),
+    identity_numbers.is_german_tax_id: ("86095742719",),
+    identity_numbers.is_dni: ("12345678Z", "X1234567L"),
+    identity_numbers.is_codice_fiscale: ("RSSMRA85T10A562S",),
+    identity_numbers.is_nir: ("2 55 08 14 168 025 38",),
+    identity_numbers.is_nino: ("AB 12 34 56 C",),
+    identity_numbers.is_chinese_id: ("11010519491231002X",),
+    identity_numbers.is_personnummer: ("811218-9876",),
+    identity_numbers.is_aadhaar: ("2341 2341 2346",),
+    identity_numbers.is_curp: ("BEML920313HMCLNS09",),
+    identity_numbers.is_indian_pan: ("ABCPE1234F",),
 }
 INVALID: dict[Callable[[str], bool], tuple[str, ...]] = {
     checks.is_card: ("4111111111111112", "0000000000000000", "1234567890123452", "4111", "4111a11111111111"),
@@ -63,17 +63,17 @@ INVALID: dict[Callable[[str], bool], tuple[str, ...]] = {
     checks.is_password_hash: ("password", "md5", "$5", "d41d8cd98f00b204e9800998ecf8427e"),
     checks.is_dsn: ("https://example.org/a@b", "postgresql://db/x", "password reset"),
     checks.is_wallet: ("1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNb", "0x12"),
-    checks.is_cpf: ("529.982.247-26", "111.111.111-11"),
-    checks.is_pesel: ("44051401358",),
-    checks.is_bsn: ("111222334", "000000000"),
-    checks.is_sin: ("130 692 545", "046 454 286"),
-    checks.is_german_tax_id: ("86095742718",),
-    checks.is_dni: ("12345678A",),
-    checks.is_codice_fiscale: ("RSSMRA85T10A562T",),
-    checks.is_nir: ("2 55 08 14 168 025 39",),
-    checks.is_chinese_id: ("110105194912310021",),
-    checks.is_personnummer: ("811218-9875",),
-    checks.is_aadhaar: ("2341 2341 2345",),
+    identity_numbers.is_cpf: ("529.982.247-26", "111.111.111-11"),
+    identity_numbers.is_pesel: ("44051401358",),
+    identity_numbers.is_bsn: ("111222334", "000000000"),
+    identity_numbers.is_sin: ("130 692 545", "046 454 286"),
+    identity_numbers.is_german_tax_id: ("86095742718",),
+    identity_numbers.is_dni: ("12345678A",),
+    identity_numbers.is_codice_fiscale: ("RSSMRA85T10A562T",),
+    identity_numbers.is_nir: ("2 55 08 14 168 025 39",),
+    identity_numbers.is_chinese_id: ("110105194912310021",),
+    identity_numbers.is_personnummer: ("811218-9875",),
+    identity_numbers.is_aadhaar: ("2341 2341 2345",),
 }
 
 
@@ -100,4 +100,4 @@ def test_verhoeff_finds_every_single_wrong_digit() -> None:
     for place in range(len(number)):
         for digit in "0123456789":
             changed = number[:place] + digit + number[place + 1 :]
-            assert checks.is_aadhaar(changed) is (changed == number)
+            assert identity_numbers.is_aadhaar(changed) is (changed == number)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from govproxy.masking import checks
+from govproxy.masking import checks, identity_numbers
 from govproxy.masking.detect_samples import array_elements, contradicts, judge_documents, random_share, vote
 from govproxy.masking.name_lists import FAMILY_NAMES, GIVEN_NAMES
 from govproxy.masking.taxonomy import Family
@@ -32,7 +32,7 @@ def iban() -> str:
 
 
 def bsn() -> str:
-    while not checks.is_bsn(number := digits(9)):
+    while not identity_numbers.is_bsn(number := digits(9)):
         pass
     return number
 
