@@ -12,6 +12,7 @@ Source: PostgreSQL manual, "Lexical Structure", and src/backend/parser/scan.l.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdint cimport INT32_MAX
 from libc.string cimport memset
 
 cimport cython
@@ -148,9 +149,14 @@ cdef int _string(const unsigned char* text, int size, int i) noexcept nogil:
 
 cdef int _number(const unsigned char* text, int size, int i, unsigned char* mark) noexcept nogil:
     # Behind the number that begins at i, or -1 for anything but plain digits, point and exponent.
+    cdef long long value = 0
     mark[0] = INTEGER_MARK
     while i < size and CLASSES[text[i]] == DIGIT:
+        if value <= INT32_MAX:
+            value = value * 10 + (text[i] - 48)
         i += 1
+    if value > INT32_MAX:
+        mark[0] = FLOAT_MARK   # as the server's scanner: what does not fit four bytes is no integer
     if i < size and text[i] == 46:
         if i + 1 < size and text[i + 1] == 46:
             return -1
