@@ -149,6 +149,17 @@ class Channel:
         finally:
             self.close()
 
+    async def hang_up(self) -> None:
+        """Close without waiting for the peer, but tell it through TLS that this is the end."""
+        sock = self._socket
+        try:
+            if sock is not None and self._tls is not None and (goodbye := self._tls.close_notify()):
+                await self._loop.sock_sendall(sock, goodbye)
+        except OSError:
+            pass  # the peer has gone: nobody to tell
+        finally:
+            self.close()
+
     def close(self) -> None:
         """Close at once. Doing it twice is harmless; after ``detach`` it does nothing."""
         sock, self._socket = self._socket, None

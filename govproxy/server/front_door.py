@@ -294,7 +294,7 @@ class _Visit:
             case Cancel(request):
                 # Closed first: the client waits for nothing but the end of the connection, and must
                 # not learn from the time it takes whether the key exists.
-                self.channel.close()
+                await self.channel.hang_up()
                 await door.cancel(request)
                 return None
             case Established():

@@ -310,6 +310,26 @@ def test_cancel(login_proxy: LoginProxy, how: str) -> None:
         assert (Backend.ERROR_RESPONSE in kinds) is cancels
 
 
+def test_asyncpg_cancels_on_its_own_timeout(login_proxy: LoginProxy) -> None:
+    async def run() -> object:
+        connection = await asyncpg.connect(
+            host="127.0.0.1",
+            port=login_proxy.port,
+            user="ana",
+            password=login_proxy.token(),
+            database="shop",
+            ssl=False,
+        )
+        try:
+            with pytest.raises(TimeoutError):
+                await connection.fetch("SELECT pg_sleep(20)", timeout=0.3)
+            return await connection.fetchval("SELECT 'usable'")
+        finally:
+            await connection.close()
+
+    assert asyncio.run(run()) == "usable"
+
+
 # Limits and stops -----------------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import threading
 from collections.abc import Iterator
 
 import asyncpg
@@ -64,6 +65,17 @@ def test_channel_binding_can_be_required(login_proxy: LoginProxy) -> None:
     dsn = login_proxy.dsn(user="app", password="s3cret", sslmode="require", channel_binding="require")
     with psycopg.connect(dsn) as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+@pytest.mark.parametrize("version", ["3.0", "3.2", "latest"])
+def test_libpq_cancels_through_tls(login_proxy: LoginProxy, version: str) -> None:
+    dsn = login_proxy.dsn(sslmode="require", max_protocol_version=version)
+    with psycopg.connect(dsn) as connection:
+        timer = threading.Timer(0.2, connection.cancel_safe)
+        timer.start()
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            connection.execute("SELECT pg_sleep(20)")
+        timer.join()
 
 
 def test_a_wrong_password_with_channel_binding(login_proxy: LoginProxy) -> None:
