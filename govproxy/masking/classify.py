@@ -111,7 +111,7 @@ def _by_name(
     values = _values(statistics, shape)
     evidence = list(_named(relation, column, shape, values))
     if shape.family in _DOCUMENTS:
-        return _judge_document(evidence, values, shape)
+        return _judge_document(evidence, values, shape, (column.name, relation.name))
     numeric_key = column.is_key and shape.family in {Family.INTEGER, Family.NUMBER, Family.UUID}
     ballot = None if numeric_key else vote(values, shape.family)
     if shape.family is Family.NETWORK:
@@ -181,7 +181,7 @@ def _stronger(one: ColumnClass, other: ColumnClass) -> bool:
 
 
 def _judge_document(
-    evidence: Sequence[tuple[str, float, str]], values: Sequence[str], shape: Shape
+    evidence: Sequence[tuple[str, float, str]], values: Sequence[str], shape: Shape, owners: Sequence[str]
 ) -> ColumnClass | None:
     named = _combine(evidence)
     if named is not None:
@@ -189,7 +189,7 @@ def _judge_document(
     if not values:
         # Security: the first document may come after this look, and keys are only seen in one.
         return _class("personal_json", 0.5, "documents, none of which could be looked at yet")
-    found = judge_documents(values, shape.family)
+    found = judge_documents(values, shape.family, owners)
     if found is None:
         return None
     return _class("personal_json", found.confidence, f"documents with {found.reason}, in {len(values)} sampled")

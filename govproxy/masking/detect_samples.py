@@ -262,9 +262,10 @@ class DocumentEvidence:
     reason: str
 
 
-def judge_documents(values: Sequence[str], family: Family) -> DocumentEvidence | None:
+def judge_documents(values: Sequence[str], family: Family, owners: Sequence[str] = ()) -> DocumentEvidence | None:
     """Personal keys and strong shapes in sampled documents (JSON, hstore, XML).
 
+    ``owners`` are the names of column and table: what ``name`` at the top of a document is about.
     A document that cannot be read counts as personal: it is not understood.
     """
     leaves: dict[str, list[str]] = {}
@@ -281,7 +282,7 @@ def judge_documents(values: Sequence[str], family: Family) -> DocumentEvidence |
         return DocumentEvidence(confidence=0.6, reason="documents could not be read")
     best: DocumentEvidence | None = None
     for path in sorted(leaves):
-        found = _judge_leaf(path, leaves[path])
+        found = _judge_leaf(path, leaves[path], owners)
         if found is not None and (best is None or found.confidence > best.confidence):
             best = found
     return best
@@ -290,14 +291,15 @@ def judge_documents(values: Sequence[str], family: Family) -> DocumentEvidence |
 _LEAF_STRONG = frozenset({"email", "iban", "card", "jwt", "api_token", "private_key", "password_hash", "dsn"})
 
 
-def _judge_leaf(path: str, leaves: Sequence[str]) -> DocumentEvidence | None:
+def _judge_leaf(path: str, leaves: Sequence[str], owners: Sequence[str]) -> DocumentEvidence | None:
     """Security: reasons name the class, never the key: keys may be data themselves (``{"ann@x.org": 1}``)."""
     parts = path.split("\x00")
-    owner = next((part for part in reversed(parts[:-1]) if part), "")
+    above = next((part for part in reversed(parts[:-1]) if part), None)
     if all(leaf in {"true", "false", "null", ""} for leaf in leaves):
         return None
-    for evidence in judge_name(parts[-1], owner):
-        if evidence.confidence >= 0.6:
+    for owner in (above,) if above is not None else (*owners, ""):
+        evidence = next(iter(judge_name(parts[-1], owner)), None)
+        if evidence is not None and evidence.confidence >= 0.6:
             return DocumentEvidence(
                 confidence=min(evidence.confidence, 0.9), reason=f"a key named like {evidence.name}"
             )

@@ -115,6 +115,15 @@ class TestDocuments:
     def test_clean_documents(self) -> None:
         assert one("payload", "jsonb", values=['{"theme": "dark"}'] * 30) is None
 
+    @pytest.mark.parametrize(
+        ("owner", "name", "expected"),
+        [("customers", "extra", "personal_json"), ("orders", "buyer", "personal_json"), ("products", "extra", None)],
+    )
+    def test_keys_at_the_top_belong_to_column_and_table(self, owner: str, name: str, expected: str | None) -> None:
+        documents = {(1, 1): ['{"name": "Chair"}'] * 3}
+        found = classify(catalog(table(1, owner, [column(name, "jsonb")]), values=documents))
+        assert name_of(found.columns.get(ColumnRef(1, 1))) == expected
+
     def test_documents_nobody_saw_are_personal(self) -> None:
         assert one("payload", "jsonb") == "personal_json"
         assert one("payload", "jsonb", values=[]) == "personal_json"
