@@ -11,6 +11,7 @@ from typing import Any
 from govproxy.sql.effects import NO_FACTS, Collector, Fact, Facts
 from govproxy.sql.functions import constant_text
 from govproxy.sql.lineage import Lineage
+from govproxy.sql.system import system_schema
 from govproxy.sql.tree import Node, Walk, Write, field_names
 from govproxy.sql.values import Action, Derivation, Effect, Flow, OutputColumn, StatementFacts, Where
 from govproxy.sql.where import classify
@@ -20,9 +21,9 @@ _FALSE_OPTIONS = frozenset({"false", "off", "0"})
 
 def query(kind: str, body: Node, notes: Collector) -> None:
     """SELECT, VALUES, TABLE, INSERT, UPDATE, DELETE, MERGE."""
-    node = {kind: body}
     walk = Walk()
-    walk.visit(node)
+    walk.visit({kind: _with_setting_named(body, notes)})
+    node = {kind: body}
     found = notes.trace(node)
     notes.outputs = found.outputs
     for write in walk.writes:
@@ -35,6 +36,35 @@ def query(kind: str, body: Node, notes: Collector) -> None:
     notes.reached_through(found)
     if not notes.effects:
         notes.add(Action.SELECT)
+
+
+def _with_setting_named(body: Node, notes: Collector) -> Node:
+    """``SELECT set_config(name, …) FROM pg_settings WHERE name = 'x'`` with the name put in.
+
+    pg_dump asks like this, so that a server without the setting does nothing.
+    """
+    source = body.get("fromClause", [])
+    if len(source) != 1 or source[0].get("RangeVar", {}).get("relname") != "pg_settings" or "withClause" in body:
+        return body
+    relation = source[0]["RangeVar"]
+    if system_schema(relation.get("schemaname"), "pg_settings", notes.search_path) != "pg_catalog":
+        return body
+    condition = body.get("whereClause", {}).get("A_Expr", {})
+    left, right = condition.get("lexpr", {}).get("ColumnRef"), condition.get("rexpr", {})
+    plain = condition.get("kind") == "AEXPR_OP" and field_names(condition["name"]) == ["="]
+    if not plain or left is None or field_names(left["fields"]) != ["name"] or "A_Const" not in right:
+        return body
+    return {**body, "targetList": [_naming_setting(target, right) for target in body.get("targetList", [])]}
+
+
+def _naming_setting(target: Node, setting: Node) -> Node:
+    call = target.get("ResTarget", {}).get("val", {}).get("FuncCall")
+    if call is None or field_names(call["funcname"])[-1] != "set_config" or not call.get("args"):
+        return target
+    first, *others = call["args"]
+    if "ColumnRef" not in first or field_names(first["ColumnRef"]["fields"]) != ["name"]:
+        return target
+    return {"ResTarget": {**target["ResTarget"], "val": {"FuncCall": {**call, "args": [setting, *others]}}}}
 
 
 def _write(write: Write, notes: Collector) -> None:

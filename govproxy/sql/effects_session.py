@@ -5,28 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from govproxy.sql.effects import Collector, Fact
-from govproxy.sql.functions import constant_text, judge, setting_effect
+from govproxy.sql.functions import changes_meaning, constant_text, judge, setting_effect
 from govproxy.sql.tree import Node, field_names
 from govproxy.sql.values import Action, Derivation, Effect, OutputColumn, SessionChange, StatementFacts
-
-# Settings that programs set all the time and that change no name, no right and no literal's meaning.
-# Those that shape output are reported by ParameterStatus. Any other one without a dot counts as
-# meaningful; with a dot it is an extension's or the application's own.
-HARMLESS_SETTINGS = frozenset(
-    """
-    application_name statement_timeout lock_timeout idle_in_transaction_session_timeout idle_session_timeout
-    transaction_timeout work_mem maintenance_work_mem jit synchronous_commit tcp_keepalives_idle tcp_user_timeout
-    enable_seqscan enable_indexscan enable_bitmapscan enable_hashjoin enable_mergejoin enable_nestloop random_page_cost
-    max_parallel_workers_per_gather plan_cache_mode geqo from_collapse_limit join_collapse_limit timezone datestyle
-    intervalstyle extra_float_digits bytea_output client_min_messages lc_messages lc_monetary lc_numeric lc_time
-    """.split()  # noqa: SIM905
-)
-_HARMLESS_VALUES = {
-    "client_encoding": frozenset({"utf8", "utf-8", "unicode"}),
-    "standard_conforming_strings": frozenset({"on", "true", "1"}),
-    "names": frozenset({"utf8", "utf-8", "unicode"}),
-}
-
 
 # Settings
 
@@ -52,10 +33,7 @@ def set_variable(_: str, body: Node, notes: Collector) -> None:
         facts["option"] = "from_current"
         value = None
     notes.take(setting_effect(name, value, facts=facts))
-    harmless = (
-        "." in name or name in HARMLESS_SETTINGS or (value or "").lower() in _HARMLESS_VALUES.get(name, frozenset())
-    )
-    if not harmless:
+    if changes_meaning(name, value):
         notes.change["settings"] = True
 
 

@@ -210,6 +210,23 @@ HARMLESS_EXTENSIONS = frozenset(
 
 ROLE_SETTINGS = frozenset({"role", "session_authorization"})
 
+# Settings that programs set all the time and that change no name, no right and no literal's meaning.
+# Those that shape output are reported by ParameterStatus. Any other one without a dot counts as
+# meaningful; with a dot it is an extension's or the application's own.
+HARMLESS_SETTINGS = frozenset(
+    """
+    application_name statement_timeout lock_timeout idle_in_transaction_session_timeout idle_session_timeout
+    transaction_timeout work_mem maintenance_work_mem jit synchronous_commit tcp_keepalives_idle tcp_user_timeout
+    enable_seqscan enable_indexscan enable_bitmapscan enable_hashjoin enable_mergejoin enable_nestloop random_page_cost
+    max_parallel_workers_per_gather plan_cache_mode geqo from_collapse_limit join_collapse_limit timezone datestyle
+    intervalstyle extra_float_digits bytea_output client_min_messages lc_messages lc_monetary lc_numeric lc_time
+    """.split()  # noqa: SIM905
+)
+_HARMLESS_VALUES = {
+    "client_encoding": frozenset({"utf8", "utf-8", "unicode"}),
+    "standard_conforming_strings": frozenset({"on", "true", "1"}),
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
@@ -315,7 +332,9 @@ def _judge_built_in(name: str, arguments: list[dict[str, Any]]) -> Judgement | N
     if danger is None:
         return None if safety(name) is Safety.UNLISTED else HARMLESS
     if name == "set_config":
-        return Judgement(effects=_set_config(arguments), settings=True)
+        effects = _set_config(arguments)
+        settings = any(changes_meaning(effect.name, str(effect.facts.get("value", ""))) for effect in effects)
+        return Judgement(effects=effects, settings=settings)
     effect = _danger_effect(danger, "pg_catalog", name, arguments)
     unknown = danger.action is Action.UNKNOWN
     return Judgement(effects=(effect,), opaque=danger.kind in _RETURNS_DATA, settings=unknown)
@@ -358,6 +377,13 @@ def _set_config(arguments: list[dict[str, Any]]) -> tuple[Effect, ...]:
         Effect(action=Action.SET, kind="setting", facts={**facts, "setting": ""}),
         Effect(action=Action.UNKNOWN, kind="setting", facts=facts),
     )
+
+
+def changes_meaning(setting: str, value: str | None) -> bool:
+    """True when a later statement may mean something else once ``setting`` (lower case) has this value."""
+    if "." in setting or setting in HARMLESS_SETTINGS:
+        return False
+    return (value or "").lower() not in _HARMLESS_VALUES.get(setting, frozenset())
 
 
 def setting_effect(setting: str, value: str | None, *, facts: Mapping[str, str | int | bool] | None = None) -> Effect:
