@@ -105,8 +105,19 @@ class Names:
         if builtin and (schema is not None or self._system_first or all(kind.schema == "pg_catalog" for kind in found)):
             return TypeName(BUILTIN_TYPES[name], True)
         if len(found) == 1:
-            return TypeName(found[0].oid, _type_is_proven(found[0]))
-        return TypeName(0, bool(found) and all(map(_type_is_proven, found)))
+            return TypeName(found[0].oid, self._is_proven(found[0]))
+        return TypeName(0, bool(found) and all(map(self._is_proven, found)))
+
+    def _is_proven(self, kind: Type) -> bool:
+        """Whether nothing but built-in code reads a text as this type.
+
+        Input of an enum looks up its labels, that of a row reads its members. A domain's CHECK and
+        a base type's own input function may run anything.
+        """
+        if kind.kind == "e" or (kind.schema in SYSTEM_SCHEMAS and kind.oid < FIRST_USER_OID):
+            return True
+        row = self.catalog.relations.get(kind.relation_oid) if kind.kind == "c" else None
+        return row is not None and all(column.type_oid < FIRST_USER_OID for column in row.columns)
 
     def cast_is_proven(self, source: int, target: int) -> bool:
         """Whether no user-defined cast can run between these types (0: not known)."""
@@ -161,12 +172,6 @@ def _builtin_is_proven(name: str, arguments: int) -> bool:
             return False
         case unreachable:
             assert_never(unreachable)
-
-
-def _type_is_proven(kind: Type) -> bool:
-    # Input of an enum is a lookup of its labels. A domain's CHECK, a composite's members and a
-    # base type's input function may run anything.
-    return kind.kind == "e" or (kind.schema in SYSTEM_SCHEMAS and kind.oid < FIRST_USER_OID)
 
 
 def _narrow(found: tuple[Function, ...], argument_types: Sequence[int | None]) -> tuple[Function, ...]:

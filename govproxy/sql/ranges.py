@@ -14,6 +14,7 @@ from govproxy.sql.expressions import Expressions
 from govproxy.sql.findings import Findings
 from govproxy.sql.labels import UNNAMED, label
 from govproxy.sql.names import Names, qualified, strings
+from govproxy.sql.record_columns import RECORD_COLUMNS
 from govproxy.sql.scope import (
     CONSTANT,
     UNKNOWN,
@@ -34,20 +35,11 @@ from govproxy.sql.values import Comparison, Derivation
 
 Node = dict[str, Any]
 
+# Their rows are of the type of what they are given first.
+_LIKE_FIRST_ARGUMENT = frozenset(
+    {"json_populate_record", "jsonb_populate_record", "json_populate_recordset", "jsonb_populate_recordset"}
+)
 _SAMPLING = frozenset({"system", "bernoulli"})
-
-# Output columns of built-in functions that return records by OUT parameters (pg_proc.dat).
-_RECORD_COLUMNS: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(("json_each", "jsonb_each", "json_each_text", "jsonb_each_text"), ("key", "value")),
-    "aclexplode": ("grantor", "grantee", "privilege_type", "is_grantable"),
-    "pg_options_to_table": ("option_name", "option_value"),
-    "pg_partition_tree": ("relid", "parentrelid", "isleaf", "level"),
-    "pg_get_keywords": ("word", "catcode", "barelabel", "catdesc", "baredesc"),
-    "ts_parse": ("tokid", "token"),
-    "ts_token_type": ("tokid", "alias", "description"),
-    "ts_debug": ("alias", "description", "token", "dictionaries", "dictionary", "lexemes"),
-    "_pg_expandarray": ("x", "n"),
-}
 
 
 class Ranges:
@@ -224,8 +216,9 @@ class Ranges:
             columns = rename(columns, renamed) + named
         else:
             columns = rename(columns, renamed)
-        name = alias.get("aliasname") or (label(calls[0][0]) if calls and calls[0] else None)
-        return RangeItem(name, columns, wild=wild)
+        first = calls[0][0] if calls and calls[0] else {}
+        scalar = len(calls) == len(columns) == 1 and wild is None and not body.get("coldeflist")
+        return RangeItem(alias.get("aliasname") or label(first), columns, wild=wild, scalar=scalar)
 
     def _returned(
         self, call: Node, value: Value, definitions: Sequence[Node], scope: Scope
@@ -247,19 +240,19 @@ class Ranges:
         if name == "unnest" and schema in (None, "pg_catalog"):
             return self._unnested(arguments, value, scope)
         routines = self._names.routines(schema, name, [0] * len(arguments))
+        if name in _LIKE_FIRST_ARGUMENT and routines.proven and arguments:
+            row = self._names.row_type(self._expressions.value(arguments[0], scope).type)
+            return (_row_columns(row, element), None) if row is not None else ((), element)
         returns = {function.return_type for function in routines.candidates}
-        if value.derivation is not Derivation.OPAQUE and name in _RECORD_COLUMNS and routines.proven:
-            return tuple((column, element) for column in _RECORD_COLUMNS[name]), None
+        if value.derivation is not Derivation.OPAQUE and name in RECORD_COLUMNS and routines.proven:
+            return tuple((column, element) for column in RECORD_COLUMNS[name]), None
         if len(returns) == 1 and (found := returns.pop()) not in PSEUDO_TYPES:
             relation = self._names.row_type(found)
             if relation is None:
                 kind = self._names.catalog.types.get(found)
                 known = found < 16384 or (kind is not None and kind.kind in "berm")
                 return ((name, element._replace(type=found)),), None if known else element
-            return tuple(
-                (column.name, element.also(frozenset({ColumnRef(relation.oid, column.attnum)})))
-                for column in relation.columns
-            ), None
+            return _row_columns(relation, element), None
         scalar = name in ("generate_series", "generate_subscripts") and routines.proven
         return ((name, element),), None if scalar else element
 
@@ -334,6 +327,13 @@ class Ranges:
                 value = self._expressions.cast(value, column["typeName"])
             columns += ((column.get("name", UNNAMED), combine([value])),)
         return columns
+
+
+def _row_columns(relation: Relation, value: Value) -> Columns:
+    """The fields of a value of a row type: they may be rows of that very table."""
+    return tuple(
+        (column.name, value.also(frozenset({ColumnRef(relation.oid, column.attnum)}))) for column in relation.columns
+    )
 
 
 def _schemas(alias: Node, schema: str | None) -> frozenset[str]:

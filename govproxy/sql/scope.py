@@ -130,10 +130,11 @@ class RangeItem:
 
     ``schema`` is set while the item may be named with its schema (a table without an alias).
     ``relations`` are the tables whose system columns it shows. ``certain`` is False when the
-    name stood for several relations whose columns differ.
+    name stood for several relations whose columns differ. The row of a ``scalar`` item, a function
+    that returns no rows of its own, is its one column.
     """
 
-    __slots__ = ("certain", "columns", "index", "name", "relations", "schemas", "wild")
+    __slots__ = ("certain", "columns", "index", "name", "relations", "scalar", "schemas", "wild")
 
     def __init__(
         self,
@@ -145,6 +146,7 @@ class RangeItem:
         schemas: frozenset[str] = frozenset(),
         relations: tuple[int, ...] = (),
         certain: bool = True,
+        scalar: bool = False,
     ) -> None:
         self.name = name
         self.columns = columns
@@ -153,6 +155,7 @@ class RangeItem:
         self.schemas = schemas
         self.relations = relations
         self.certain = certain
+        self.scalar = scalar
 
     def column(self, name: str) -> Value | None:
         """The column of that name, a system column included."""
@@ -165,6 +168,8 @@ class RangeItem:
 
     def whole(self) -> Value:
         """The item's row. Of several relations with different columns no field can be told."""
+        if self.scalar:
+            return self.columns[0][1]
         value = whole(self.columns, self.wild)
         return value if self.certain else value._replace(row=None)
 
