@@ -264,7 +264,6 @@ class _Visit:
         self.address = address
         self.request_id = request_id
         self.ticket: Ticket | None = None
-        self._identity: Identity | None = None
         self._login = self._new_login(None)
 
     def _new_login(self, turn_away: GovproxyError | None) -> Login:
@@ -332,7 +331,6 @@ class _Visit:
         return self._login.feed_tls_established(alpn=link.alpn, binding=binding)
 
     async def _reach_database(self, established: Established) -> Guest:
-        self._identity = established.identity
         target = self.door.targets.get(established.startup.database)
         if target is None:
             raise InternalError("a database that may be named has no target")
@@ -351,7 +349,9 @@ class _Visit:
 
     def failure(self, error: GovproxyError) -> LoginFailure:
         """What to report about this visit."""
-        return LoginFailure(error=error, address=self.address, startup=self._login.startup, identity=self._identity)
+        return LoginFailure(
+            error=error, address=self.address, startup=self._login.startup, identity=self._login.identity
+        )
 
     def abandon(self) -> None:
         """Give everything back."""

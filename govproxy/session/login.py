@@ -187,6 +187,7 @@ class Login:
         self._buffer = bytearray()
         self._binding: bytes | None = None
         self._startup: ClientStartup | None = None
+        self._identity: Identity | None = None
         self._user: User | None = None
         self._challenge: sasl.ServerChallenge | None = None
 
@@ -199,6 +200,11 @@ class Login:
     def startup(self) -> ClientStartup | None:
         """What the client asked for, once its StartupMessage was judged; for records of failures."""
         return self._startup
+
+    @property
+    def identity(self) -> Identity | None:
+        """Who was proven, even where the login is refused after that."""
+        return self._identity
 
     def feed(self, data: bytes) -> list[Action]:
         """Bytes from the client, decrypted where TLS is up. Bad ones end in ``Refuse``, never in an exception."""
@@ -372,6 +378,7 @@ class Login:
         client = self._startup
         if client is None:
             raise InternalError("an identity before a StartupMessage")
+        self._identity = identity
         # After the identity is proven, so that strangers cannot try out names.
         if client.database not in self._rules.databases:
             raise UnknownDatabase(f'database "{client.database}" is not configured')
