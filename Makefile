@@ -39,14 +39,36 @@ bench: $(VENV)/.test $(VENV)/.built ## In-process floors, then the comparison wi
 	$(BIN)/python -m pytest -q bench --benchmark-only
 	$(BIN)/python -m bench.compare $(ARGS)
 
-check: $(VENV)/.dev $(VENV)/.built ## Format, lint, types, stubs, import directions, spelling: what CI runs
+CHECKS := check-format check-lint check-types check-stubs check-cython check-imports check-words check-docs
+.PHONY: $(CHECKS)
+
+check: $(CHECKS) ## Format, lint, types, stubs, import directions, spelling, documents (-k: all of them)
+
+$(CHECKS): $(VENV)/.dev $(VENV)/.built
+
+check-format:
 	$(BIN)/ruff format --check $(SOURCES)
+
+check-lint:
 	$(BIN)/ruff check $(SOURCES)
+
+check-types:
 	$(BIN)/mypy
-	$(BIN)/python -m mypy.stubtest --concise --ignore-disjoint-bases --allowlist tests/architecture/stubtest_allowlist.txt govproxy._fastpath
+
+check-stubs:
+	$(BIN)/python -m mypy.stubtest --concise --ignore-disjoint-bases \
+		--allowlist tests/architecture/stubtest_allowlist.txt govproxy._fastpath
+
+check-cython:
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/cython-lint govproxy/_fastpath
+
+check-imports:
 	$(BIN)/lint-imports --no-cache
+
+check-words:
 	$(BIN)/codespell
+
+check-docs:
 	$(BIN)/python -m pytest -q tests/architecture
 
 format: $(VENV)/.dev ## Put all sources into the house format

@@ -25,6 +25,7 @@ from govproxy.errors import GovproxyError
 READY_TIMEOUT_S = 45.0
 STOP_TIMEOUT_S = 40.0
 _LOG_TAIL_CHARACTERS = 4_000
+_HOPELESS = 3  # workers that ended while starting
 _WORKER_ENDED = "a worker ended"  # how server.supervisor begins to say that it starts one anew
 
 
@@ -104,6 +105,8 @@ class ProxyProcess:
         while time.monotonic() < deadline:
             if self._process is None or self._process.poll() is not None:
                 raise ProxyFailed(f"govproxy ended while starting ({self._status()}):\n{self._log_tail()}")
+            if self.log.count(_WORKER_ENDED) >= _HOPELESS:
+                raise ProxyFailed(f"the workers of govproxy cannot start:\n{self._log_tail()}")
             try:
                 with psycopg.connect(self._ready_dsn, connect_timeout=5, autocommit=True) as connection:
                     connection.execute("SELECT 1")
