@@ -49,6 +49,7 @@ cdef class MaskPlan:
     cdef unsigned char* routines        # one byte per column: all that PASS columns touch
     cdef ColumnOp* ops
     cdef list owned                     # bytes that ``ops`` points into
+    cdef list ciphers                   # an Ff1 per column that needs one, else None
     cdef Hits hits
     cdef OutBuf scratch
 
@@ -60,6 +61,7 @@ cdef class MaskPlan:
                              OutBuf* out, RowCounts* counts) except -1
     cdef Py_ssize_t _run(self, Rewrite* rw, Py_ssize_t size, unsigned long long* rows) except -1
     cdef int _field(self, Rewrite* rw, int column, Py_ssize_t field, Py_ssize_t size) except -1
+    cdef int _fpe(self, Rewrite* rw, int column, Py_ssize_t field, Py_ssize_t size) except -1
     cdef int _scan(self, Rewrite* rw, bint json, Py_ssize_t field, Py_ssize_t size) except -1
     cdef int _scan_nested(self, Rewrite* rw, ColumnOp* op, Py_ssize_t field, Py_ssize_t size) except -1
     cdef int _scan_hex(self, Rewrite* rw, Py_ssize_t field, Py_ssize_t size) except -1

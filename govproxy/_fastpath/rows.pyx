@@ -17,6 +17,7 @@ from govproxy.errors import ProtocolViolation
 
 from govproxy._fastpath.cursor cimport load_i32, load_u16, load_u32
 from govproxy._fastpath.detectors cimport Hits, detect, hits_free, is_structured, write_masked
+from govproxy._fastpath.ff1 cimport Ff1
 from govproxy._fastpath.maskers cimport (
     F_ARRAY,
     F_BYTEA,
@@ -26,13 +27,16 @@ from govproxy._fastpath.maskers cimport (
     F_RECORD,
     F_TEXT,
     OP_CONSTANT,
+    OP_FPE,
     OP_NULL,
     OP_PASS,
+    OP_PSEUDONYM,
     OP_SCAN,
     MaskSpec,
     mask_value,
 )
 from govproxy._fastpath.maskers import FAMILIES, OPERATIONS, STYLES
+from govproxy._fastpath.maskfpe cimport mask_fpe
 from govproxy._fastpath.maskpieces cimport hex_digit
 from govproxy._fastpath.outbuf cimport (
     OutBuf,
@@ -44,6 +48,7 @@ from govproxy._fastpath.outbuf cimport (
     outbuf_reserve,
 )
 from govproxy._fastpath.prf cimport prf_key
+from govproxy._fastpath.prf import keyed_digest
 from govproxy._fastpath.textfacts cimport is_candidate
 
 cdef enum Routine:
@@ -56,6 +61,7 @@ cdef enum Routine:
     R_SCAN_RECORD       # binary
     R_SCAN_OTHER        # binary of an unknown type: a find makes the value NULL
     R_MASK
+    R_FPE               # FF1, and the pseudonym masker for what it does not take
 
 cdef enum:
     GREATEST_MESSAGE = 0x7FFFFFFF
@@ -125,6 +131,8 @@ cdef int _routine(ColumnPlan column) except -1:
         return R_PASS
     if op == OP_CONSTANT or op == OP_NULL:
         return R_CONSTANT
+    if op == OP_FPE:
+        return R_FPE
     if op != OP_SCAN:
         return R_MASK
     if family == F_JSON or family == F_JSONB:
@@ -189,6 +197,7 @@ cdef class MaskPlan:
         if len(self.columns) > 1664:
             raise ValueError("more columns than a result can have")
         self.owned = []
+        self.ciphers = []
         self.routines = <unsigned char*>calloc(<size_t>len(self.columns) + 1, 1)
         self.ops = <ColumnOp*>calloc(<size_t>len(self.columns) + 1, sizeof(ColumnOp))
         if self.routines == NULL or self.ops == NULL:
@@ -217,6 +226,11 @@ cdef class MaskPlan:
             if len(column.key) == 32:
                 key = column.key
                 prf_key(&op.spec.key, key)
+            self.ciphers.append(None)
+            if op.routine == R_FPE:
+                # A key of its own, so that no key serves two algorithms.
+                self.ciphers[i] = Ff1(keyed_digest(column.key, b"ff1"))
+                op.spec.op = OP_PSEUDONYM
             if op.spec.op == OP_NULL:
                 constant = b"\xff\xff\xff\xff"
             else:
@@ -338,6 +352,8 @@ cdef class MaskPlan:
                 rw.out.size = at + 4        # the length word -1 alone: NULL
             _replaced(rw, field, size, rw.out.size - at - 4 - size)
             return 0
+        if op.routine == R_FPE:
+            return self._fpe(rw, column, field, size)
         if op.routine == R_SCAN_HEX:
             return self._scan_hex(rw, field, size)
         # Nested and unknown binary forms: the question to the whole value covers all its parts.
@@ -352,6 +368,21 @@ cdef class MaskPlan:
             _flush(rw, field - 4)
             outbuf_int32(rw.out, -1)
             _replaced(rw, field, size, -size)
+        return 0
+
+    cdef int _fpe(self, Rewrite* rw, int column, Py_ssize_t field, Py_ssize_t size) except -1:
+        cdef ColumnOp* op = &self.ops[column]
+        cdef Ff1 cipher = self.ciphers[column]
+        cdef const unsigned char* value = rw.data + field
+        cdef Py_ssize_t at
+        _flush(rw, field - 4)
+        at = rw.out.size
+        outbuf_int32(rw.out, -1)
+        if mask_fpe(cipher, &op.spec, value, size, rw.out) or mask_value(&op.spec, value, size, rw.out):
+            outbuf_put_int32(rw.out, at, rw.out.size - at - 4)
+        else:
+            rw.out.size = at + 4
+        _replaced(rw, field, size, rw.out.size - at - 4 - size)
         return 0
 
     cdef int _scan(self, Rewrite* rw, bint json, Py_ssize_t field, Py_ssize_t size) except -1:

@@ -118,8 +118,8 @@ _DATES = ("date", "timestamp", "timestamptz")
 _KEYED = frozenset({"hash", "pseudonym", "shift", "fpe"})
 
 # Masker -> family -> operation. What is not listed is redacted by type.
-# Format-preserving encryption has no operation of its own yet: it falls back to a keyed pseudonym of
-# the same shape, which joins as well but cannot be turned back.
+# ``fpe`` takes what has six digits or more and no letters; the rest of such a column gets a keyed
+# pseudonym of the same shape, which joins as well but cannot be turned back.
 _OPERATIONS: Mapping[Masker, Mapping[str, str]] = MappingProxyType(
     {
         Masker.PARTIAL: {
@@ -131,7 +131,10 @@ _OPERATIONS: Mapping[Masker, Mapping[str, str]] = MappingProxyType(
             **dict.fromkeys(("text", *_INTEGERS, "numeric", "uuid"), "pseudonym"),
             **dict.fromkeys(_DATES, "shift"),
         },
-        Masker.FPE: {**dict.fromkeys(("text", *_INTEGERS, "numeric", "uuid"), "pseudonym")},
+        Masker.FPE: {
+            **dict.fromkeys(("text", *_INTEGERS), "fpe"),
+            **dict.fromkeys(("numeric", "uuid"), "pseudonym"),
+        },
         Masker.SHIFT: {**dict.fromkeys(("text", *_DATES), "shift")},
         Masker.GENERALISE: dict.fromkeys(
             ("text", *_INTEGERS, "numeric", "float4", "float8", "inet", "macaddr", *_DATES), "generalise"

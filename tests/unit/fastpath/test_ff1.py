@@ -7,6 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from govproxy._fastpath.ff1 import Ff1
+from govproxy._fastpath.prf import keyed_digest
+from govproxy._fastpath.rows import ColumnPlan, MaskPlan
+from tests.reference.rows import decode_row, encode_row
 
 KEY_128 = "2B7E151628AED2A6ABF7158809CF4F3C"
 KEY_192 = KEY_128 + "EF4359D8D580AA4F"
@@ -58,3 +61,55 @@ def test_tweaks_and_keys_are_checked() -> None:
         Ff1(bytes(16)).encrypt(b"\1" * 10, bytes(12))
     with pytest.raises(ValueError, match="key size"):
         Ff1(bytes(5))
+
+
+KEY = bytes(range(32))
+
+
+def masked(value: bytes, family: str = "text", fmt: int = 0, style: str = "generic") -> bytes:
+    column = ColumnPlan("fpe", family=family, format=fmt, style=style, key=KEY, fallback=b"***")
+    _, output, _, _ = MaskPlan([column]).apply(encode_row([value]))
+    (result,) = decode_row(output)
+    assert result is not None
+    return result
+
+
+def undo(digits: bytes) -> bytes:
+    return bytes(48 + d for d in Ff1(keyed_digest(KEY, b"ff1")).decrypt(bytes(c - 48 for c in digits)))
+
+
+def test_a_column_keeps_the_shape_and_can_be_turned_back() -> None:
+    result = masked(b"+49 (151) 234-5678")
+    assert [c for c in result if not chr(c).isdigit()] == list(b"+ () -")
+    assert undo(bytes(c for c in result if chr(c).isdigit())) == b"491512345678"
+
+
+def test_a_card_keeps_six_and_four() -> None:
+    result = masked(b"4111 1111 1111 1111", style="tail4")
+    assert result.startswith(b"4111 11")
+    assert result.endswith(b" 1111")
+    assert result != b"4111 1111 1111 1111"
+    assert undo(result.replace(b" ", b"")[6:12]) == b"111111"
+
+
+@pytest.mark.parametrize("value", [b"12345", b"C01X00T47", b"1" * 37, b"", b"no digits"])
+def test_what_ff1_does_not_take_gets_another_mask(value: bytes) -> None:
+    result = masked(value, style="tail4")
+    assert len(result) == len(value)
+    assert result != value or not value
+
+
+@pytest.mark.parametrize("number", [123456, -123456, 2147483647, -2147483647, 1000000, 999999])
+def test_whole_numbers_keep_sign_and_length(number: int) -> None:
+    text = masked(b"%d" % number, "int4")
+    binary = masked(number.to_bytes(4, "big", signed=True), "int4", 1)
+    assert int(text) == int.from_bytes(binary, "big", signed=True)
+    assert len(text) == len(str(number))
+    assert (int(text) < 0) == (number < 0)
+    assert int(text) != number
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sets(st.integers(10**5, 10**6 - 1), max_size=40))
+def test_different_numbers_stay_different(numbers: set[int]) -> None:
+    assert len({masked(b"%d" % n, "int4") for n in numbers}) == len(numbers)
