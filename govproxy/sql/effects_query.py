@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from govproxy.sql.catalog import is_temporary_schema
 from govproxy.sql.effects import NO_FACTS, Collector, Fact, Facts
 from govproxy.sql.functions import constant_text
 from govproxy.sql.lineage import Lineage
@@ -178,7 +179,7 @@ def _creates(into: Node, kind: str, notes: Collector) -> None:
 def creates_relation(relation: Node, kind: str, notes: Collector, facts: Facts = NO_FACTS) -> None:
     """CREATE of something with a relation's name."""
     schema, name = relation.get("schemaname"), relation["relname"]
-    temporary = relation.get("relpersistence") == "t" or schema in ("pg_temp",)
+    temporary = relation.get("relpersistence") == "t" or is_temporary_schema(schema or "")
     said = dict(facts)
     if temporary:
         schema = "pg_temp"

@@ -114,6 +114,7 @@ DEFINITIONS = frozenset(
     AccessPriv AlterTableCmd ATAlterConstraint Constraint CreateOpClassItem DefElem FunctionParameter ObjectWithArgs
     PartitionBoundSpec PartitionCmd PartitionElem PartitionRangeDatum PartitionSpec PublicationObjSpec
     PublicationTable ReplicaIdentityStmt ReturnStmt StatsElem TableLikeClause TriggerTransition VacuumRelation
+    VariableSetStmt
     """.split()  # noqa: SIM905
 )
 
