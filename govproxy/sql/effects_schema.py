@@ -118,7 +118,9 @@ def simple(kind: str, body: Node, notes: Collector) -> None:
         facts["setting"] = str(body["setstmt"].get("name", "all")).lower()
     if action is Action.CREATE and sort in _IN_A_SCHEMA:
         named = Name(notes.home(named.schema), named.name)
-    notes.add(action, sort, named.schema, named.name, facts)
+    schemas = _schemas(sort, named, notes) if action is Action.ALTER else [named.schema]
+    for schema in schemas:
+        notes.add(action, sort, schema, named.name, facts)
     for item in body.get("pubobjects", ()):
         table = item["PublicationObjSpec"].get("pubtable")
         if table is not None:

@@ -57,6 +57,7 @@ _AGGREGATES = frozenset(
 )
 _TRIVIAL_REGEX = frozenset({"", ".*", "^", "$", "^.*$", "^.*", ".*$", ".", ".?", "(.*)"})
 _HOLDS_FOR_ITSELF = frozenset({"=", "<=", ">="})
+_NEVER_OF_ITSELF = {False: frozenset({"<>", "<", ">"}), True: frozenset({"=", "<=", ">="})}
 _ANNIHILATORS = {"*": 0, "&": 0, "^": 0, "%": 1}
 _TRUE_WORDS = frozenset({"t", "tr", "tru", "true", "y", "ye", "yes", "on", "1"})
 _FALSE_WORDS = frozenset({"f", "fa", "fal", "fals", "false", "n", "no", "of", "off", "0"})
@@ -191,6 +192,8 @@ class Judge:
         left, right = body.get("lexpr"), body.get("rexpr")
         if left is None or right is None:
             return self._without_target({"A_Expr": body})
+        if kind == "AEXPR_OP" and _is_never(operator, left, right, negated):
+            return Worth.FALSE
         reads_left, reads_right = self._reads(left), self._reads(right)
         if not reads_left and not reads_right:
             return _fold(kind, operator, left, right, negated) or self._without_target({"A_Expr": body})
@@ -199,6 +202,8 @@ class Judge:
             return Worth.ALWAYS
         if coverage.NULL in (coverage.literal(left), coverage.literal(right)) and kind == "AEXPR_OP":
             return Worth.FALSE
+        if kind == "AEXPR_IN" and not negated and _is_among(left, right):
+            return Worth.ALWAYS
         if _lets_all_pass(kind, operator, right, negated):
             return Worth.ALWAYS
         if operator in _HOLDS_FOR_ITSELF and (self._mirrored(left, right) or self._mirrored(right, left)):
@@ -339,6 +344,10 @@ class Judge:
 
     def _reads(self, node: Any) -> list[str]:
         """The target's columns in an expression, one entry per mention; of subqueries, those handed out."""
+        if isinstance(node, dict) and "CoalesceExpr" in node:
+            first = node["CoalesceExpr"]["args"][0]
+            if coverage.literal(first) not in (None, coverage.NULL):
+                return []  # the rest is never looked at
         names = [self._column(field_names(body["fields"])) for body in _bodies(node, "ColumnRef", stop="SubLink")]
         found = [name for name in names if name is not None]
         for body in _bodies(node, "SubLink", stop="SubLink"):
@@ -454,6 +463,19 @@ def _bodies(node: Any, kind: str, stop: str = "") -> Iterator[Node]:
 
 def _looks_at_rows(node: Node) -> bool:
     return any(True for kind in ("ColumnRef", "SubLink") for _ in _bodies(node, kind))
+
+
+def _is_never(operator: str, left: Node, right: Node, negated: bool) -> bool:
+    """``x <> x``. Not with calls in it: ``random() <> random()`` holds."""
+    return (
+        operator in _NEVER_OF_ITSELF[negated] and "ColumnRef" in left and coverage.shape(left) == coverage.shape(right)
+    )
+
+
+def _is_among(left: Node, right: Node) -> bool:
+    """``1 IN (b, 1)``: a constant that is in the list whatever the columns hold."""
+    value = coverage.literal(left)
+    return value is not None and value in [coverage.literal(item) for item in right.get("List", {}).get("items", [])]
 
 
 def _repeats(names: list[str]) -> bool:
