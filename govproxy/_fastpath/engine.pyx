@@ -85,7 +85,8 @@ cdef class Engine:
     ):
         """Join two authenticated, non-blocking sockets. The engine owns both from here on.
 
-        ``*_tls`` is None or an object with ``decrypt``, ``encrypt``, ``pending_out`` and ``closed``.
+        ``*_tls`` is None or an object with ``decrypt``, ``encrypt``, ``pending_out``,
+        ``close_notify`` and ``closed``.
         ``describe_failure(error) -> bytes`` turns what ended the session into a FATAL
         ErrorResponse; ``on_linked(link)`` is called before the first byte, ``on_closed(link)`` once
         at the end.
@@ -347,12 +348,21 @@ cdef class Link:
 
     def _say_goodbye(self):
         # Best effort on sockets that may be gone: whatever does not go out at once is dropped.
-        cdef bytes last = TERMINATE
-        if self.server.pending.size or self.conversation.phase == PHASE_CLOSED:
-            return
+        if self.conversation.phase != PHASE_CLOSED:
+            self._last(self.server, TERMINATE)
+        self._last(self.client, b"")
         if self.server.tls is not None:
+            self._last(self.server, b"")
+
+    def _last(self, Leg leg, bytes message):
+        # The message, and without one TLS's own goodbye, which tells an end from a cut.
+        cdef bytes wire = message
+        if leg.pending.size:
+            return
+        if leg.tls is not None:
             try:
-                last = self.server.tls.encrypt(TERMINATE)
+                wire = leg.tls.encrypt(message) if message else leg.tls.close_notify()
             except GovproxyError:
                 return
-        send(self.server.fd, PyBytes_AS_STRING(last), <size_t>PyBytes_GET_SIZE(last), MSG_NOSIGNAL)
+        if wire:
+            send(leg.fd, PyBytes_AS_STRING(wire), <size_t>PyBytes_GET_SIZE(wire), MSG_NOSIGNAL)

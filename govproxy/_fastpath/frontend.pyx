@@ -241,6 +241,7 @@ cdef int _bind(State state, Cursor* body, const unsigned char* message, Py_ssize
     cdef Portal portal
     cdef Expected* entry
     cdef bytes formats
+    cdef const unsigned char* codes
     cdef int i, count, length
     _skip(body, <Py_ssize_t>read_i16(body) * 2)
     count = read_i16(body)
@@ -251,7 +252,9 @@ cdef int _bind(State state, Cursor* body, const unsigned char* message, Py_ssize
         if length != -1:
             _skip(body, length)
     count = read_i16(body)
-    formats = PyBytes_FromStringAndSize(<const char*>body.pos, _skip(body, <Py_ssize_t>count * 2))
+    codes = body.pos
+    _skip(body, <Py_ssize_t>count * 2)
+    formats = PyBytes_FromStringAndSize(<const char*>codes, <Py_ssize_t>count * 2)
     _at_end(body)
 
     statement = <PreparedStatement>state.statements.get(name)

@@ -111,8 +111,13 @@ def backend(words: list[str]) -> bytes:
             for column in rest:
                 label, oid, attnum, form = (*column.split(":"), "0", "0", "0")[:4]
                 fields.append(
-                    _z(label) + int(oid).to_bytes(4, "big") + int(attnum).to_bytes(2, "big")
-                    + (25).to_bytes(4, "big") + b"\xff\xff" + b"\xff\xff\xff\xff" + int(form).to_bytes(2, "big")
+                    _z(label)
+                    + int(oid).to_bytes(4, "big")
+                    + int(attnum).to_bytes(2, "big")
+                    + (25).to_bytes(4, "big")
+                    + b"\xff\xff"
+                    + b"\xff\xff\xff\xff"
+                    + int(form).to_bytes(2, "big")
                 )
             return message("T", len(fields).to_bytes(2, "big") + b"".join(fields))
         case "DataRow":
@@ -163,7 +168,7 @@ class StubGate:
 
     clear: bool = False
     asked: list[bytes] = field(default_factory=list)
-    plans: int = 0
+    descriptions: list[bytes] = field(default_factory=list)
 
     def judge(self, conversation: Conversation, text: bytes) -> Verdict | None:
         self.asked.append(text)
@@ -177,7 +182,11 @@ class StubGate:
             outcome=Outcome.DENY if denied else Outcome.ALLOW,
             text=text,
             context_id=conversation.context_id,
-            fragment=b'"sql":' + orjson.dumps(text.decode()) + b',"decision":"' + (b"deny" if denied else b"allow") + b'"',
+            fragment=b'"sql":'
+            + orjson.dumps(text.decode())
+            + b',"decision":"'
+            + (b"deny" if denied else b"allow")
+            + b'"',
             clear=self.clear,
             returns_rows=b"norows" not in text,
             copies_in=b"copyin" in text,
@@ -199,7 +208,7 @@ class StubGate:
         return LOCAL_ERROR
 
     def plan(self, conversation: Conversation, verdict: Verdict, description: bytes) -> MaskPlan:
-        self.plans += 1
+        self.descriptions.append(description)
         count = int.from_bytes(description[:2], "big") if description else 0
         op = "constant" if b"secret" in verdict.text else "pass"
         return MaskPlan([ColumnPlan(op, constant=b"***") for _ in range(count)])
