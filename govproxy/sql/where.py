@@ -7,25 +7,32 @@ recognised counts as always true. It reads the tree and the catalog, and runs no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from enum import Enum, auto
 from typing import Any
 
 from govproxy.sql import coverage
-from govproxy.sql.catalog import Catalog, Relation
-from govproxy.sql.functions import constant_text
+from govproxy.sql.catalog import Catalog
+from govproxy.sql.conditions import (
+    Worth,
+    bodies,
+    case_branches,
+    conjuncts,
+    constant_worth,
+    disjuncts,
+    fold,
+    is_among,
+    is_never,
+    key_names,
+    lets_all_pass,
+    looks_at_rows,
+    only,
+    output_names,
+    repeats,
+    zeroed,
+)
 from govproxy.sql.tree import Ctes, Node, alias_of, field_names
 from govproxy.sql.values import Where
-
-
-class Worth(Enum):
-    """A condition by itself. FALSE and TRUE are known without looking at a row."""
-
-    FALSE = auto()
-    TRUE = auto()
-    ALWAYS = auto()  # looks at rows and lets (nearly) all of them pass, or cannot be judged
-    EFFECTIVE = auto()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,20 +62,7 @@ _QUESTIONS = frozenset(
 _AGGREGATES = frozenset(
     {"count", "sum", "min", "max", "avg", "array_agg", "string_agg", "bool_or", "bool_and", "every"}
 )
-_TRIVIAL_REGEX = frozenset({"", ".*", "^", "$", "^.*$", "^.*", ".*$", ".", ".?", "(.*)"})
 _HOLDS_FOR_ITSELF = frozenset({"=", "<=", ">="})
-_NEVER_OF_ITSELF = {False: frozenset({"<>", "<", ">"}), True: frozenset({"=", "<=", ">="})}
-_ANNIHILATORS = {"*": 0, "&": 0, "^": 0, "%": 1}
-_TRUE_WORDS = frozenset({"t", "tr", "tru", "true", "y", "ye", "yes", "on", "1"})
-_FALSE_WORDS = frozenset({"f", "fa", "fal", "fals", "false", "n", "no", "of", "off", "0"})
-_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
-    "=": lambda left, right: bool(left == right),
-    "<>": lambda left, right: bool(left != right),
-    "<": lambda left, right: bool(left < right),
-    "<=": lambda left, right: bool(left <= right),
-    ">": lambda left, right: bool(left > right),
-    ">=": lambda left, right: bool(left >= right),
-}
 
 
 def classify(
@@ -117,12 +111,12 @@ class Judge:
 
     def worth(self, node: Node, negated: bool = False) -> Worth:
         """The worth of a boolean expression."""
-        kind, body = _only(node)
+        kind, body = only(node)
         match kind:
             case "BoolExpr":
                 return self._boolean(body, negated)
             case "A_Const":
-                return _constant_worth(body, negated)
+                return constant_worth(body, negated)
             case "ParamRef":
                 return Worth.TRUE
             case "TypeCast" | "CollateClause":
@@ -136,7 +130,7 @@ class Judge:
             case "SubLink":
                 return self._sublink(body, negated)
             case "CaseExpr":
-                return self._any(list(_case_branches(body)), negated=False) if not negated else Worth.ALWAYS
+                return self._any(list(case_branches(body)), negated=False) if not negated else Worth.ALWAYS
             case "CoalesceExpr":
                 return self._any(body["args"], negated) if self._reads(node) else self._without_target(node)
             case "CurrentOfExpr":
@@ -151,9 +145,9 @@ class Judge:
 
     def is_by_key(self, where: Node) -> bool:
         """True when conjuncts fix every column of the primary key, whichever relation is meant."""
-        fixed = {name for conjunct in _conjuncts(where) for name in self._fixed_columns(conjunct)}
+        fixed = {name for conjunct in conjuncts(where) for name in self._fixed_columns(conjunct)}
         return bool(self.relations) and all(
-            relation.primary_key and fixed.issuperset(_key_names(relation)) for relation in self.relations
+            relation.primary_key and fixed.issuperset(key_names(relation)) for relation in self.relations
         )
 
     def _boolean(self, body: Node, negated: bool) -> Worth:
@@ -174,7 +168,7 @@ class Judge:
             return Worth.FALSE
         if any(worth is not Worth.EFFECTIVE for worth in telling):
             return Worth.TRUE if all(worth is Worth.TRUE for worth in telling) else Worth.ALWAYS
-        leaves = [(leaf, sign) for argument in arguments for leaf, sign in _disjuncts(argument, negated)]
+        leaves = [(leaf, sign) for argument in arguments for leaf, sign in disjuncts(argument, negated)]
         return Worth.ALWAYS if coverage.covers_everything(leaves) else Worth.EFFECTIVE
 
     def _all(self, worths: list[Worth]) -> Worth:
@@ -192,19 +186,19 @@ class Judge:
         left, right = body.get("lexpr"), body.get("rexpr")
         if left is None or right is None:
             return self._without_target({"A_Expr": body})
-        if kind == "AEXPR_OP" and _is_never(operator, left, right, negated):
+        if kind == "AEXPR_OP" and is_never(operator, left, right, negated):
             return Worth.FALSE
         reads_left, reads_right = self._reads(left), self._reads(right)
         if not reads_left and not reads_right:
-            return _fold(kind, operator, left, right, negated) or self._without_target({"A_Expr": body})
+            return fold(kind, operator, left, right, negated) or self._without_target({"A_Expr": body})
         overlap = set(reads_left) & set(reads_right)
-        if overlap or _repeats(reads_left) or _repeats(reads_right) or _zeroed(left) or _zeroed(right):
+        if overlap or repeats(reads_left) or repeats(reads_right) or zeroed(left) or zeroed(right):
             return Worth.ALWAYS
         if coverage.NULL in (coverage.literal(left), coverage.literal(right)) and kind == "AEXPR_OP":
             return Worth.FALSE
-        if kind == "AEXPR_IN" and not negated and _is_among(left, right):
+        if kind == "AEXPR_IN" and not negated and is_among(left, right):
             return Worth.ALWAYS
-        if _lets_all_pass(kind, operator, right, negated):
+        if lets_all_pass(kind, operator, right, negated):
             return Worth.ALWAYS
         if operator in _HOLDS_FOR_ITSELF and (self._mirrored(left, right) or self._mirrored(right, left)):
             return Worth.ALWAYS
@@ -247,7 +241,7 @@ class Judge:
 
     def _without_target(self, node: Node) -> Worth:
         """A condition that never looks at the target: the same for all of its rows."""
-        return Worth.ALWAYS if _looks_at_rows(node) else Worth.TRUE
+        return Worth.ALWAYS if looks_at_rows(node) else Worth.TRUE
 
     # Subqueries
 
@@ -272,7 +266,7 @@ class Judge:
         if "valuesLists" in query or ("fromClause" not in query and "whereClause" not in query):
             return Worth.TRUE
         if "groupClause" not in query and any(
-            field_names(call["funcname"])[-1] in _AGGREGATES for call in _bodies(query.get("targetList"), "FuncCall")
+            field_names(call["funcname"])[-1] in _AGGREGATES for call in bodies(query.get("targetList"), "FuncCall")
         ):
             return Worth.ALWAYS  # an aggregate without GROUP BY always has a row
         worth = self._inside(query, query.get("whereClause"))
@@ -348,9 +342,9 @@ class Judge:
             first = node["CoalesceExpr"]["args"][0]
             if coverage.literal(first) not in (None, coverage.NULL):
                 return []  # the rest is never looked at
-        names = [self._column(field_names(body["fields"])) for body in _bodies(node, "ColumnRef", stop="SubLink")]
+        names = [self._column(field_names(body["fields"])) for body in bodies(node, "ColumnRef", stop="SubLink")]
         found = [name for name in names if name is not None]
-        for body in _bodies(node, "SubLink", stop="SubLink"):
+        for body in bodies(node, "SubLink", stop="SubLink"):
             found.extend(self._returned(body["subselect"].get("SelectStmt", {})))
             found.extend(self._reads(body.get("testexpr")))
         return found
@@ -398,7 +392,7 @@ class Judge:
                 yield from self._fixed_column(column, value)
 
     def _fixed_column(self, column: Node, value: Node) -> Iterator[str]:
-        if "ColumnRef" not in column or any(True for _ in _bodies(value, "ColumnRef", stop="SubLink")):
+        if "ColumnRef" not in column or any(True for _ in bodies(value, "ColumnRef", stop="SubLink")):
             return
         name = self._column(field_names(column["ColumnRef"]["fields"]))
         if name is not None:
@@ -410,14 +404,14 @@ class Judge:
         return [item for entry in source for item in self._item(entry)]
 
     def _item(self, entry: Node) -> Iterator[Item]:
-        kind, body = _only(entry)
+        kind, body = only(entry)
         match kind:
             case "RangeVar":
                 yield self._relation_item(body)
             case "RangeSubselect":
                 query = body["subquery"].get("SelectStmt", {})
                 name = body.get("alias", {}).get("aliasname", "")
-                yield Item(name=name, columns=_output_names(query, body.get("alias")), mirrors=self._mirrors(query))
+                yield Item(name=name, columns=output_names(query, body.get("alias")), mirrors=self._mirrors(query))
             case "JoinExpr":
                 yield from self._item(body["larg"])
                 yield from self._item(body["rarg"])
@@ -433,166 +427,8 @@ class Judge:
         renamed = bool(relation.get("alias", {}).get("colnames"))
         if "schemaname" not in relation and relation["relname"] in self.ctes:
             query = self.ctes[relation["relname"]].get("SelectStmt", {})
-            return Item(name=name, columns=None if renamed else _output_names(query), mirrors=self._mirrors(query))
+            return Item(name=name, columns=None if renamed else output_names(query), mirrors=self._mirrors(query))
         found = self.catalog.resolve(relation.get("schemaname"), relation["relname"], self.search_path)
         columns = frozenset(column.name for candidate in found for column in candidate.columns)
         known = bool(found) and not renamed
         return Item(name=name, columns=columns if known else None, mirrors=self._is_target(relation))
-
-
-def _only(node: Node) -> tuple[str, Node]:
-    for kind, body in node.items():
-        return kind, body
-    return "", {}
-
-
-def _bodies(node: Any, kind: str, stop: str = "") -> Iterator[Node]:
-    """Every body of ``kind`` under ``node``, not descending into ``stop``."""
-    todo = [node]
-    while todo:
-        item = todo.pop()
-        if isinstance(item, list):
-            todo.extend(item)
-        elif isinstance(item, dict):
-            for name, value in item.items():
-                if name == kind:
-                    yield value
-                if name != stop and isinstance(value, dict | list):
-                    todo.append(value)
-
-
-def _looks_at_rows(node: Node) -> bool:
-    return any(True for kind in ("ColumnRef", "SubLink") for _ in _bodies(node, kind))
-
-
-def _is_never(operator: str, left: Node, right: Node, negated: bool) -> bool:
-    """``x <> x``. Not with calls in it: ``random() <> random()`` holds."""
-    return (
-        operator in _NEVER_OF_ITSELF[negated] and "ColumnRef" in left and coverage.shape(left) == coverage.shape(right)
-    )
-
-
-def _is_among(left: Node, right: Node) -> bool:
-    """``1 IN (b, 1)``: a constant that is in the list whatever the columns hold."""
-    value = coverage.literal(left)
-    return value is not None and value in [coverage.literal(item) for item in right.get("List", {}).get("items", [])]
-
-
-def _repeats(names: list[str]) -> bool:
-    return len(set(names)) != len(names)
-
-
-def _zeroed(node: Node) -> bool:
-    """``id * 0`` and the like: the column is there and does not matter."""
-    for body in _bodies(node, "A_Expr"):
-        annihilator = _ANNIHILATORS.get(field_names(body["name"])[-1])
-        sides = (coverage.literal(body.get("lexpr", {})), coverage.literal(body.get("rexpr", {})))
-        if annihilator is not None and annihilator in sides:
-            return True
-    return False
-
-
-def _constant_worth(body: Node, negated: bool) -> Worth:
-    if "isnull" in body:
-        return Worth.FALSE
-    text = (constant_text({"A_Const": body}) or "").strip().lower()
-    if text in _FALSE_WORDS:
-        return Worth.TRUE if negated else Worth.FALSE
-    if text in _TRUE_WORDS:
-        return Worth.FALSE if negated else Worth.TRUE
-    return Worth.TRUE
-
-
-def _fold(kind: str, operator: str, left: Node, right: Node, negated: bool) -> Worth | None:
-    """The value of a comparison of two plain constants, None when it is not one."""
-    compare = _COMPARISONS.get(operator)
-    one, other = coverage.literal(left), coverage.literal(right)
-    if kind != "AEXPR_OP" or compare is None or one is None or other is None:
-        return None
-    if coverage.NULL in (one, other):
-        return Worth.FALSE
-    if isinstance(one, str) is not isinstance(other, str):
-        return Worth.TRUE
-    return Worth.TRUE if compare(one, other) is not negated else Worth.FALSE
-
-
-def _lets_all_pass(kind: str, operator: str, right: Node, negated: bool) -> bool:
-    """Patterns that match any text, and array comparisons that hold for any value."""
-    if kind in ("AEXPR_LIKE", "AEXPR_ILIKE", "AEXPR_SIMILAR"):
-        pattern = coverage.literal(right)
-        matches_any = isinstance(pattern, str) and bool(pattern) and not pattern.strip("%")
-        return matches_any and (operator.startswith("!") is negated)
-    if operator in ("~", "~*") and not negated:
-        return coverage.literal(right) in _TRIVIAL_REGEX
-    if kind == "AEXPR_OP_ANY":
-        return (operator == "<>") is not negated
-    if kind == "AEXPR_OP_ALL":
-        return coverage.literal(right) == "{}" or (operator == "=" and negated)
-    if kind in ("AEXPR_NOT_BETWEEN", "AEXPR_BETWEEN"):
-        low, high = (coverage.literal(item) for item in right["List"]["items"])
-        empty = isinstance(low, int | float) and isinstance(high, int | float) and low > high
-        return empty and ((kind == "AEXPR_NOT_BETWEEN") is not negated)
-    if kind == "AEXPR_DISTINCT" and not negated:
-        return coverage.literal(right) is coverage.NULL
-    return kind == "AEXPR_NULLIF"
-
-
-def _case_branches(body: Node) -> Iterator[Node]:
-    """CASE as a disjunction: each branch holds when its condition and its result do."""
-    argument = body.get("arg")
-    for item in body.get("args", []):
-        when = item["CaseWhen"]
-        condition = when["expr"]
-        if argument is not None:
-            condition = {
-                "A_Expr": {
-                    "kind": "AEXPR_OP",
-                    "name": [{"String": {"sval": "="}}],
-                    "lexpr": argument,
-                    "rexpr": condition,
-                }
-            }
-        yield {"BoolExpr": {"boolop": "AND_EXPR", "args": [condition, when["result"]]}}
-    if "defresult" in body:
-        yield body["defresult"]
-
-
-def _disjuncts(node: Node, negated: bool) -> Iterator[tuple[Node, bool]]:
-    body = node.get("BoolExpr")
-    if body is None:
-        yield node, negated
-    elif body["boolop"] == "NOT_EXPR":
-        yield from _disjuncts(body["args"][0], not negated)
-    elif (body["boolop"] == "OR_EXPR") is not negated:
-        for argument in body["args"]:
-            yield from _disjuncts(argument, negated)
-    else:
-        yield node, negated
-
-
-def _conjuncts(node: Node) -> Iterator[Node]:
-    body = node.get("BoolExpr")
-    if body is not None and body["boolop"] == "AND_EXPR":
-        for argument in body["args"]:
-            yield from _conjuncts(argument)
-    else:
-        yield node
-
-
-def _key_names(relation: Relation) -> set[str]:
-    return {column.name for column in relation.columns if column.attnum in relation.primary_key}
-
-
-def _output_names(query: Node, alias: Node | None = None) -> frozenset[str] | None:
-    """The column names of a plain SELECT, None when one of them is not plain to see."""
-    if alias is not None and alias.get("colnames"):
-        return None
-    names = set()
-    for item in query.get("targetList", []):
-        target = item["ResTarget"]
-        reference = target.get("val", {}).get("ColumnRef")
-        name = target.get("name") or (field_names(reference["fields"])[-1] if reference is not None else "")
-        if not name or name == "*":
-            return None
-        names.add(name)
-    return frozenset(names) or None
