@@ -58,14 +58,14 @@ cdef class Ff1:
 
     cdef bint takes(self, Py_ssize_t n) noexcept nogil:
         cdef uint64_t power = 1
-        cdef Py_ssize_t i
+        cdef Py_ssize_t _i
         if n < 2 or n > 128:
             return False
-        for i in range(n - n // 2):
+        for _i in range(n - n // 2):
             if power > HALF_LIMIT // <uint64_t>self.radix:
                 return False
             power *= <uint64_t>self.radix
-        for i in range(n // 2):
+        for _i in range(n // 2):
             if power >= LEAST_DOMAIN:
                 return True
             power *= <uint64_t>self.radix
@@ -79,7 +79,6 @@ cdef class Ff1:
         cdef unsigned char[16] after_p
         cdef unsigned char[16] r
         cdef Py_ssize_t u = n // 2
-        cdef Py_ssize_t v = n - u
         cdef uint64_t radix = <uint64_t>self.radix
         cdef uint64_t modulus_u = 1
         cdef uint64_t modulus_v = 1

@@ -7,6 +7,7 @@ styles, not columns or policies; ``masking.plan`` chooses.
 
 from govproxy._fastpath.maskdates cimport date_text, mask_date
 from govproxy._fastpath.maskids cimport mask_hardware, mask_inet, mask_uuid, network_text
+from govproxy._fastpath.maskjson cimport mask_leaves
 from govproxy._fastpath.masknumbers cimport bucket_text, mask_float, mask_int, mask_numeric
 from govproxy._fastpath.maskpieces cimport (
     fall_back,
@@ -241,6 +242,19 @@ cdef int mask_text_value(const MaskSpec* spec, const unsigned char* p, Py_ssize_
     return fall_back(spec, out, start)
 
 
+# ---------------------------------------------------------------- documents
+
+cdef int mask_document(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, OutBuf* out) except -1 nogil:
+    cdef Py_ssize_t start = out.size
+    cdef Py_ssize_t head = 1 if spec.family == F_JSONB and spec.binary else 0
+    if spec.op != OP_PARTIAL or n <= head or (head and p[0] != 1):
+        return fall_back(spec, out, start)      # jsonb's binary form has had version 1 only
+    put(out, p, head)
+    if mask_leaves(p + head, n - head, out):
+        return 1
+    return fall_back(spec, out, start)
+
+
 # ---------------------------------------------------------------- choice
 
 cdef int mask_value(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, OutBuf* out) except -1 nogil:
@@ -254,6 +268,8 @@ cdef int mask_value(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, 
         return mask_float(spec, p, n, out)
     if spec.family == F_DATE or spec.family == F_TIMESTAMP or spec.family == F_TIMESTAMPTZ:
         return mask_date(spec, p, n, out)
+    if spec.family == F_JSON or spec.family == F_JSONB:
+        return mask_document(spec, p, n, out)
     if spec.family == F_UUID:
         return mask_uuid(spec, p, n, out)
     if spec.family == F_INET:

@@ -59,7 +59,7 @@ cdef int fpe_int(Ff1 cipher, const MaskSpec* spec, const unsigned char* p, Py_ss
     cdef int64_t greatest = INT32_MAX if spec.family == F_INT4 else WIDEST
     cdef int count = 0
     cdef int i
-    cdef int walked
+    cdef int _walked
     if not spec.binary:
         if not parse_int(p, n, &value):
             return 0
@@ -82,7 +82,7 @@ cdef int fpe_int(Ff1 cipher, const MaskSpec* spec, const unsigned char* p, Py_ss
         digits[count - 1 - i] = <unsigned char>(magnitude % 10)
         magnitude = magnitude // 10
     # Cycle walking: FF1 is a permutation, so repeating it comes back into the range we started in.
-    for walked in range(WALK_LIMIT):
+    for _walked in range(WALK_LIMIT):
         cipher.crypt(digits, count, NULL, 0, False)
         magnitude = 0
         for i in range(count):

@@ -117,13 +117,14 @@ cdef int mask_inet(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, O
 cdef int mask_hardware(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, OutBuf* out) except -1 nogil:
     # macaddr: the maker's part stays, the device's part is zero.
     cdef Py_ssize_t i
+    cdef Py_ssize_t _i
     if spec.op != OP_GENERALISE and spec.op != OP_PARTIAL:
         return fall_back(spec, out, out.size)
     if spec.binary:
         if n != 6 and n != 8:
             return fall_back(spec, out, out.size)
         put(out, p, 3)
-        for i in range(3, n):
+        for _i in range(3, n):
             put_byte(out, 0)
         return 1
     if n != 17 and n != 23:

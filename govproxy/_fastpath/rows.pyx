@@ -11,19 +11,18 @@ what. Every length is checked against the message before it is used.
 
 cimport cython
 from libc.stdlib cimport calloc, free
-from libc.string cimport memchr, memcpy, memset
+from libc.string cimport memcpy, memset
 
 from govproxy.errors import ProtocolViolation
 
 from govproxy._fastpath.cursor cimport load_i32, load_u16, load_u32
-from govproxy._fastpath.detectors cimport Hits, detect, hits_free, is_structured, write_masked
+from govproxy._fastpath.detectors cimport detect, hits_free, is_structured, write_masked
 from govproxy._fastpath.ff1 cimport Ff1
 from govproxy._fastpath.maskers cimport (
     F_ARRAY,
     F_BYTEA,
     F_JSON,
     F_JSONB,
-    F_OTHER,
     F_RECORD,
     F_TEXT,
     OP_CONSTANT,
@@ -32,10 +31,9 @@ from govproxy._fastpath.maskers cimport (
     OP_PASS,
     OP_PSEUDONYM,
     OP_SCAN,
-    MaskSpec,
     mask_value,
 )
-from govproxy._fastpath.maskers import FAMILIES, OPERATIONS, STYLES
+from govproxy._fastpath.maskers import FAMILIES as _FAMILIES, OPERATIONS as _OPERATIONS, STYLES as _STYLES
 from govproxy._fastpath.maskfpe cimport mask_fpe
 from govproxy._fastpath.maskpieces cimport hex_digit
 from govproxy._fastpath.outbuf cimport (
@@ -48,7 +46,7 @@ from govproxy._fastpath.outbuf cimport (
     outbuf_reserve,
 )
 from govproxy._fastpath.prf cimport prf_key
-from govproxy._fastpath.prf import keyed_digest
+from govproxy._fastpath.prf import keyed_digest as _keyed_digest
 from govproxy._fastpath.textfacts cimport is_candidate
 
 cdef enum Routine:
@@ -95,11 +93,11 @@ cdef class ColumnPlan:
     def __init__(self, op: str, *, name: str = "", family: str = "text", format: int = 0, style: str = "generic",
                  limit: int = -1, pad: int = -1, shift_days: int = 0, constant: bytes = b"",
                  fallback: bytes | None = None, key: bytes = b"", label: str = ""):
-        if op not in OPERATIONS:
+        if op not in _OPERATIONS:
             raise ValueError(f"unknown operation {op!r}")
-        if family not in FAMILIES:
+        if family not in _FAMILIES:
             raise ValueError(f"unknown family {family!r}")
-        if style not in STYLES:
+        if style not in _STYLES:
             raise ValueError(f"unknown style {style!r}")
         if format not in (0, 1):
             raise ValueError(f"unknown format code {format}")
@@ -125,8 +123,8 @@ cdef class ColumnPlan:
 
 
 cdef int _routine(ColumnPlan column) except -1:
-    cdef int op = OPERATIONS[column.op]
-    cdef int family = FAMILIES[column.family]
+    cdef int op = _OPERATIONS[column.op]
+    cdef int family = _FAMILIES[column.family]
     if op == OP_PASS:
         return R_PASS
     if op == OP_CONSTANT or op == OP_NULL:
@@ -210,10 +208,10 @@ cdef class MaskPlan:
             self.routines[i] = <unsigned char>op.routine
             if op.routine != R_PASS:
                 self.passthrough = False
-            op.spec.op = OPERATIONS[column.op]
-            op.spec.family = FAMILIES[column.family]
+            op.spec.op = _OPERATIONS[column.op]
+            op.spec.family = _FAMILIES[column.family]
             op.spec.binary = column.format
-            op.spec.style = STYLES[column.style]
+            op.spec.style = _STYLES[column.style]
             op.spec.limit = column.limit
             op.spec.pad = column.pad
             op.spec.shift_days = column.shift_days
@@ -229,7 +227,7 @@ cdef class MaskPlan:
             self.ciphers.append(None)
             if op.routine == R_FPE:
                 # A key of its own, so that no key serves two algorithms.
-                self.ciphers[i] = Ff1(keyed_digest(column.key, b"ff1"))
+                self.ciphers[i] = Ff1(_keyed_digest(column.key, b"ff1"))
                 op.spec.op = OP_PSEUDONYM
             if op.spec.op == OP_NULL:
                 constant = b"\xff\xff\xff\xff"

@@ -96,5 +96,5 @@ cdef extern from *:
     #endif
     #endif
     """
-    bint is_candidate "govproxy_is_candidate"(const unsigned char* p, Py_ssize_t n,
-                                               const unsigned char* limit) noexcept nogil
+    bint is_candidate "govproxy_is_candidate"(
+        const unsigned char* p, Py_ssize_t n, const unsigned char* limit) noexcept nogil

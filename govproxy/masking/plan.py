@@ -123,7 +123,7 @@ _KEYED = frozenset({"hash", "pseudonym", "shift", "fpe"})
 _OPERATIONS: Mapping[Masker, Mapping[str, str]] = MappingProxyType(
     {
         Masker.PARTIAL: {
-            **dict.fromkeys(("text", *_INTEGERS, "numeric"), "partial"),
+            **dict.fromkeys(("text", *_INTEGERS, "numeric", "json", "jsonb"), "partial"),
             **dict.fromkeys(("inet", "macaddr", *_DATES), "generalise"),
         },
         Masker.HASH: {**dict.fromkeys(("text", *_INTEGERS, "numeric", "uuid"), "hash")},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import json
 import uuid
 
 from hypothesis import given, settings
@@ -136,3 +137,37 @@ def test_garbage_in_binary_never_comes_out(family: str, op: str, style: str, val
     assert result is not None
     if result != b"!" and family in sizes:
         assert len(result) == sizes[family]
+
+
+documents = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=12),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(alphabet='ab"\\é: {', max_size=5), inner, max_size=4)
+    ),
+    max_leaves=10,
+)
+
+
+def hidden(document: object) -> object:
+    match document:
+        case dict():
+            return {key: hidden(value) for key, value in document.items()}
+        case list():
+            return [hidden(value) for value in document]
+        case bool():
+            return False
+        case int() | float():
+            return 0
+        case str():
+            return "***"
+        case _:
+            return None
+
+
+@settings(max_examples=300, deadline=None)
+@given(documents, st.booleans(), st.sampled_from([None, 1]))
+def test_documents_keep_keys_and_hide_leaves(document: object, ascii_only: bool, indent: int | None) -> None:
+    text = json.dumps(document, ensure_ascii=ascii_only, indent=indent).encode()
+    result = compiled(plan("partial", "json", 0, "generic"), text)
+    assert result is not None
+    assert json.loads(result) == hidden(document)

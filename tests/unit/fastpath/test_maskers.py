@@ -212,6 +212,29 @@ def test_infinite_dates_stay() -> None:
             assert masked(value, "shift", family, 1) == value
 
 
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        ('{"name": "Ann", "age": 41, "on": true, "x": null}', '{"name": "***", "age": 0, "on": false, "x": null}'),
+        ('["a", {"b": ["c", -1.5e+3]}, []]', '["***", {"b": ["***", 0]}, []]'),
+        (r'{"say \"hi\"": "a \" : b", "k" : "\\"}', r'{"say \"hi\"": "***", "k" : "***"}'),
+        ('{"ann@example.com": 1}', '{"***": 0}'),
+        ('"x"', '"***"'),
+        ("4111111111111111", "0"),
+        ("{}", "{}"),
+    ],
+)
+def test_documents_keep_their_shape(document: str, expected: str) -> None:
+    assert masked(document.encode(), "partial", "json") == expected.encode()
+    assert masked(b"\x01" + document.encode(), "partial", "jsonb", 1) == b"\x01" + expected.encode()
+
+
+@pytest.mark.parametrize("document", [b"", b" ", b'{"a": "b', b"{secret}", b'{"a": nul}', b'"a\\"', b"{'a': 1}"])
+def test_what_is_not_json_falls_back(document: bytes) -> None:
+    assert masked(document, "partial", "json") == b"***"
+    assert masked(b"\x02" + document, "partial", "jsonb", 1) == b"***"
+
+
 @pytest.mark.parametrize("family", ["json", "jsonb", "bytea", "bool", "array", "record", "other"])
 @pytest.mark.parametrize("op", ["partial", "hash", "pseudonym", "generalise", "shift", "fpe"])
 def test_families_without_a_masker_fall_back(family: str, op: str) -> None:
