@@ -12,6 +12,7 @@ from typing import Any
 from govproxy.sql.findings import Findings, FunctionUse
 from govproxy.sql.functions import AGGREGATE_SAFE
 from govproxy.sql.names import Names, Routines, qualified
+from govproxy.sql.record_columns import RECORD_COLUMNS
 from govproxy.sql.scope import UNKNOWN, Scope, Value, combine, opaque
 from govproxy.sql.seams import Evaluator
 from govproxy.sql.types import PSEUDO_TYPES
@@ -22,6 +23,15 @@ Node = dict[str, Any]
 # What these are given outlives the statement.
 _STORING = frozenset(
     {"set_config", "setval", "pg_notify", "pg_logical_emit_message", "lo_put", "lowrite", "lo_from_bytea"}
+)
+
+# Built-in functions that return sets, for snapshots that do not list pg_catalog.
+_SET_RETURNING = frozenset(
+    """
+    generate_series generate_subscripts unnest json_object_keys jsonb_object_keys jsonb_path_query jsonb_path_query_tz
+    json_populate_recordset jsonb_populate_recordset json_to_recordset jsonb_to_recordset regexp_matches
+    regexp_split_to_table string_to_table
+    """.split()  # noqa: SIM905
 )
 
 _BARE_CALL = frozenset({"funcname", "args", "funcformat", "location"})
@@ -63,6 +73,9 @@ class Calls:
         self._note(id(body), schema, name, routines, nodes)
         if name in _STORING and schema in (None, "pg_catalog"):
             self._findings.flow(combine(arguments), f"pg_catalog.{name}()")
+        if self._gives_rows(routines, name):
+            # Security: how many rows come out tells what went in, even if nobody looks at them.
+            self._findings.use(combine(arguments), Comparison.OTHER)
         if not routines.proven:
             converted = self._conversion(schema, name, routines, arguments, body)
             if converted is not None:
@@ -100,6 +113,11 @@ class Calls:
             return self._evaluator.value(node, scope)
         # Security: count(nullif(ssn = '…', false)) shows no value and answers the question all the same.
         return self._evaluator.condition(node, scope)
+
+    def _gives_rows(self, routines: Routines, name: str) -> bool:
+        if routines.candidates:
+            return any(function.returns_set for function in routines.candidates)
+        return name in _SET_RETURNING or name in RECORD_COLUMNS or not routines.proven
 
     def _note(self, key: int, schema: str | None, name: str, routines: Routines, nodes: Sequence[Node]) -> None:
         use = FunctionUse(schema=schema or "", name=name, candidates=routines.candidates, args=tuple(nodes))

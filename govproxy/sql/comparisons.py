@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from govproxy.sql.findings import Findings
+from govproxy.sql.functions import Safety, safety
 from govproxy.sql.names import Names, qualified
 from govproxy.sql.scope import Rows, Scope, Value, combine, opaque
 from govproxy.sql.seams import Evaluator
@@ -30,6 +31,10 @@ _BETWEEN = {"AEXPR_BETWEEN", "AEXPR_NOT_BETWEEN", "AEXPR_BETWEEN_SYM", "AEXPR_NO
 # Operators that stay within a type, and the types they do it in.
 _NUMBERS = frozenset({INT2, INT4, INT8, FLOAT4, FLOAT8, NUMERIC})
 _CLOSED = {**dict.fromkeys(("+", "-", "*", "/", "%"), _NUMBERS), "||": frozenset({TEXT})}
+
+_UNSTEADY = frozenset(
+    {"random", "random_normal", "gen_random_uuid", "uuidv4", "uuidv7", "clock_timestamp", "timeofday", "currval"}
+)
 
 
 class Operand(NamedTuple):
@@ -224,6 +229,8 @@ def is_fixed(node: Node) -> bool:
                     pending.append(body.get("arg", {}))
                 case "A_ArrayExpr":
                     pending.extend(body.get("elements", ()))
+                case "FuncCall" if not _is_steady(qualified(body.get("funcname", ()))[1]):
+                    return False
                 case "RowExpr" | "FuncCall" | "CoalesceExpr" | "MinMaxExpr":
                     pending.extend(body.get("args", ()))
                 case "A_Expr":
@@ -233,6 +240,11 @@ def is_fixed(node: Node) -> bool:
                 case _:
                     return False
     return True
+
+
+def _is_steady(name: str) -> bool:
+    """Whether a built-in function gives every row of a statement the same value."""
+    return safety(name) in (Safety.SAFE, Safety.CONTEXT) and name not in _UNSTEADY
 
 
 def _keeps_text(value: Value, cast: Node) -> bool:

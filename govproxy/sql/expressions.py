@@ -186,7 +186,7 @@ class Expressions:
         return tuple(
             (
                 column.name,
-                Value(value.sources | {ColumnRef(relation.oid, column.attnum)}, derivation, column.type_oid),
+                Value(value.sources | {ColumnRef(relation.oid, column.attnum)}, derivation, column.base_type_oid),
             )
             for column in relation.columns
         )

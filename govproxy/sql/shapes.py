@@ -115,7 +115,7 @@ class Shapes:
                 for member in kin
                 if (same := self._columns_of(member).get(column.name)) is not None
             )
-            plain[column.name] = Value(sources, Derivation.PLAIN, column.type_oid)
+            plain[column.name] = Value(sources, Derivation.PLAIN, column.base_type_oid)
         columns = tuple(
             (column.name, self._generated(column, plain) if column.generated else plain[column.name])
             for column in relation.columns
@@ -180,7 +180,7 @@ def _view_column(view: int, column: Column, value: Value) -> Value:
     A constant stays readable as the view's own column, whose class may have been set by hand.
     """
     derivation = Derivation.PLAIN if value.derivation is Derivation.CONSTANT else value.derivation
-    return Value(value.sources | {ColumnRef(view, column.attnum)}, derivation, column.type_oid)
+    return Value(value.sources | {ColumnRef(view, column.attnum)}, derivation, column.base_type_oid)
 
 
 def _select(text: str | None) -> Node | None:

@@ -254,3 +254,5 @@ INSERT INTO simple (id, name) SELECT o.id, c.ssn FROM customers c, orders o RETU
 INSERT INTO customers (id, home.zip, tags[1]) SELECT id, note, note FROM orders RETURNING home, (home).zip, tags;
 UPDATE customers SET home.street = o.note FROM orders o RETURNING home;
 DELETE FROM parent p USING child c WHERE p.id = c.id RETURNING c.more, p.secret;
+SELECT lower(email) AS ssn FROM customers GROUP BY ssn, email;
+SELECT count(*) FROM (SELECT generate_series(1, length(ssn)) FROM customers) s;

@@ -316,7 +316,7 @@ def quals(query: Node, sources: Sources) -> set[Source]:
     """The columns that decide something in any query of a tree, outputs of subqueries included.
 
     WHERE, ON, HAVING, FILTER, CASE, whatever sorts or groups, LIMIT, and arguments of functions
-    in FROM.
+    in FROM or returning sets.
     """
     found: set[Source] = set()
     for level in levels(Level(query)):
@@ -335,6 +335,8 @@ def quals(query: Node, sources: Sources) -> set[Source]:
                 found |= sources.of(node["aggfilter"], level)
             elif node.tag == "CASEWHEN":
                 found |= sources.of(node["expr"], level)
+            elif node.tag == "FUNCEXPR" and node["funcretset"] == "true":
+                found |= sources.of(node["args"], level)
     return found
 
 
