@@ -10,6 +10,7 @@ analysed in part and then let pass.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from govproxy.sql import effects_query as queries
 from govproxy.sql import effects_schema as schema
@@ -20,9 +21,9 @@ from govproxy.sql.effects import Collector, Shadow
 from govproxy.sql.folding import foldable
 from govproxy.sql.parse import Refused, UnparsableStatement
 from govproxy.sql.tree import Node
-from govproxy.sql.values import Analysis, StatementFacts
+from govproxy.sql.values import Action, Analysis, StatementFacts
 
-__all__ = ["STATEMENTS", "Shadow", "UnparsableStatement", "analyze"]
+__all__ = ["STATEMENTS", "Shadow", "UnparsableStatement", "analyze", "remember"]
 
 Handler = Callable[[str, Node, Collector], None]
 
@@ -111,11 +112,15 @@ def analyze(
     tokens = parse.scan(text)
     statements = parse.parse(text, tokens)
     known = shadow or NO_SHADOW
+    found: list[StatementFacts] = []
     try:
-        facts = tuple(_describe(statement["stmt"], catalog, search_path, known) for statement in statements)
+        for statement in statements:
+            found.append(_describe(statement["stmt"], catalog, search_path, known))
+            known = remember(known, found[-1])
     except RecursionError:
         raise UnparsableStatement(Refused.TOO_DEEP) from None
     redacted, digest = redact.redact(text, tokens)
+    facts = tuple(found)
     return Analysis(
         statements=facts,
         redacted_sql=redacted,
@@ -123,6 +128,26 @@ def analyze(
         cacheable=_is_cacheable(facts),
         foldable=foldable(statements, catalog),
     )
+
+
+def remember(shadow: Shadow, facts: StatementFacts) -> Shadow:
+    """``shadow`` with what a statement makes, should it succeed. Nothing is ever taken away."""
+    change = facts.session
+    if facts.inner is not None and change.prepares:
+        shadow = replace(shadow, prepared=_with(shadow.prepared, change.prepares, facts.inner))
+    if facts.inner is not None and change.cursors:
+        shadow = replace(shadow, cursors=_with(shadow.cursors, change.cursors, facts.inner))
+    if change.creates_temporary:
+        made = {effect.name for effect in facts.effects if effect.action is Action.CREATE and effect.temporary}
+        shadow = replace(shadow, temporary=shadow.temporary | made)
+    return shadow
+
+
+def _with(
+    known: Mapping[str, tuple[StatementFacts, ...]], names: tuple[str, ...], inner: StatementFacts
+) -> Mapping[str, tuple[StatementFacts, ...]]:
+    added = {name: (*known.get(name, ()), inner) for name in names if inner not in known.get(name, ())}
+    return {**known, **added}
 
 
 def _describe(node: Node, catalog: Catalog, search_path: tuple[str, ...] | None, shadow: Shadow) -> StatementFacts:

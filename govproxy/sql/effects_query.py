@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from govproxy.sql.catalog import is_temporary_schema
+from govproxy.sql.catalog import ColumnRef, is_temporary_schema
 from govproxy.sql.effects import NO_FACTS, Collector, Fact, Facts
 from govproxy.sql.functions import constant_text
 from govproxy.sql.lineage import Lineage
@@ -28,7 +28,11 @@ def query(kind: str, body: Node, notes: Collector) -> None:
     found = notes.trace(node)
     notes.outputs = found.outputs
     for write in walk.writes:
-        _write(write, notes)
+        _WRITES[write.kind](write, notes)
+        if found.reads and not notes.resolve(write.body["relation"]):
+            # Which column gets what cannot be told of a relation nobody knows: all that is read may end there.
+            rows = frozenset(ColumnRef(oid, 0) for oid in found.reads)
+            notes.flows.append(Flow(sources=rows, target=_new_name(write.body["relation"]), opaque=True))
     notes.reach(walk, found)
     for into in walk.creates:
         notes.outputs = ()
@@ -66,10 +70,6 @@ def _naming_setting(target: Node, setting: Node) -> Node:
     if "ColumnRef" not in first or field_names(first["ColumnRef"]["fields"]) != ["name"]:
         return target
     return {"ResTarget": {**target["ResTarget"], "val": {"FuncCall": {**call, "args": [setting, *others]}}}}
-
-
-def _write(write: Write, notes: Collector) -> None:
-    _WRITES[write.kind](write, notes)
 
 
 def _insert(write: Write, notes: Collector) -> None:

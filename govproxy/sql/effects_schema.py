@@ -8,44 +8,25 @@ otherwise. Roles, databases and tablespaces are objects like any other (kinds ``
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from govproxy.sql.catalog import is_temporary_schema
 from govproxy.sql.effects import NO_FACTS, Collector, Fact, Facts
 from govproxy.sql.effects_query import creates_relation
+from govproxy.sql.objects import (
+    IN_A_SCHEMA,
+    OF_A_TABLE,
+    RELATION_KINDS,
+    Name,
+    kind_of,
+    object_name,
+    on_object,
+    role_name,
+    schemas_of,
+    verb,
+)
 from govproxy.sql.tree import Node, field_names
 from govproxy.sql.values import Action
-
-_IN_A_SCHEMA = frozenset(
-    """
-    function procedure aggregate operator type domain statistics collation conversion operator_class operator_family
-    text_search_configuration text_search_dictionary text_search_parser text_search_template
-    """.split()  # noqa: SIM905
-)
-_ROUTINES = frozenset({"function", "procedure", "routine", "aggregate"})
-RELATION_KINDS = frozenset({"table", "view", "materialized_view", "index", "sequence", "foreign_table"})
-_OF_A_TABLE = frozenset({"trigger", "policy", "rule", "constraint", "column"})
-
-_KIND_NAMES: Mapping[str, str] = {
-    "matview": "materialized_view",
-    "fdw": "foreign_data_wrapper",
-    "tabconstraint": "constraint",
-    "statistic_ext": "statistics",
-    "opclass": "operator_class",
-    "opfamily": "operator_family",
-    "tsconfiguration": "text_search_configuration",
-    "tsdictionary": "text_search_dictionary",
-    "tsparser": "text_search_parser",
-    "tstemplate": "text_search_template",
-}
-
-
-class Name(NamedTuple):
-    """An object's name as written; ``parent`` is the table of a trigger, policy, rule or column."""
-
-    schema: str
-    name: str
-    parent: Node | None = None
 
 
 class Simple(NamedTuple):
@@ -116,9 +97,9 @@ def simple(kind: str, body: Node, notes: Collector) -> None:
     facts: dict[str, Fact] = {"command": verb(kind)} if action is Action.REPLICATION else {}
     if "setstmt" in body:
         facts["setting"] = str(body["setstmt"].get("name", "all")).lower()
-    if action is Action.CREATE and sort in _IN_A_SCHEMA:
+    if action is Action.CREATE and sort in IN_A_SCHEMA:
         named = Name(notes.home(named.schema), named.name)
-    schemas = _schemas(sort, named, notes) if action is Action.ALTER else [named.schema]
+    schemas = schemas_of(sort, named, notes) if action is Action.ALTER else [named.schema]
     for schema in schemas:
         notes.add(action, sort, schema, named.name, facts)
     for item in body.get("pubobjects", ()):
@@ -130,98 +111,9 @@ def simple(kind: str, body: Node, notes: Collector) -> None:
     notes.changed_catalog()
 
 
-def verb(kind: str) -> str:
-    """``create``, ``alter``, ``drop`` or ``import``: the verb in a node's name."""
-    return next((word for word in ("create", "alter", "drop", "import") if kind.lower().startswith(word)), "")
-
-
 def tag_of(kind: str) -> str:
     """The command tag of a statement of `SIMPLE`."""
     return f"{verb(kind)} {SIMPLE[kind].kind.replace('_', ' ')}".upper()
-
-
-# Names
-
-
-def kind_of(written: str) -> str:
-    """``OBJECT_MATVIEW`` → ``materialized_view``."""
-    bare = written.removeprefix("OBJECT_").lower()
-    return _KIND_NAMES.get(bare, bare)
-
-
-def object_name(kind: str, node: Any) -> Name:
-    """The name in whichever form the grammar keeps it."""
-    if node is None:
-        return Name("", "")
-    if isinstance(node, str):
-        return Name("", node)
-    if isinstance(node, list):
-        return _from_parts(kind, field_names(node))
-    if kind == "cast":
-        node = node.get("List", {}).get("items", [node])[-1]
-    for wrapper, path in (("List", "items"), ("TypeName", "names"), ("ObjectWithArgs", "objname")):
-        if wrapper in node:
-            return object_name(kind, node[wrapper].get(path, []))
-    for path in ("items", "names", "objname"):
-        if path in node:
-            return object_name(kind, node[path])
-    if "String" in node:
-        return Name("", str(node["String"].get("sval", "")))
-    if "RangeVar" in node:
-        node = node["RangeVar"]
-    if "relname" in node:
-        return Name(str(node.get("schemaname", "")), str(node["relname"]))
-    if "RoleSpec" in node:
-        node = node["RoleSpec"]
-    if "roletype" in node:
-        return Name("", role_name(node))
-    return Name("", "")
-
-
-def _from_parts(kind: str, parts: list[str]) -> Name:
-    if kind in _OF_A_TABLE and len(parts) > 1:
-        *table, name = parts
-        parent = {"relname": table[-1], **({"schemaname": table[-2]} if len(table) > 1 else {})}
-        return Name(table[-2] if len(table) > 1 else "", name, parent)
-    return Name(parts[-2] if len(parts) > 1 else "", parts[-1] if parts else "")
-
-
-def role_name(role: Node) -> str:
-    """A role as written; PUBLIC and CURRENT_USER keep their words."""
-    if role.get("roletype", "ROLESPEC_CSTRING") == "ROLESPEC_CSTRING":
-        return str(role.get("rolename", ""))
-    return str(role["roletype"]).removeprefix("ROLESPEC_").lower()
-
-
-def _on_object(action: Action, kind: str, node: Any, notes: Collector, facts: Facts = NO_FACTS) -> None:
-    """An effect on an object named by ``node``; on relations, resolved."""
-    named = object_name(kind, node)
-    if kind in RELATION_KINDS:
-        relation = {"relname": named.name, **({"schemaname": named.schema} if named.schema else {})}
-        notes.relation(action, relation, facts=facts, kind=kind)
-        return
-    said = dict(facts)
-    if named.parent is not None:
-        said["table"] = named.parent["relname"]
-        if kind == "column":
-            notes.relation(action, named.parent, columns=(named.name,), facts={**said, "column": named.name})
-            return
-        notes.add(action, kind, notes.schema_of(named.parent), named.name, said)
-        return
-    for schema in _schemas(kind, named, notes):
-        notes.add(action, kind, schema, named.name, said)
-
-
-def _schemas(kind: str, named: Name, notes: Collector) -> list[str]:
-    """Where a routine or type so named is: in each schema that the name may mean, or as written."""
-    found: set[str] = set()
-    if kind in _ROUTINES:
-        routines = notes.catalog.resolve_function(named.schema or None, named.name, notes.search_path)
-        found = {routine.schema for routine in routines}
-    elif kind in ("type", "domain"):
-        types = notes.catalog.resolve_type(named.schema or None, named.name, notes.search_path)
-        found = {found_type.schema for found_type in types}
-    return sorted(found) or [named.schema]
 
 
 # CREATE
@@ -328,7 +220,7 @@ def define(kind: str, body: Node, notes: Collector) -> None:
     """CREATE AGGREGATE, OPERATOR, TYPE, COLLATION, TEXT SEARCH …"""
     sort = kind_of(body["kind"])
     named = object_name(sort, body.get("defnames"))
-    schema = notes.home(named.schema) if sort in _IN_A_SCHEMA else named.schema
+    schema = notes.home(named.schema) if sort in IN_A_SCHEMA else named.schema
     notes.add(Action.CREATE, sort, schema, named.name)
     notes.reach_fields(kind, body, ("defnames",))
     notes.changed_catalog()
@@ -401,14 +293,14 @@ def alter_depends(_: str, body: Node, notes: Collector) -> None:
 
 def _alter_object(body: Node, written: str, notes: Collector, facts: dict[str, Fact]) -> None:
     kind = kind_of(written)
-    if "relation" in body and kind not in _OF_A_TABLE:
+    if "relation" in body and kind not in OF_A_TABLE:
         _alters(body["relation"], kind, notes, facts, (str(body["subname"]),) if kind == "column" else ())
     elif "relation" in body:
         if "subname" in body:
             facts["of"] = str(body["subname"])
         notes.relation(Action.ALTER, body["relation"], facts={**facts, "part": kind})
     else:
-        _on_object(Action.ALTER, kind, body.get("object") or body.get("subname"), notes, facts)
+        on_object(Action.ALTER, kind, body.get("object") or body.get("subname"), notes, facts)
     notes.changed_catalog()
 
 
@@ -423,7 +315,7 @@ def alter_default_privileges(_: str, body: Node, notes: Collector) -> None:
 def comment(kind: str, body: Node, notes: Collector) -> None:
     """COMMENT and SECURITY LABEL change how an object is described, which classification reads."""
     said: Facts = {"commands": "comment" if kind == "CommentStmt" else "security_label"}
-    _on_object(Action.ALTER, kind_of(body["objtype"]), body.get("object"), notes, said)
+    on_object(Action.ALTER, kind_of(body["objtype"]), body.get("object"), notes, said)
     notes.changed_catalog()
 
 
@@ -439,7 +331,7 @@ def drop(_: str, body: Node, notes: Collector) -> None:
             notes.add(Action.REPLICATION, kind, name=object_name(kind, item).name, facts=facts)
     else:
         for item in body["objects"]:
-            _on_object(Action.DROP, kind, item, notes, facts)
+            on_object(Action.DROP, kind, item, notes, facts)
     notes.changed_catalog()
 
 
@@ -470,7 +362,7 @@ def grant(_: str, body: Node, notes: Collector) -> None:
             notes.add(Action.GRANT, kind, object_name(kind, schema).name, "*", facts)
     else:
         for item in body.get("objects", ()):
-            _on_object(Action.GRANT, kind, item, notes, facts)
+            on_object(Action.GRANT, kind, item, notes, facts)
     notes.changed_catalog()
 
 
