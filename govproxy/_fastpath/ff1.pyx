@@ -120,7 +120,8 @@ cdef class Ff1:
         for step in range(ROUNDS):
             i = ROUNDS - 1 - step if decrypt else step
             memset(q, 0, 2 * BLOCK)
-            memcpy(q, tweak, <size_t>tweak_size)
+            if tweak_size:
+                memcpy(q, tweak, <size_t>tweak_size)
             q[q_size - 1 - bytes_of_half] = <unsigned char>i
             left = a if decrypt else b
             for k in range(bytes_of_half):

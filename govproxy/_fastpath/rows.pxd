@@ -62,8 +62,8 @@ cdef class MaskPlan:
     cdef Py_ssize_t _run(self, Rewrite* rw, Py_ssize_t size, unsigned long long* rows) except -1
     cdef int _field(self, Rewrite* rw, int column, Py_ssize_t field, Py_ssize_t size) except -1
     cdef int _fpe(self, Rewrite* rw, int column, Py_ssize_t field, Py_ssize_t size) except -1
-    cdef int _scan(self, Rewrite* rw, bint json, Py_ssize_t field, Py_ssize_t size) except -1
+    cdef int _scan(self, Rewrite* rw, ColumnOp* op, Py_ssize_t field, Py_ssize_t size) except -1
     cdef int _scan_nested(self, Rewrite* rw, ColumnOp* op, Py_ssize_t field, Py_ssize_t size) except -1
-    cdef int _scan_hex(self, Rewrite* rw, Py_ssize_t field, Py_ssize_t size) except -1
+    cdef int _scan_hex(self, Rewrite* rw, ColumnOp* op, Py_ssize_t field, Py_ssize_t size) except -1
     cdef int _nested(self, const unsigned char* p, Py_ssize_t n, bint record) except -1
     cdef int _element(self, unsigned int oid, const unsigned char* p, Py_ssize_t n, bint* changed) except -1

@@ -35,7 +35,7 @@ from govproxy._fastpath.maskers cimport (
 )
 from govproxy._fastpath.maskers import FAMILIES as _FAMILIES, OPERATIONS as _OPERATIONS, STYLES as _STYLES
 from govproxy._fastpath.maskfpe cimport mask_fpe
-from govproxy._fastpath.maskpieces cimport hex_digit
+from govproxy._fastpath.maskpieces cimport fit, hex_digit
 from govproxy._fastpath.outbuf cimport (
     OutBuf,
     outbuf_append,
@@ -331,7 +331,7 @@ cdef class MaskPlan:
             # Most fields end here.
             if not is_candidate(rw.data + field, size, rw.limit):
                 return 0
-            return self._scan(rw, op.routine == R_SCAN_JSON, field, size)
+            return self._scan(rw, op, field, size)
         if op.routine == R_CONSTANT:
             _flush(rw, field - 4)
             if op.constant_size > rw.out.capacity - rw.out.size:
@@ -353,7 +353,7 @@ cdef class MaskPlan:
         if op.routine == R_FPE:
             return self._fpe(rw, column, field, size)
         if op.routine == R_SCAN_HEX:
-            return self._scan_hex(rw, field, size)
+            return self._scan_hex(rw, op, field, size)
         # Nested and unknown binary forms: the question to the whole value covers all its parts.
         if not is_candidate(rw.data + field, size, rw.limit):
             return 0
@@ -383,21 +383,23 @@ cdef class MaskPlan:
         _replaced(rw, field, size, rw.out.size - at - 4 - size)
         return 0
 
-    cdef int _scan(self, Rewrite* rw, bint json, Py_ssize_t field, Py_ssize_t size) except -1:
+    cdef int _scan(self, Rewrite* rw, ColumnOp* op, Py_ssize_t field, Py_ssize_t size) except -1:
         cdef Py_ssize_t at
+        cdef bint json
         detect(rw.data + field, size, &self.hits)
         if self.hits.size == 0:
             return 0
-        json = json or is_structured(rw.data + field, size)
+        json = op.routine == R_SCAN_JSON or is_structured(rw.data + field, size)
         _flush(rw, field - 4)
         at = rw.out.size
         outbuf_int32(rw.out, 0)
         write_masked(rw.data + field, size, &self.hits, json, rw.out)
+        fit(&op.spec, rw.out, at + 4)
         outbuf_put_int32(rw.out, at, rw.out.size - at - 4)
         _replaced(rw, field, size, rw.out.size - at - 4 - size)
         return 0
 
-    cdef int _scan_hex(self, Rewrite* rw, Py_ssize_t field, Py_ssize_t size) except -1:
+    cdef int _scan_hex(self, Rewrite* rw, ColumnOp* op, Py_ssize_t field, Py_ssize_t size) except -1:
         # bytea_output hex: \x and two digits a byte. The bytes are what is looked at. The older
         # escape form is looked at as it stands.
         cdef const unsigned char* p = rw.data + field
@@ -410,7 +412,7 @@ cdef class MaskPlan:
         if size < 2 or p[0] != c'\\' or p[1] != c'x' or size % 2:
             if not is_candidate(p, size, rw.limit):
                 return 0
-            return self._scan(rw, False, field, size)
+            return self._scan(rw, op, field, size)
         self.scratch.size = 0
         outbuf_reserve(&self.scratch, n)
         for i in range(n):

@@ -390,7 +390,15 @@ def _redact(f: Field, wire: WireType, not_null: bool, reason: str) -> ColumnPlan
 
 def _clean(context: _Context, f: Field, wire: WireType, reason: str) -> ColumnPlan:
     operation = "scan" if context.scan and wire.scannable else "pass"
-    return ColumnPlan(operation, name=f.name, family=wire.family, format=f.format, label=reason)
+    return ColumnPlan(
+        operation,
+        name=f.name,
+        family=wire.family,
+        format=f.format,
+        limit=wiretypes.length_limit(f.type_oid, f.typmod),
+        pad=wiretypes.padding(f.type_oid, f.typmod),
+        label=reason,
+    )
 
 
 def _not_null(context: _Context, f: Field) -> bool:

@@ -121,6 +121,11 @@ def test_scan_by_family_and_format(family: str, fmt: int, value: bytes, expected
     assert one(ColumnPlan("scan", family=family, format=fmt), value) == expected
 
 
+def test_a_value_masked_in_a_clean_column_keeps_to_its_length() -> None:
+    assert one(ColumnPlan("scan", limit=10), b"ab@c.org x") == b"a***@c.org"
+    assert one(ColumnPlan("scan", limit=20, pad=20), b"ab@c.org".ljust(20)) == b"a***@c.org".ljust(20)
+
+
 def element(oid: int, value: bytes | None) -> bytes:
     return struct.pack("!I", oid) + (struct.pack("!i", -1) if value is None else struct.pack("!i", len(value)) + value)
 
