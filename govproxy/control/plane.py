@@ -27,8 +27,11 @@ from govproxy.session.snapshot import DatabaseSnapshot, Snapshot
 from govproxy.sql.catalog import Catalog
 
 POLL_INTERVAL_S = 2.0
+VALUES_INTERVAL_S = 2.0
 RETRY_INTERVAL_S = 1.0
 QUERY_TIMEOUT_S = 60.0
+
+UNREAD = "unread"  # the class of columns nobody could look into
 
 log = structlog.get_logger("govproxy.control")
 
@@ -80,13 +83,16 @@ class ControlPlane:
         self._policy = policy
         for name, watched in self._watched.items():
             if watched.catalog is not None:
-                self._note(name, watched, watched.catalog)
+                await self._note(name, watched, watched.catalog)
         self._renew(self._snapshot.databases)
         log.info("policy reloaded", version=policy.version, changed=changed)
 
-    async def refresh(self, database: str) -> None:
-        """Look at one database now; returns when a changed picture has been published."""
-        await self._look(database, self._watched[database])
+    async def refresh(self, database: str, *, values: bool) -> None:
+        """Look at one database now, with ``values`` at what its tables hold, changed or not.
+
+        Returns when a changed picture has been published.
+        """
+        await self._look(database, self._watched[database], values=values)
 
     # ------------------------------------------------------------------ watching
 
@@ -95,10 +101,10 @@ class ControlPlane:
             await asyncio.sleep(POLL_INTERVAL_S if watched.catalog else RETRY_INTERVAL_S)
             await self._look(name, watched)
 
-    async def _look(self, name: str, watched: _Watched) -> None:
+    async def _look(self, name: str, watched: _Watched, *, values: bool = False) -> None:
         began = time.perf_counter()
         try:
-            found = await watched.look()
+            found = await watched.look(values=values)
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, GovproxyError) as error:
             # Security: an old picture must not stand for a database that may have changed unseen.
             await watched.close()
@@ -108,7 +114,7 @@ class ControlPlane:
             return
         if found is None:
             return
-        self._note(name, watched, found)
+        await self._note(name, watched, found)
         log.info(
             "catalog read",
             database=name,
@@ -117,15 +123,20 @@ class ControlPlane:
             seconds=round(time.perf_counter() - began, 3),
         )
 
-    def _note(self, name: str, watched: _Watched, catalog: Catalog) -> None:
+    async def _note(self, name: str, watched: _Watched, catalog: Catalog) -> None:
         corrections = [
             Correction(pattern=f"{c.schema}.{c.relation}.{c.column}", tag=c.tag) for c in self._policy.classify
         ]
+        # Thousands of columns with their values take a while: not on the loop.
+        classification = await asyncio.to_thread(classify, catalog, corrections)
         picture = DatabaseSnapshot(
             name=name,
             environment=watched.database.environment,
             catalog=catalogs.publishable(catalog),
-            classification=classify(catalog, corrections),
+            classification=classification,
+            unread=frozenset(
+                c.relation for c, found in classification.columns.items() if found.sensitive.name == UNREAD
+            ),
         )
         self._renew({**self._snapshot.databases, name: picture})
 
@@ -147,21 +158,37 @@ class _Watched:
         self.catalog: Catalog | None = None
         self._connection: MetadataConnection | None = None
         self._fingerprint = ""
+        self._mark = ""
+        self._values_due = 0.0
+        self._collected = 0.0
         self._lock = asyncio.Lock()
 
-    async def look(self) -> Catalog | None:
-        """The catalog if it is new or changed, else None."""
+    async def look(self, *, values: bool) -> Catalog | None:
+        """The catalog if it is new or changed, else None. ``values``: new in any case, at most every
+        few moments, since looking at all tables costs the database something."""
         async with self._lock, asyncio.timeout(QUERY_TIMEOUT_S):
             if self._connection is None or self._connection.is_closed():
                 self._connection = await connect_to(self.database)
                 self._fingerprint = ""
             fingerprint = await catalogs.fingerprint(self._connection)
             if fingerprint == self._fingerprint and self.catalog is not None:
-                return None
+                asked = values and time.monotonic() >= self._collected + VALUES_INTERVAL_S
+                if not asked and not await self._filled():
+                    return None
             catalog = await catalogs.collect(self._connection, self.database.name)
             self._fingerprint = fingerprint
             self.catalog = catalog
+            self._collected = time.monotonic()
             return catalog
+
+    async def _filled(self) -> bool:
+        """True when tables have got so many more values that what they hold must be looked at again."""
+        if self._connection is None or time.monotonic() < self._values_due:
+            return False
+        self._values_due = time.monotonic() + VALUES_INTERVAL_S
+        mark = await catalogs.values_mark(self._connection)
+        changed, self._mark = mark != self._mark, mark
+        return changed
 
     async def close(self) -> None:
         """Forget the connection and what was seen over it."""

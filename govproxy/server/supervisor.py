@@ -39,7 +39,7 @@ class Control(Protocol):
     @property
     def snapshot(self) -> Snapshot: ...
     async def start(self, publish: Callable[[Snapshot], None]) -> None: ...
-    async def refresh(self, database: str) -> None: ...
+    async def refresh(self, database: str, *, values: bool) -> None: ...
     async def reload(self) -> None: ...
     async def stop(self) -> None: ...
 
@@ -167,8 +167,8 @@ class Supervisor:
         match message:
             case link.Ready():
                 self._is_ready(worker)
-            case link.Refresh(database=database):
-                self._tasks.create_task(self._refresh(worker, database))
+            case link.Refresh(database=database, values=values):
+                self._tasks.create_task(self._refresh(worker, database, values))
             case link.Cancel():
                 for other in self._workers.values():
                     if other is not worker:
@@ -180,9 +180,9 @@ class Supervisor:
             case _:
                 raise AssertionError(f"unexpected message from a worker: {type(message).__name__}")
 
-    async def _refresh(self, worker: _Worker, database: str) -> None:
+    async def _refresh(self, worker: _Worker, database: str, values: bool) -> None:
         try:
-            await self._control.refresh(database)
+            await self._control.refresh(database, values=values)
         except GovproxyError as error:
             log.warning("the catalog could not be refreshed", database=database, error=str(error))
         worker.send(link.Refreshed(database=database))

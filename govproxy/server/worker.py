@@ -110,8 +110,8 @@ class Worker:
         if not self._writer.is_closing():
             self._writer.write(link.encode(message))
 
-    def _request_refresh(self, database: str) -> None:
-        self._send(link.Refresh(database=database))
+    def _request_refresh(self, database: str, values: bool) -> None:
+        self._send(link.Refresh(database=database, values=values))
         # Whoever waits must not wait for ever: unknown then stays unknown, and is treated so.
         self._loop.call_later(REFRESH_TIMEOUT_S, self.shared.refreshed, database)
 

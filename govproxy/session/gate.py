@@ -172,9 +172,9 @@ class Gate:
             raise AssertionError("a second wait for one statement")
         self.link.resume(verdict)
 
-    def _wait(self, text: bytes) -> None:
+    def _wait(self, text: bytes, *, values: bool = False) -> None:
         self._waiting = text
-        self.shared.refresh(self)
+        self.shared.refresh(self, values=values)
 
     def _attempt(self, conversation: Conversation, text: bytes, *, may_wait: bool) -> Verdict | None:
         try:
@@ -185,16 +185,25 @@ class Gate:
             analysis = analyze(source, self.snapshot.catalog, self._search_path, shadow=self._shadow)
         except UnparsableStatement as error:
             return self._unreadable(text, error, source)
-        if may_wait and self.shared.worth_a_look(self.facts.database, analysis.unresolved):
-            self._wait(text)
-            return None
+        unread = self._unread(analysis)
+        missing = (*analysis.unresolved, *unread)
         if not may_wait:
-            self.shared.still_missing(self.facts.database, analysis.unresolved)
+            self.shared.still_missing(self.facts.database, missing)
+        elif self.shared.worth_a_look(self.facts.database, missing):
+            self._wait(text, values=bool(unread))
+            return None
         if self._changed_catalog or _changes_what_it_reads(analysis):
             analysis = _distrusted(analysis)
-        return self._judged(conversation, text, source, analysis)
+        return self._judged(conversation, text, analysis)
 
-    def _judged(self, conversation: Conversation, text: bytes, source: str, analysis: Analysis) -> Verdict:
+    def _unread(self, analysis: Analysis) -> tuple[str, ...]:
+        """Relations within reach that were empty or not readable when their values were looked at."""
+        unread = self.snapshot.unread
+        if not unread:
+            return ()
+        return tuple(f"#{oid}" for statement in analysis.statements for oid in statement.reads & unread)
+
+    def _judged(self, conversation: Conversation, text: bytes, analysis: Analysis) -> Verdict:
         policy, snapshot, facts = self.shared.snapshot.policy, self.snapshot, self.facts
         request = Request(
             identity=facts.identity,
@@ -225,7 +234,7 @@ class Gate:
             outcome=Outcome.DENY if refusal else Outcome.ALLOW,
             text=text,
             context_id=conversation.context_id,
-            fragment=self._fragment(source, analysis, decision, obligations, refused=refusal is not None),
+            fragment=self._fragment(analysis, decision, obligations, refused=refusal is not None),
             basis=Basis(analysis=analysis, obligations=obligations, refusal=refusal),
             clear=decision.clear,
             returns_rows=any(s.outputs is None or s.outputs for s in analysis.statements),
@@ -253,7 +262,6 @@ class Gate:
             context_id=0,
             fragment=statement_fragment(
                 sql=redacted,
-                sql_hash=self.shared.keys.ledger.hash_text(text.decode("latin-1")),
                 digest=digest,
                 effects=[{"action": Action.UNKNOWN.value}],
                 tables=[],
@@ -268,11 +276,10 @@ class Gate:
         )
 
     def _fragment(
-        self, source: str, analysis: Analysis, decision: Decision, obligations: Obligations, *, refused: bool
+        self, analysis: Analysis, decision: Decision, obligations: Obligations, *, refused: bool
     ) -> bytes:
         return statement_fragment(
             sql=analysis.redacted_sql,
-            sql_hash=self.shared.keys.ledger.hash_text(source),
             digest=analysis.digest,
             effects=[_effect_note(e) for s in analysis.statements for e in s.effects],
             tables=obligations.tables,
@@ -291,7 +298,7 @@ class Gate:
         effect = Effect(action=Action.FUNCTION_MESSAGE, kind="function", name=name, facts={"function": name})
         facts = StatementFacts(tag="FUNCTION CALL", effects=(effect,), outputs=None, opaque=True)
         analysis = Analysis(statements=(facts,), redacted_sql=f"FunctionCall {name}", digest="", cacheable=False)
-        verdict = self._judged(conversation, b"", f"FunctionCall {name}", analysis)
+        verdict = self._judged(conversation, b"", analysis)
         if verdict.outcome is Outcome.ALLOW and not verdict.clear:
             refusal = StatementDenied("FunctionCall is not allowed where results are masked", hint="use SELECT")
             return replace_outcome(verdict, refusal)

@@ -45,9 +45,10 @@ class Publish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refresh:
-    """Worker → control: look at this database's catalog again."""
+    """Worker → control: look at this database's catalog again; ``values``: whatever it holds by now."""
 
     database: str
+    values: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

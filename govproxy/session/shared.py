@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 
 MAX_CONTEXTS = 100_000
 MISSING_FOR_S = 2.0
+UNREADABLE_FOR_S = 60.0
 MAX_MISSING = 10_000
 
 
 class Shared:
-    """``request_refresh(database)`` asks the control process to look at a catalog again; whoever
-    gets its answer (or gives up waiting for it) calls ``refreshed``."""
+    """``request_refresh(database, values)`` asks the control process to look at a catalog again, with
+    ``values`` at what its tables hold too; whoever gets its answer (or gives up waiting for it)
+    calls ``refreshed``."""
 
     def __init__(
         self,
@@ -32,7 +34,7 @@ class Shared:
         keys: Keys,
         *,
         cache_bytes: int,
-        request_refresh: Callable[[str], None],
+        request_refresh: Callable[[str, bool], None],
         clock: Callable[[], float],
     ) -> None:
         self.snapshot = snapshot
@@ -81,19 +83,19 @@ class Shared:
         now = self._clock()
         return any(self._missing.get((database, name), 0.0) <= now for name in names)
 
-    def refresh(self, gate: Gate) -> None:
+    def refresh(self, gate: Gate, *, values: bool) -> None:
         """Ask for a fresh catalog; the gate is called when it is there."""
         database = gate.facts.database
         waiting = self._waiting.setdefault(database, [])
         waiting.append(gate)
-        if len(waiting) == 1:
-            self._request_refresh(database)
+        if len(waiting) == 1 or values:
+            self._request_refresh(database, values)
 
     def catalog_is_stale(self, database: str) -> None:
         """DDL has run through this worker: look again, with nobody waiting for it."""
         if not self._waiting.get(database):
             self._waiting.setdefault(database, [])
-            self._request_refresh(database)
+            self._request_refresh(database, False)
 
     def refreshed(self, database: str) -> None:
         """The catalog was looked at again (or the time for it is up): decide what waited."""
@@ -104,6 +106,7 @@ class Shared:
         """Names that a fresh catalog does not have either: not worth another look for a while."""
         if len(self._missing) > MAX_MISSING:
             self._missing.clear()
-        until = self._clock() + MISSING_FOR_S
+        now = self._clock()
         for name in names:
-            self._missing[database, name] = until
+            # A name may come any moment; what may not be read stays so until somebody grants it.
+            self._missing[database, name] = now + (UNREADABLE_FOR_S if name.startswith("#") else MISSING_FOR_S)

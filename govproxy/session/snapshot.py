@@ -23,6 +23,7 @@ class DatabaseSnapshot:
     environment: str
     catalog: Catalog
     classification: Classification
+    unread: frozenset[int] = frozenset()  # relations with columns whose values nobody has seen yet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -227,9 +227,9 @@ def start(databases: Databases, folder: Path, **options: Any) -> Proxy:
     return proxy
 
 
-@pytest.fixture(scope="session")
-def databases(postgres: Postgres) -> Iterator[Databases]:
-    """``app`` and ``shop`` on the server of this run."""
+@contextmanager
+def databases_on(postgres: Postgres) -> Iterator[Databases]:
+    """``app`` and ``shop`` on a server, gone afterwards."""
     password = secrets.token_urlsafe(12)
     _drop(postgres)
     with psycopg.connect(postgres.dsn(), autocommit=True) as connection:
@@ -254,6 +254,13 @@ def _drop(postgres: Postgres) -> None:
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
         for role in (sample.LOGIN_ROLE, "shop_ro", "shop_rw", "shop_owner"):
             connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(role)))
+
+
+@pytest.fixture(scope="session")
+def databases(postgres: Postgres) -> Iterator[Databases]:
+    """``app`` and ``shop`` on the server of this run."""
+    with databases_on(postgres) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")
