@@ -389,7 +389,8 @@ def changes_meaning(setting: str, value: str | None) -> bool:
 def setting_effect(setting: str, value: str | None, *, facts: Mapping[str, str | int | bool] | None = None) -> Effect:
     """The effect of giving ``setting`` (lower case) a value; None: not a plain constant."""
     said: dict[str, str | int | bool] = {**(facts or {}), "setting": setting}
-    if value is not None:
+    if value is not None and "." not in setting:
+        # Security: effects are recorded, and an application's own settings carry its data.
         said["value"] = value
     if setting in ROLE_SETTINGS:
         return Effect(action=Action.SET_ROLE, kind="role", name=value or "", facts=said)

@@ -161,3 +161,8 @@ def test_changes_meaning(setting: str, value: str | None, expected: bool) -> Non
 )
 def test_constant_text(sql: str, expected: str | None) -> None:
     assert constant_text(parse(sql)[0]["stmt"]["SelectStmt"]["targetList"][0]["ResTarget"]["val"]) == expected
+
+
+def test_values_of_an_applications_own_settings_are_not_recorded() -> None:
+    assert "value" not in functions.setting_effect("app.token", "s3cr3t").facts
+    assert functions.setting_effect("work_mem", "4MB").facts["value"] == "4MB"
