@@ -188,7 +188,7 @@ class Generator:
                 "(ROW({0}, {1})).f2::text",
                 "(SELECT v.b::text FROM (VALUES (1, {0}::text), (2, {1}::text)) v(a, b) LIMIT 1)",
                 "(SELECT max(u) FROM unnest(ARRAY[{0}::text, {1}::text]) u)",
-                "(WITH RECURSIVE r(a, b) AS (SELECT {0}::text, {1}::text UNION ALL SELECT b, a FROM r)"
+                "(WITH RECURSIVE r(a, b) AS (SELECT {0}::text, {1}::text UNION SELECT b, a FROM r)"
                 " SELECT min(a) FROM r)",
                 "nullif({0}::text, {1}::text)",
                 "(ARRAY[{0}::text, {1}::text])[1]",
