@@ -167,10 +167,17 @@ def write_config(
     extra: str = "",
     users: Mapping[str, Sequence[str]] | None = None,
     roles: Mapping[str, str] | None = None,
+    upstream_port: int | None = None,
 ) -> Path:
-    """govproxy.yaml and what it names. ``users``: name → groups, with the password ``<name>-password``."""
+    """govproxy.yaml and what it names. ``users``: name → groups, with the password ``<name>-password``.
+
+    ``upstream_port``: of something on this machine that stands between proxy and database.
+    """
     role = "" if not roles else f", role: {{from_group: {{{', '.join(f'{g}: {r}' for g, r in roles.items())}}}}}"
-    upstream = f"postgresql://{sample.LOGIN_ROLE}@{databases.postgres.host}:{databases.postgres.port}"
+    address = (
+        f"{databases.postgres.host}:{databases.postgres.port}" if upstream_port is None else f"{HOST}:{upstream_port}"
+    )
+    upstream = f"postgresql://{sample.LOGIN_ROLE}@{address}"
     lines = [
         f"listen: {HOST}:{port}",
         f"workers: {workers}",
