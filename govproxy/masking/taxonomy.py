@@ -171,7 +171,7 @@ TABLE: tuple[Entry, ...] = (
     _row("secret", "secret", "SECRET", 4, _M.REDACT, _DOCUMENT | {Family.BYTES, Family.UUID}, identifier=True),
     _row("dsn", "connection string with credentials", "SECRET", 4, _M.REDACT, _OPAQUE),
     # Containers
-    _row("personal_json", "document with personal keys", "PII", 3, _M.REDACT, _DOCUMENT),
+    _row("personal_json", "document with personal keys", "PII", 3, _M.PARTIAL, _DOCUMENT),
     _row("personal_record", "record with personal fields", "PII", 3, _M.REDACT, _ANY),
     _row("search_vector", "search index over personal text", "PII", 3, _M.REDACT, frozenset({Family.SEARCH})),
     _row("personal_data", "personal data", "PII", 3, _M.REDACT, _ANY, identifier=True),
