@@ -8,6 +8,7 @@ message that is not understood is not sent.
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
+from libc.stdint cimport uint64_t
 from libc.string cimport memcmp
 
 from govproxy._fastpath.cursor cimport Cursor, load_i32, need, read_cstring, read_i16, read_i32
@@ -131,12 +132,14 @@ cdef Verdict _verdict(State state, const unsigned char* text, Py_ssize_t size):
     return verdict
 
 
-cdef int _refuse_verdict(State state, Verdict verdict, bint extended) except -1:
+cdef int _refuse_verdict(
+    State state, Verdict verdict, bint extended, const unsigned char* text, Py_ssize_t size
+) except -1:
     # The denial is in the ledger before the client reads it.
     cdef bint can_record = state.ledger_ready()
     if not can_record:
         return _refuse_unrecorded(state, extended)
-    state.record(verdict)
+    state.record(verdict, text, size)
     state.record_outcome(state.number, state.now_ns, b"denied", NULL, 0, 0, 0)
     return state.refuse(state.gate.refusal(state, verdict, state.number), extended)
 
@@ -168,11 +171,11 @@ cdef int _query(State state, Cursor* body, const unsigned char* message, Py_ssiz
     if verdict is None:
         return 0
     if verdict.outcome == DENY:
-        return _refuse_verdict(state, verdict, False)
+        return _refuse_verdict(state, verdict, False, text, size)
     if not state.ledger_ready():
         return _refuse_unrecorded(state, False)
     entry = state.replies.push(REPLY_QUERY, verdict)
-    entry.number = state.record(verdict)
+    entry.number = state.record(verdict, text, size)
     entry.started_ns = state.now_ns
     sink_pass(&state.sinks.backend, message, total)
     return _forwarding(state, verdict, True)
@@ -192,11 +195,11 @@ cdef int _function_call(State state, Cursor* body, const unsigned char* message,
     cdef Verdict verdict = state.gate.function_call(state, function_oid & 0xFFFFFFFF)
     cdef Expected* entry
     if verdict.outcome == DENY:
-        return _refuse_verdict(state, verdict, False)
+        return _refuse_verdict(state, verdict, False, NULL, 0)
     if not state.ledger_ready():
         return _refuse_unrecorded(state, False)
     entry = state.replies.push(REPLY_FUNCTION_CALL, verdict)
-    entry.number = state.record(verdict)
+    entry.number = state.record(verdict, NULL, 0)
     entry.started_ns = state.now_ns
     sink_pass(&state.sinks.backend, message, total)
     return _forwarding(state, verdict, True)
@@ -219,7 +222,7 @@ cdef int _parse(State state, Cursor* body, const unsigned char* message, Py_ssiz
     if verdict is None:
         return 0
     if verdict.outcome == DENY:
-        return _refuse_verdict(state, verdict, True)
+        return _refuse_verdict(state, verdict, True, text, size)
     if len(state.statements) >= state.max_names and name not in state.statements:
         return _refuse_limit(state, "prepared statements")
     statement = PreparedStatement.__new__(PreparedStatement)
@@ -240,7 +243,7 @@ cdef int _bind(State state, Cursor* body, const unsigned char* message, Py_ssize
     cdef Verdict verdict
     cdef Portal portal
     cdef Expected* entry
-    cdef bytes formats
+    cdef bytes formats, text
     cdef const unsigned char* codes
     cdef int i, count, length
     _skip(body, <Py_ssize_t>read_i16(body) * 2)
@@ -269,7 +272,10 @@ cdef int _bind(State state, Cursor* body, const unsigned char* message, Py_ssize
         if verdict is None:
             return 0
         if verdict.outcome == DENY:
-            return _refuse_verdict(state, verdict, True)
+            text = _text_of(statement)
+            return _refuse_verdict(
+                state, verdict, True, <const unsigned char*>PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text)
+            )
     if len(state.portals) >= state.max_names and portal_name not in state.portals:
         return _refuse_limit(state, "portals")
     if not state.ledger_ready():
@@ -280,7 +286,7 @@ cdef int _bind(State state, Cursor* body, const unsigned char* message, Py_ssize
     portal.statement = statement
     portal.formats = formats
     portal.started_ns = state.now_ns
-    portal.number = state.record(verdict)
+    portal.number = _record_bound(state, verdict, statement)
     portal.open = True
     entry = state.replies.push(REPLY_BIND, portal)
     _replace(state.portals, portal_name, portal, entry)
@@ -289,9 +295,18 @@ cdef int _bind(State state, Cursor* body, const unsigned char* message, Py_ssize
     return _forwarding(state, verdict, False)
 
 
+cdef bytes _text_of(PreparedStatement statement):
+    return statement.verdict.text if statement.text is None else statement.text
+
+
+cdef uint64_t _record_bound(State state, Verdict verdict, PreparedStatement statement) except? 0:
+    cdef bytes text = _text_of(statement)
+    return state.record(verdict, <const unsigned char*>PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text))
+
+
 cdef Verdict _judge_again(State state, PreparedStatement statement):
     # The policy, the catalog or the session changed since Parse: what counts is now.
-    cdef bytes text = statement.verdict.text if statement.text is None else statement.text
+    cdef bytes text = _text_of(statement)
     cdef const unsigned char[::1] view = text
     cdef const unsigned char* start = NULL
     cdef Verdict verdict
@@ -340,7 +355,7 @@ cdef int _execute(State state, Cursor* body, const unsigned char* message, Py_ss
         # Run again after it ended or was suspended by an error: that is a statement of its own.
         if not state.ledger_ready():
             return _refuse_unrecorded(state, True)
-        portal.number = state.record(portal.verdict)
+        portal.number = _record_bound(state, portal.verdict, portal.statement)
         portal.started_ns = state.now_ns
         portal.rows = portal.size_bytes = portal.masked_values = 0
         portal.open = True

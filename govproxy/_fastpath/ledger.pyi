@@ -6,10 +6,18 @@ from govproxy._fastpath.sealing import Range
 HINT: str
 
 @final
+class Fragment:
+    def __new__(cls, members: bytes, text: bytes) -> Fragment: ...
+    @property
+    def members(self) -> bytes: ...
+
+@final
 class LedgerWriter:
     retry_interval_ns: int
     recover: Callable[[], None] | None
-    def __new__(cls, *, synchronous: bool = False, buffered: bool = False) -> LedgerWriter: ...
+    def __new__(
+        cls, *, synchronous: bool = False, buffered: bool = False, hash_key: bytes | None = None
+    ) -> LedgerWriter: ...
     @property
     def healthy(self) -> bool: ...
     @property
@@ -22,6 +30,8 @@ class LedgerWriter:
     def reason(self) -> str | None: ...
     @property
     def written(self) -> int: ...
+    @property
+    def segment_number(self) -> int: ...
     @property
     def lost_outcomes(self) -> int: ...
     @property
@@ -37,7 +47,12 @@ class LedgerWriter:
     def checkpoint(self, line: bytes) -> None: ...
     def line(self, line: bytes, *, past: bool = False) -> None: ...
     def statement(
-        self, session_id: bytes, number: int, session_fragment: bytes, statement_fragment: bytes
+        self,
+        session_id: bytes,
+        number: int,
+        session_fragment: bytes,
+        fragment: Fragment,
+        text: bytes | None = None,
     ) -> None: ...
     def outcome(
         self,

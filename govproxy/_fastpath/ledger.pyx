@@ -2,28 +2,38 @@
 
 Knows bytes, a file descriptor and the clock. It does not know what a segment, a key or a policy is
 (``audit.ledger``), and it never parses: the two fragments of a statement line are JSON members that
-somebody encoded before. What it does check is what could break the file: newlines in a fragment,
+somebody encoded before. The second is the same for every execution of a text, so a segment has it
+in full once, and later lines name that line (``"like"``). What it does check is what could break the file: newlines in a fragment,
 ids and SQLSTATEs (the latter come from the database) with characters that JSON would have to escape.
 
 After a failed write nothing that was appended is lost: it waits in memory (bounded) and goes out
-with the next write that succeeds, so a refused attempt is on record as well.
+with the next write that succeeds, so a refused attempt is on record as well. Should that be a write
+to another segment, the lines that name a line of the former one are made whole first.
 """
 
+import os
+
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF, Py_INCREF
 from cython cimport final
 from libc.errno cimport EINTR, errno
 from libc.stdint cimport int64_t, uint64_t
-from libc.string cimport memchr, memcpy, strerror, strlen
+from libc.string cimport memchr, memcmp, memcpy, memset, strerror, strlen
 from posix.stat cimport fstat, struct_stat
 from posix.time cimport CLOCK_MONOTONIC, CLOCK_REALTIME, clock_gettime, timespec
 from posix.unistd cimport ftruncate, write
 
-from govproxy._fastpath.outbuf cimport outbuf_append, outbuf_free, outbuf_init, outbuf_reserve, outbuf_trim
+from govproxy._fastpath.outbuf cimport OutBuf, outbuf_append, outbuf_free, outbuf_init, outbuf_reserve, outbuf_trim
 from govproxy._fastpath.sealing cimport Range, make_range
 from govproxy.errors import LedgerUnavailable
 
 cdef extern from "unistd.h" nogil:
     int fdatasync(int fd)
+
+cdef extern from "sha256.h" nogil:
+    void gp_hmac_key(gp_hmac* h, const unsigned char* key, size_t size) noexcept
+    void gp_hmac_text(const gp_hmac* h, const unsigned char* text, size_t size, unsigned char* out) noexcept
 
 cdef extern from "time.h" nogil:
     ctypedef long time_t
@@ -34,17 +44,36 @@ cdef extern from "time.h" nogil:
 cdef enum:
     STAMP = 27                  # characters of a time
     ROOM = 512                  # keys, punctuation and numbers of one line, generously
-    MAX_ID = 64
+    STATEMENT_HEAD = 27         # {"event":"statement","id":"
+    BEHIND_ID = 10 + STAMP + 1  # ","time":"<stamp>"
+    MIN_KEY = 32
     MAX_STATUS = 32
     EARLY_WRITE = 1 << 20       # more than this pending is written without waiting for flush
     MAX_WAITING = 8 << 20       # more than this is not kept in memory while the file cannot be written
     ASYNC_BYTES = 1 << 16
 
+# A pending line that leans on another one: enough to write it anew.
+cdef struct Reference:
+    Py_ssize_t line             # where it begins in ``pending``
+    Py_ssize_t rest             # where the session's members end and the rest begins
+    PyObject* fragment          # owned
+    char fingerprint[FINGERPRINT]
+
+cdef const char* HEXADECIMAL = b"0123456789abcdef"
 cdef int64_t NS = 1000000000
 cdef int64_t ASYNC_NS = 100000000
 cdef int64_t RETRY_NS = 200000000
 
 HINT = "the ledger cannot be written; nothing runs until it can"
+
+# Numbers for segments and keys. Of the process, not of a writer: a fragment may meet several writers.
+cdef uint64_t _last_number = 0
+
+
+cdef uint64_t _next_number() noexcept:
+    global _last_number
+    _last_number += 1
+    return _last_number
 
 
 cdef inline int64_t _clock(int which) noexcept nogil:
@@ -109,6 +138,45 @@ cdef int _check_fragment(bytes fragment) except -1:
     return 0
 
 
+cdef char* _put_rest(char* at, Fragment fragment, const char* fingerprint, bint known) noexcept:
+    # The part of a statement line behind the session's members.
+    if not known or memcmp(fingerprint, fragment.first_fingerprint, FINGERPRINT) != 0:
+        at = _put(at, b',"sql_hash":"', 13)
+        at = _put(at, fingerprint, FINGERPRINT)
+        at[0] = c'"'
+        at += 1
+    if known:
+        at = _put(at, b',"like":"', 9)
+        at = _put(at, fragment.first_id, fragment.first_size)
+        return _put(at, b'"}\n', 3)
+    at[0] = c","
+    at = _put(at + 1, PyBytes_AS_STRING(fragment.members), PyBytes_GET_SIZE(fragment.members))
+    return _put(at, b"}\n", 2)
+
+
+cdef void _has_it(Fragment fragment, uint64_t segment_number, const char* id, Py_ssize_t size,
+                  const char* fingerprint) noexcept:
+    # The line ``id`` has the fragment in full.
+    memcpy(fragment.first_id, id, <size_t>size)
+    memcpy(fragment.first_fingerprint, fingerprint, FINGERPRINT)
+    fragment.first_size = size
+    fragment.segment = segment_number
+
+
+@final
+cdef class Fragment:
+    """The part of statement lines that one verdict gives; ``text`` is what was judged, as the client sent it.
+
+    Lives as long as the verdict: it remembers the fingerprint of ``text``, and which line of the open
+    segment has ``members`` in full.
+    """
+
+    def __cinit__(self, bytes members not None, bytes text not None):
+        _check_fragment(members)
+        self.members = members
+        self.text = text
+
+
 @final
 cdef class LedgerWriter:
     """Lines of one worker's open segment.
@@ -119,9 +187,17 @@ cdef class LedgerWriter:
     here gives that lock away between changing the file and changing the counters.
     """
 
-    def __cinit__(self, *, bint synchronous=False, bint buffered=False):
+    def __cinit__(self, *, bint synchronous=False, bint buffered=False, bytes hash_key=None):
         outbuf_init(&self.pending)
         outbuf_init(&self.unsealed)
+        outbuf_init(&self.references)
+        if hash_key is None:
+            # Security: never without a key. One of our own only makes fingerprints incomparable with others'.
+            hash_key = os.urandom(MIN_KEY)
+        if PyBytes_GET_SIZE(hash_key) < MIN_KEY:
+            raise ValueError("a ledger hash key has at least 32 bytes")
+        gp_hmac_key(&self.key, <const unsigned char*>PyBytes_AS_STRING(hash_key), <size_t>PyBytes_GET_SIZE(hash_key))
+        self.key_number = _next_number()
         self.fd = -1
         self.healthy = False
         self.broken = True  # nothing is open yet
@@ -133,30 +209,53 @@ cdef class LedgerWriter:
         self.stamped_second = -1
 
     def __dealloc__(self):
+        self.drop_references()
+        outbuf_free(&self.references)
         outbuf_free(&self.pending)
         outbuf_free(&self.unsealed)
+        memset(&self.key, 0, sizeof(gp_hmac))
 
     # -- the data plane's surface ----------------------------------------------------------------
 
     cdef int append_statement(self, bytes session_id, uint64_t number, bytes session_fragment,
-                              bytes statement_fragment) except -1:
+                              Fragment fragment, const unsigned char* text, Py_ssize_t text_size) except -1:
+        cdef char room[FINGERPRINT]
+        cdef const char* fingerprint
         cdef Py_ssize_t first, second
+        cdef bint known
         cdef char* start
+        cdef char* rest
         cdef char* at
+        cdef Reference* reference
         _check_id(session_id)
         _check_fragment(session_fragment)
-        _check_fragment(statement_fragment)
-        self.make_room()
+        if fragment is None:
+            raise TypeError("fragment is None")
+        self.make_room()   # may begin another segment: only now is it known which one gets the line
+        known = fragment.segment == self.segment_number
         first = PyBytes_GET_SIZE(session_fragment)
-        second = PyBytes_GET_SIZE(statement_fragment)
+        second = 0 if known else PyBytes_GET_SIZE(fragment.members)
         outbuf_reserve(&self.pending, first + second + ROOM)
+        if known:
+            outbuf_reserve(&self.references, sizeof(Reference))
+        # From here on nothing fails.
+        fingerprint = self.fingerprint_of(fragment, text, text_size, room)
         start = <char*>self.pending.data + self.pending.size
-        at = self.put_head(start, b'{"event":"statement","id":"', 27, session_id, number)
+        at = self.put_head(start, b'{"event":"statement","id":"', STATEMENT_HEAD, session_id, number)
+        second = at - start - STATEMENT_HEAD - BEHIND_ID   # of the id
         at[0] = c","
-        at = _put(at + 1, PyBytes_AS_STRING(session_fragment), first)
-        at[0] = c","
-        at = _put(at + 1, PyBytes_AS_STRING(statement_fragment), second)
-        at = _put(at, b"}\n", 2)
+        rest = _put(at + 1, PyBytes_AS_STRING(session_fragment), first)
+        at = _put_rest(rest, fragment, fingerprint, known)
+        if known:
+            reference = <Reference*>(self.references.data + self.references.size)
+            reference.line = self.pending.size
+            reference.rest = self.pending.size + (rest - start)
+            Py_INCREF(fragment)
+            reference.fragment = <PyObject*>fragment
+            memcpy(reference.fingerprint, fingerprint, FINGERPRINT)
+            self.references.size += sizeof(Reference)
+        else:
+            _has_it(fragment, self.segment_number, start + STATEMENT_HEAD, second, fingerprint)
         self.pending.size += at - start
         self.pending_lines += 1
         self.pending_events += 1
@@ -211,6 +310,80 @@ cdef class LedgerWriter:
         return self.write_pending()
 
     # -- inside ----------------------------------------------------------------------------------
+
+    cdef const char* fingerprint_of(self, Fragment fragment, const unsigned char* text, Py_ssize_t size,
+                                    char* room) noexcept:
+        # That of the fragment's own text is computed once; another text's goes to ``room``.
+        cdef const unsigned char* own_text = <const unsigned char*>PyBytes_AS_STRING(fragment.text)
+        cdef Py_ssize_t own_size = PyBytes_GET_SIZE(fragment.text)
+        cdef char* digits = room
+        cdef unsigned char digest[32]
+        cdef int i
+        if text == NULL or size == own_size and (text == own_text or memcmp(text, own_text, <size_t>size) == 0):
+            if fragment.hashed_by == self.key_number:
+                return fragment.fingerprint
+            text = own_text
+            size = own_size
+            digits = fragment.fingerprint
+            fragment.hashed_by = self.key_number
+        gp_hmac_text(&self.key, text, <size_t>size, digest)
+        for i in range(32):
+            digits[2 * i] = HEXADECIMAL[digest[i] >> 4]
+            digits[2 * i + 1] = HEXADECIMAL[digest[i] & 15]
+        return digits
+
+    cdef int make_self_contained(self, uint64_t segment_number) except -1:
+        # Pending lines are going to another segment: they may name each other, but no line of the
+        # former. Afterwards they are right in any segment, as they are only ever written together.
+        cdef OutBuf made
+        cdef Reference* reference
+        cdef Fragment fragment
+        cdef Py_ssize_t i, line, done = 0
+        cdef Py_ssize_t count = self.references.size // <Py_ssize_t>sizeof(Reference)
+        cdef const unsigned char* start
+        cdef const unsigned char* id
+        cdef const unsigned char* end
+        cdef char* at
+        cdef bint known
+        if count == 0:
+            return 0
+        outbuf_init(&made)
+        try:
+            for i in range(count):
+                reference = <Reference*>self.references.data + i
+                fragment = <Fragment>reference.fragment
+                start = self.pending.data + reference.line
+                outbuf_append(&made, self.pending.data + done, reference.rest - done)
+                known = fragment.segment == segment_number
+                outbuf_reserve(&made, ROOM + (0 if known else PyBytes_GET_SIZE(fragment.members)))
+                at = <char*>made.data + made.size
+                made.size += _put_rest(at, fragment, reference.fingerprint, known) - at
+                if not known:
+                    id = start + STATEMENT_HEAD
+                    end = <const unsigned char*>memchr(id, c'"', MAX_STATEMENT_ID + 1)
+                    _has_it(fragment, segment_number, <const char*>id, end - id, reference.fingerprint)
+                end = <const unsigned char*>memchr(
+                    self.pending.data + reference.rest, c"\n", <size_t>(self.pending.size - reference.rest)
+                )
+                done = end + 1 - self.pending.data
+            outbuf_append(&made, self.pending.data + done, self.pending.size - done)
+        except MemoryError:
+            outbuf_free(&made)
+            raise
+        outbuf_free(&self.pending)
+        self.pending = made
+        self.drop_references()
+        return 0
+
+    cdef void drop_references(self) noexcept:
+        cdef Py_ssize_t i
+        cdef Reference* reference
+        for i in range(self.references.size // <Py_ssize_t>sizeof(Reference)):
+            reference = <Reference*>self.references.data + i
+            Py_DECREF(<Fragment>reference.fragment)
+        self.references.size = 0
+        if self.references.capacity > EARLY_WRITE:
+            outbuf_trim(&self.references)
 
     cdef char* put_head(self, char* at, const char* kind, Py_ssize_t kind_size, bytes session_id,
                         uint64_t number) noexcept:
@@ -330,6 +503,7 @@ cdef class LedgerWriter:
         self.pending_lines = 0
         self.pending_events = 0
         self.pending.size = 0
+        self.drop_references()
         if self.pending.capacity > EARLY_WRITE:
             outbuf_trim(&self.pending)
         if self.synchronous and fdatasync(self.fd) != 0:
@@ -354,8 +528,11 @@ cdef class LedgerWriter:
     def open(self, int fd) -> None:
         """Appends to ``fd`` from its present end on; what is pending stays pending."""
         cdef struct_stat status
+        cdef uint64_t number = _next_number()
         if fstat(fd, &status) != 0:
             raise OSError(errno, strerror(errno).decode("ascii", "replace"))
+        self.make_self_contained(number)
+        self.segment_number = number
         self.fd = fd
         self.written = <uint64_t>status.st_size
         self.unsealed.size = 0
@@ -372,13 +549,16 @@ cdef class LedgerWriter:
         Raises OSError, with the previous segment still in place, when it cannot be written.
         """
         cdef Py_ssize_t size = PyBytes_GET_SIZE(header)
+        cdef uint64_t number = _next_number()
         cdef ssize_t n
         _check_fragment(header)
         header += b"\n"
         outbuf_reserve(&self.unsealed, size + 1)
+        self.make_self_contained(number)
         n = write(fd, PyBytes_AS_STRING(header), <size_t>(size + 1))
         if n != size + 1:
             raise OSError(errno if n < 0 else 28, "cannot write the header of a ledger segment")
+        self.segment_number = number
         self.fd = fd
         self.unsealed.size = 0
         outbuf_append(&self.unsealed, PyBytes_AS_STRING(header), size + 1)
@@ -458,8 +638,14 @@ cdef class LedgerWriter:
             return
         self.append_line(<const unsigned char*>PyBytes_AS_STRING(line), PyBytes_GET_SIZE(line), True)
 
-    def statement(self, bytes session_id, uint64_t number, bytes session_fragment, bytes statement_fragment) -> None:
-        self.append_statement(session_id, number, session_fragment, statement_fragment)
+    def statement(self, bytes session_id, uint64_t number, bytes session_fragment, Fragment fragment,
+                  bytes text=None) -> None:
+        cdef const unsigned char* start = NULL
+        if text is not None:
+            start = <const unsigned char*>PyBytes_AS_STRING(text)
+        self.append_statement(
+            session_id, number, session_fragment, fragment, start, 0 if text is None else PyBytes_GET_SIZE(text)
+        )
 
     def outcome(self, bytes session_id, uint64_t number, bytes status not None, bytes sqlstate, uint64_t rows,
                 uint64_t size_bytes, uint64_t masked_values, uint64_t duration_us) -> None:

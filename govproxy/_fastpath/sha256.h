@@ -1,9 +1,9 @@
-/* SHA-256 (FIPS 180-4) for the ledger's sealing thread.
+/* SHA-256 (FIPS 180-4) for the ledger's sealing thread, and HMAC over it for the fingerprints of texts.
  *
  * Why not hashlib: the Merkle tree hashes every ledger line by itself, and for short inputs
  * hashlib keeps the interpreter lock, which would stall the event loop that shares it. This runs
  * without the lock, and with the processor's SHA instructions where they exist.
- * tests/unit/fastpath/test_ledger_sealing.py compares it with hashlib.
+ * tests/unit/fastpath/test_ledger_sealing.py and test_ledger_lines.py compare both with hashlib.
  */
 #ifndef GOVPROXY_SHA256_H
 #define GOVPROXY_SHA256_H
@@ -171,6 +171,40 @@ static void gp_sha256_final(gp_sha256 *s, uint8_t out[32])
         out[4 * i + 2] = (uint8_t)(s->state[i] >> 8);
         out[4 * i + 3] = (uint8_t)s->state[i];
     }
+}
+
+/* HMAC (RFC 2104): the two states behind the padded key, so that a short text costs two blocks. */
+typedef struct {
+    gp_sha256 inner;
+    gp_sha256 outer;
+} gp_hmac;
+
+static inline void gp_hmac_key(gp_hmac *h, const uint8_t *key, size_t size)
+{
+    uint8_t block[64] = {0};
+    if (size > 64) {
+        gp_sha256_init(&h->inner);
+        gp_sha256_update(&h->inner, key, size);
+        gp_sha256_final(&h->inner, block);
+    } else {
+        memcpy(block, key, size);
+    }
+    for (int i = 0; i < 64; i++) block[i] ^= 0x36;
+    gp_sha256_init(&h->inner);
+    gp_sha256_update(&h->inner, block, 64);
+    for (int i = 0; i < 64; i++) block[i] ^= 0x36 ^ 0x5c;
+    gp_sha256_init(&h->outer);
+    gp_sha256_update(&h->outer, block, 64);
+}
+
+static inline void gp_hmac_text(const gp_hmac *h, const uint8_t *text, size_t size, uint8_t out[32])
+{
+    gp_sha256 s = h->inner;
+    gp_sha256_update(&s, text, size);
+    gp_sha256_final(&s, out);
+    s = h->outer;
+    gp_sha256_update(&s, out, 32);
+    gp_sha256_final(&s, out);
 }
 
 #endif

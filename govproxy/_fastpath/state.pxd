@@ -51,7 +51,7 @@ cdef class State:
     cdef int enter(self, Phase phase) except -1
     cdef int tick(self) except -1
     cdef bint ledger_ready(self) except -1
-    cdef uint64_t record(self, Verdict verdict) except? 0
+    cdef uint64_t record(self, Verdict verdict, const unsigned char* text, Py_ssize_t size) except? 0
     cdef int record_outcome(self, uint64_t number, uint64_t started_ns, const char* status,
                             const unsigned char* sqlstate, uint64_t rows, uint64_t size_bytes,
                             uint64_t masked_values) except -1

@@ -90,9 +90,12 @@ cdef class State:
             return False
         return self.ledger.healthy
 
-    cdef uint64_t record(self, Verdict verdict) except? 0:
+    cdef uint64_t record(self, Verdict verdict, const unsigned char* text, Py_ssize_t size) except? 0:
+        # ``text`` is what the client sent, which may be another than the verdict's own (NULL).
         self.number += 1
-        self.ledger.append_statement(self.session_id, self.number, self.session_fragment, verdict.fragment)
+        self.ledger.append_statement(
+            self.session_id, self.number, self.session_fragment, verdict.recording, text, size
+        )
         self.recorded = True
         return self.number
 

@@ -3,6 +3,7 @@
 from libc.stdint cimport uint64_t
 
 from govproxy._fastpath.bytecache cimport ByteCache
+from govproxy._fastpath.ledger cimport Fragment
 from govproxy._fastpath.lexer cimport Folder
 from govproxy._fastpath.outbuf cimport OutBuf
 from govproxy._fastpath.rows cimport MaskPlan
@@ -16,6 +17,7 @@ cdef class Verdict:
     cdef readonly bytes text              # the exact bytes that were judged
     cdef readonly uint64_t context_id     # what it was judged under; see session.gate
     cdef readonly bytes fragment          # members of the ledger's statement line
+    cdef Fragment recording               # the same, as the ledger takes it
     cdef readonly object basis            # the gate's own notes: obligations, refusal
     cdef readonly bint clear              # rows and messages leave untouched
     cdef readonly bint returns_rows

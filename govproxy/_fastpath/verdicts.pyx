@@ -15,6 +15,7 @@ from libc.stdint cimport uint64_t
 cimport cython
 
 from govproxy._fastpath.bytecache cimport ByteCache
+from govproxy._fastpath.ledger cimport Fragment
 from govproxy._fastpath.lexer cimport Folder
 from govproxy._fastpath.outbuf cimport outbuf_append, outbuf_byte, outbuf_free, outbuf_init
 from govproxy._fastpath.rows cimport MaskPlan
@@ -49,6 +50,7 @@ cdef class Verdict:
         self.text = text
         self.context_id = context_id
         self.fragment = fragment
+        self.recording = Fragment(fragment, text)
         self.basis = basis
         self.clear = clear
         self.returns_rows = returns_rows

@@ -237,7 +237,6 @@ def statement_fragment(
     masks: Iterable[Mapping[str, object]],
     policy_version: str,
     sql: str,
-    sql_hash: str,
     digest: str,
     effects: Iterable[Mapping[str, object]],
     tables: Iterable[str],
@@ -246,7 +245,8 @@ def statement_fragment(
 ) -> bytes:
     """The part of a statement line that is the same for every execution: members without braces.
 
-    ``sql`` has its data literals replaced already; ``sql_hash`` comes from ``LedgerKey.hash_text``.
+    ``sql`` has its data literals replaced already. The exact text's fingerprint is not here, because
+    one verdict may stand for many texts: the writer puts it on each line.
     """
     fields: dict[str, object] = {
         "decision": decision,
@@ -259,7 +259,6 @@ def statement_fragment(
     if len(sql) > MAX_SQL:
         fields["sql_size"] = len(sql)
     fields |= {
-        "sql_hash": sql_hash,
         "digest": digest,
         "effects": list(effects),
         "tables": list(tables),

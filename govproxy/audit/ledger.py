@@ -88,7 +88,11 @@ class Ledger:
         self.durability = durability
         self.wakeup = wakeup
         self.segment_bytes = segment_bytes
-        self.writer = LedgerWriter(synchronous=durability is Durability.STRICT, buffered=durability is Durability.ASYNC)
+        self.writer = LedgerWriter(
+            synchronous=durability is Durability.STRICT,
+            buffered=durability is Durability.ASYNC,
+            hash_key=key.hash_key,
+        )
         self._key = key
         self._clock = clock
         self._interval_s = seal_interval_s

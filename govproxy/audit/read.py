@@ -1,6 +1,7 @@
 """Reads events back: all chains of a directory merged by time, whole or following.
 
-Reading is not verifying: a line that is not JSON comes out as an event of kind ``unreadable``
+Statement lines come out whole: what a line shares with an earlier one of its segment is filled in
+(``expand``). Reading is not verifying: a line that is not JSON comes out as an event of kind ``unreadable``
 instead of stopping the reader, and ``verify`` says what is wrong with it.
 """
 
@@ -15,15 +16,18 @@ from pathlib import Path
 import orjson
 
 from govproxy.audit.chain import SegmentName, segments
+from govproxy.audit.events import encode
+from govproxy.audit.expand import LIKE, Expander
 
 # Lines about the file itself, of interest to verification only.
 HOUSEKEEPING = frozenset({"segment", "checkpoint"})
 _LOOK_BACK_BYTES = 64 << 10
+_LIKE = b',"like":'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One line. ``raw`` is the line as written, without its newline."""
+    """One line. ``raw`` is the line as written, without its newline; ``event`` is whole."""
 
     segment: str
     offset: int
@@ -40,6 +44,12 @@ class Entry:
         value = self.event.get("event")
         return value if isinstance(value, str) else "unreadable"
 
+    @property
+    def json(self) -> bytes:
+        """The whole event as a line of JSON; as written where nothing was filled in."""
+        as_written = self.kind != "unreadable" and (_LIKE not in self.raw or LIKE in self.event)
+        return self.raw if as_written else encode(self.event)
+
 
 def decode(raw: bytes) -> Mapping[str, object]:
     """A line as a mapping; of a damaged one, an ``unreadable`` event with its beginning."""
@@ -52,14 +62,19 @@ def decode(raw: bytes) -> Mapping[str, object]:
     return {"event": "unreadable", "text": raw[:200].decode("utf-8", "replace")}
 
 
-def read_segment(path: Path, offset: int = 0) -> Iterator[Entry]:
-    """The whole lines of a segment from ``offset`` on; half a line at its end is not there yet."""
+def read_segment(path: Path, offset: int = 0, expander: Expander | None = None) -> Iterator[Entry]:
+    """The whole lines of a segment from ``offset`` on; half a line at its end is not there yet.
+
+    ``expander``: that of earlier readings of the same segment, so that nothing is looked up twice.
+    """
+    expander = expander or Expander(path)
     with path.open("rb") as file:
         file.seek(offset)
         for line in file:
             if not line.endswith(b"\n"):
                 return
-            yield Entry(segment=path.name, offset=offset, raw=line[:-1], event=decode(line[:-1]))
+            event = expander.whole(decode(line[:-1]), offset)
+            yield Entry(segment=path.name, offset=offset, raw=line[:-1], event=event)
             offset += len(line)
 
 
@@ -95,6 +110,7 @@ def follow(
     """
     entries, offsets = _look_back(directory, last)
     yield from entries
+    expanders: dict[SegmentName, Expander] = {}
     while True:
         wait()
         batch: list[Entry] = []
@@ -102,8 +118,8 @@ def follow(
             for name in names:
                 if name not in offsets and name < max((n for n in offsets if n.worker == name.worker), default=name):
                     continue  # older than where following began: it grows no more
-                offset = offsets.setdefault(name, 0)
-                for entry in read_segment(directory / str(name), offset):
+                offset, path = offsets.setdefault(name, 0), directory / str(name)
+                for entry in read_segment(path, offset, expanders.setdefault(name, Expander(path))):
                     offset = entry.offset + len(entry.raw) + 1
                     batch.append(entry)
                 offsets[name] = offset
@@ -130,11 +146,11 @@ def _look_back(directory: Path, last: int) -> tuple[list[Entry], dict[SegmentNam
 
 def _last_of(path: Path, last: int) -> tuple[list[Entry], int]:
     """The last events of a segment and the offset behind its last whole line; reads from the end."""
-    size, chunk = path.stat().st_size, _LOOK_BACK_BYTES
+    size, chunk, expander = path.stat().st_size, _LOOK_BACK_BYTES, Expander(path)
     while True:
         start = max(0, size - chunk)
         entries, end = [], start
-        for entry in read_segment(path, start):
+        for entry in read_segment(path, start, expander):
             end = entry.offset + len(entry.raw) + 1
             # The first line of a chunk may be the end of a longer one.
             if (start == 0 or entry.offset > start) and entry.kind not in HOUSEKEEPING:

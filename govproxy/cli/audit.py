@@ -227,9 +227,7 @@ def _print(entries: Iterable[Entry], *, as_json: bool) -> None:
 
     if as_json:
         for entry in entries:
-            # A line of the ledger is JSON already; a damaged one is shown as what it is.
-            raw = entry.raw if entry.kind != "unreadable" else _json(entry.event)
-            sys.stdout.buffer.write(raw + b"\n")
+            sys.stdout.buffer.write(entry.json + b"\n")
             sys.stdout.buffer.flush()
         return
     if not sys.stdout.isatty():
@@ -243,12 +241,6 @@ def _print(entries: Iterable[Entry], *, as_json: bool) -> None:
     screen = console()
     for entry in entries:
         screen.print(Text.assemble(*render.line(entry, width=screen.width)), soft_wrap=True)
-
-
-def _json(value: object) -> bytes:
-    import orjson
-
-    return orjson.dumps(value)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from govproxy._fastpath.ledger import LedgerWriter
 from govproxy._fastpath.rows import ColumnPlan, MaskPlan
 from govproxy._fastpath.sinks import Sinks
 from govproxy._fastpath.verdicts import Outcome, Verdict, VerdictCache
+from govproxy.audit.read import read_segment
 
 REFUSED = b"E" + (4 + 12).to_bytes(4, "big") + b"SERROR\0C42\0\0"
 LOCAL_ERROR = b"E" + (4 + 12).to_bytes(4, "big") + b"SERROR\0CXX\0\0"
@@ -236,6 +237,7 @@ class Stage:
     """A conversation with a stub gate and a ledger that writes into a file."""
 
     def __init__(self, path: Path, *, clear: bool = False, **options: Any) -> None:
+        self.path = path
         self.file = path.open("w+b", buffering=0)
         self.ledger = LedgerWriter()
         self.ledger.open(self.file.fileno())
@@ -255,8 +257,7 @@ class Stage:
     def lines(self) -> list[dict[str, Any]]:
         """The ledger's lines so far."""
         self.ledger.flush_now()
-        self.file.seek(0)
-        return [orjson.loads(line) for line in self.file.read().splitlines()]
+        return [dict(entry.event) for entry in read_segment(self.path)]
 
     def close(self) -> None:
         """Give the file back."""

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
-import orjson
 import psycopg
 import pytest
 from psycopg import sql
 
+from govproxy.audit.read import read_segment
 from govproxy.demo import sample
 from govproxy.demo.certificates import make_authority
 from govproxy.demo.files import write_private
@@ -129,8 +129,7 @@ class Proxy:
         """The ledger's lines in the order of their times; of one kind, or all."""
         lines: list[Event] = []
         for path in sorted((self.folder / "audit").rglob("*.jsonl")):
-            content = path.read_bytes()
-            lines += [orjson.loads(line) for line in content[: content.rfind(b"\n") + 1].splitlines()]
+            lines += [dict(entry.event) for entry in read_segment(path)]
         found = [line for line in lines if kind is None or line.get("event") == kind]
         return sorted(found, key=lambda line: str(line.get("time", "")))
 

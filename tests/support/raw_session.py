@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
-
+from govproxy.audit.expand import Expander
+from govproxy.audit.read import read_segment
 from govproxy.wire.backend import Backend
 from govproxy.wire.errors import decode_fields
 from govproxy.wire.framing import Message
@@ -146,6 +146,7 @@ class LedgerTail:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._offsets: dict[Path, int] = {}
+        self._expanders: dict[Path, Expander] = {}
         self.lines: dict[str, dict[str, dict[str, Any]]] = {"statement": {}, "outcome": {}}
 
     def event(self, kind: str, number: str) -> dict[str, Any] | None:
@@ -156,15 +157,12 @@ class LedgerTail:
 
     def _read_on(self) -> None:
         for path in self._folder.rglob("*.jsonl"):
-            with path.open("rb") as file:
-                file.seek(self._offsets.get(path, 0))
-                content = file.read()
-            whole = content.rfind(b"\n") + 1
-            self._offsets[path] = self._offsets.get(path, 0) + whole
-            for line in content[:whole].splitlines():
-                event = orjson.loads(line)
-                if event["event"] in self.lines:
-                    self.lines[event["event"]][event["id"]] = event
+            expander = self._expanders.setdefault(path, Expander(path))
+            for entry in read_segment(path, self._offsets.get(path, 0), expander):
+                self._offsets[path] = entry.offset + len(entry.raw) + 1
+                if entry.kind in self.lines:
+                    event = dict(entry.event)
+                    self.lines[entry.kind][event["id"]] = event
 
 
 def _fields(body: bytes) -> list[bytes | None]:
