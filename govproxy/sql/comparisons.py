@@ -15,7 +15,7 @@ from govproxy.sql.functions import Safety, safety
 from govproxy.sql.names import Names, qualified
 from govproxy.sql.scope import Rows, Scope, Value, combine, opaque
 from govproxy.sql.seams import Evaluator
-from govproxy.sql.types import BOOL, FLOAT4, FLOAT8, INT2, INT4, INT8, NUMERIC, TEXT, VARCHAR
+from govproxy.sql.types import BOOL, TEXT, VARCHAR, operator_result
 from govproxy.sql.values import Comparison, Derivation
 
 Node = dict[str, Any]
@@ -28,10 +28,6 @@ _KINDS = {
     ),
 }
 _BETWEEN = {"AEXPR_BETWEEN", "AEXPR_NOT_BETWEEN", "AEXPR_BETWEEN_SYM", "AEXPR_NOT_BETWEEN_SYM"}
-# Operators that stay within a type, and the types they do it in.
-_NUMBERS = frozenset({INT2, INT4, INT8, FLOAT4, FLOAT8, NUMERIC})
-_CLOSED = {**dict.fromkeys(("+", "-", "*", "/", "%"), _NUMBERS), "||": frozenset({TEXT})}
-
 _UNSTEADY = frozenset(
     {"random", "random_normal", "gen_random_uuid", "uuidv4", "uuidv7", "clock_timestamp", "timeofday", "currval"}
 )
@@ -166,7 +162,9 @@ class Comparisons:
         types = [operand.type for operand in operands]
         if over_array:  # the operator is looked up for the element type
             types = [types[0] if other is None else 0 for other in types]
-        value = combine((operand.value for operand in operands), _result_type(name, types))
+        value = combine(
+            (operand.value for operand in operands), BOOL if name in _KINDS else operator_result(name, types)
+        )
         if self._names.operator_is_proven(schema, name, types if len(types) < 3 else _agreed(types)):
             return value
         return self._not_proven(value)
@@ -290,14 +288,3 @@ def _agreed(types: Sequence[int | None]) -> tuple[int | None, int | None]:
     if not rest:
         return types[0], None
     return types[0], rest.pop() if len(rest) == 1 else 0
-
-
-def _result_type(name: str, types: Sequence[int | None]) -> int:
-    """The type of a result, where both sides agree on a plain number or text."""
-    if name in _KINDS:
-        return BOOL
-    known = {type_oid for type_oid in types if type_oid is not None}
-    if name in _CLOSED and len(known) == 1:
-        found = known.pop()
-        return found if found in _CLOSED[name] else 0
-    return 0

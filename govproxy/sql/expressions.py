@@ -17,7 +17,7 @@ from govproxy.sql.labels import label
 from govproxy.sql.names import Names
 from govproxy.sql.scope import CONSTANT, UNKNOWN, Columns, Scope, Value, combine, either, opaque, whole
 from govproxy.sql.seams import Queries
-from govproxy.sql.types import BOOL, INT4, NUMERIC, RECORD
+from govproxy.sql.types import BOOL, INT4, NAME, NUMERIC, RECORD
 from govproxy.sql.values import Comparison, Derivation
 
 Node = dict[str, Any]
@@ -53,6 +53,14 @@ _COMPUTED = (
 
 Handler = Callable[[Node, Scope], Value]
 
+# Types of CURRENT_DATE and the like; users and catalogs are names.
+_SESSION_VALUES = {
+    "SVFOP_CURRENT_DATE": 1082,
+    **dict.fromkeys(("SVFOP_CURRENT_TIMESTAMP", "SVFOP_CURRENT_TIMESTAMP_N"), 1184),
+    **dict.fromkeys(("SVFOP_LOCALTIMESTAMP", "SVFOP_LOCALTIMESTAMP_N"), 1114),
+    **dict.fromkeys(("SVFOP_CURRENT_TIME", "SVFOP_CURRENT_TIME_N"), 1266),
+    **dict.fromkeys(("SVFOP_LOCALTIME", "SVFOP_LOCALTIME_N"), 1083),
+}
 _QUERIES = frozenset({"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})
 
 
@@ -71,7 +79,7 @@ class Expressions:
             "ColumnRef": self._column,
             "A_Const": self._constant,
             "ParamRef": self._nothing,
-            "SQLValueFunction": self._nothing,
+            "SQLValueFunction": self._session_value,
             "SetToDefault": self._nothing,
             "CurrentOfExpr": self._nothing,
             "MergeSupportFunc": self._nothing,
@@ -250,6 +258,9 @@ class Expressions:
 
     def _nothing(self, body: Node, scope: Scope) -> Value:
         return CONSTANT
+
+    def _session_value(self, body: Node, scope: Scope) -> Value:
+        return CONSTANT._replace(type=_SESSION_VALUES.get(body.get("op", ""), NAME))
 
     def _cast(self, body: Node, scope: Scope) -> Value:
         return self.cast(self.value(body.get("arg", {}), scope), body.get("typeName", {}))

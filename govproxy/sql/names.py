@@ -11,7 +11,16 @@ from typing import Any, NamedTuple, assert_never
 
 from govproxy.sql import functions
 from govproxy.sql.catalog import Catalog, Function, Relation, Type, effective_path, is_temporary_schema
-from govproxy.sql.types import ARRAY_OF, BUILTIN_ARRAYS, BUILTIN_TYPES, FIRST_USER_OID, as_text, settled_operator
+from govproxy.sql.types import (
+    ARRAY_OF,
+    BUILTIN_ARRAYS,
+    BUILTIN_TYPES,
+    COMPARISONS,
+    FIRST_USER_OID,
+    NUMBERS,
+    as_text,
+    settled_operator,
+)
 from govproxy.sql.values import Action
 
 Node = dict[str, Any]
@@ -131,7 +140,14 @@ class Names:
             return schema == "pg_catalog"
         if name not in self.catalog.user_operators:
             return True
-        return self._system_first and settled_operator(name, operands)
+        if not self._system_first or not NUMBERS.isdisjoint(source for source, _ in self.catalog.user_casts):
+            return False
+        return settled_operator(name, operands) or (name in COMPARISONS and self._are_one_enum(operands))
+
+    def _are_one_enum(self, operands: Sequence[int | None]) -> bool:
+        types = {type_oid for type_oid in operands if type_oid is not None}
+        kind = self.catalog.types.get(types.pop()) if len(types) == 1 else None
+        return kind is not None and kind.kind == "e"
 
     def elements_are_scalar(self, type_oid: int) -> bool:
         """Whether a type is certainly an array of something that is not a row."""

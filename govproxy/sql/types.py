@@ -39,38 +39,77 @@ BUILTIN_ARRAYS = frozenset(ARRAY_OF.values())
 # The polymorphic pseudo-types: a function returning one says nothing of its result.
 PSEUDO_TYPES = frozenset({RECORD, 2276, 2277, 2283, 2776, 3500, 3831, 4537, 5077, 5078, 5079, 5080, 4538, 2287, 705})
 
-_INTEGERS = frozenset({INT2, INT4, INT8})
-_FLOATS = frozenset({FLOAT4, FLOAT8})
-_STRINGS = frozenset({TEXT, VARCHAR, BPCHAR, NAME})
-_TIMES = frozenset({1082, 1114, 1184})
-_FAMILIES = (_INTEGERS, _FLOATS, _STRINGS, _TIMES)
-_COMPARABLE_ALONE = frozenset({BOOL, NUMERIC, 17, 18, 26, 790, 869, 1083, 1186, 1266, 1560, 1562, 2950, 3802})
+DATE, TIMESTAMP, TIMESTAMPTZ, INTERVAL, JSON, JSONB = 1082, 1114, 1184, 1186, 114, 3802
 
-_COMPARISONS = frozenset({"=", "<>", "<", "<=", ">", ">="})
+NUMBERS = frozenset({INT2, INT4, INT8, FLOAT4, FLOAT8, NUMERIC})
+_STRINGS = frozenset({TEXT, VARCHAR, BPCHAR, NAME})
+_TIMES = frozenset({DATE, TIMESTAMP, TIMESTAMPTZ})
+_FAMILIES = (NUMBERS, _STRINGS, _TIMES)
+_COMPARABLE_ALONE = frozenset({BOOL, 17, 18, 26, 790, 869, 1083, INTERVAL, 1266, 1560, 1562, 2950, JSONB})
+
+COMPARISONS = frozenset({"=", "<>", "<", "<=", ">", ">="})
 _PATTERNS = frozenset({"~~", "!~~", "~~*", "!~~*", "~", "!~", "~*", "!~*", "^@"})
 _ARITHMETIC = frozenset({"+", "-", "*", "/", "%"})
+_OF_JSON = frozenset({"->", "->>", "#>", "#>>"})
+_OF_JSONB = _OF_JSON | {"@>", "<@", "?", "?|", "?&", "||", "-", "#-", "@?", "@@"}
+_JSON_KEYS = frozenset({TEXT, INT4, JSONB, 1009, 4072})
+
+# Sums and differences of times that pg_operator.dat has exactly so.
+_TIME_SUMS = frozenset(
+    {("+", time, INTERVAL) for time in (*_TIMES, INTERVAL, 1083, 1266)}
+    | {("-", time, INTERVAL) for time in (*_TIMES, INTERVAL, 1083, 1266)}
+    | {("-", time, time) for time in (*_TIMES, 1083)}
+    | {(sign, DATE, INT4) for sign in "+-"}
+)
 
 
 def settled_operator(name: str, operands: Sequence[int | None]) -> bool:
-    """Whether pg_catalog has an exact operator for these operand types, so that it is the one taken.
+    """Whether an operator of pg_catalog is certainly the one taken for these operand types.
 
     An operand is a type OID, 0 when unknown, None for an untyped literal or parameter (which the
-    server reads as the other operand's type). Types that coerce without a function to another of
-    their family count as that family. ``pg_catalog`` must be searched before any other schema.
+    server reads as the other operand's type). ``pg_catalog`` must be searched before any other
+    schema. The types named here have operators of their own there, and an operator for a
+    user-defined type cannot take them without a cast.
     """
     types = [operand for operand in operands if operand is not None]
     if not types or 0 in types or len(operands) > 2:
         return False
+    if operands[0] in (JSON, JSONB):
+        names = _OF_JSONB if operands[0] == JSONB else _OF_JSON
+        return name in names and (operands[-1] is None or operands[-1] in _JSON_KEYS)
+    if len(types) == 2 and (name, types[0], types[1]) in _TIME_SUMS:
+        return True
     family = next((family for family in _FAMILIES if types[0] in family), frozenset({types[0]}))
     if any(type_oid not in family for type_oid in types):
         return False
-    if name in _COMPARISONS:
+    if name in COMPARISONS:
         return family in _FAMILIES or types[0] in _COMPARABLE_ALONE
     if name in _PATTERNS:
         return family is _STRINGS
     if name in _ARITHMETIC:
-        return (family is _INTEGERS) or (family is _FLOATS and name != "%") or types[0] == NUMERIC
+        return family is NUMBERS
     return name == "||" and family is _STRINGS
+
+
+def operator_result(name: str, operands: Sequence[int | None]) -> int:
+    """The type an operator of pg_catalog gives, where that is certain; else 0."""
+    if len(operands) != 2 or 0 in operands:
+        return 0
+    left = operands[0]
+    types = {operand for operand in operands if operand is not None}
+    if left in (JSON, JSONB) and name in _OF_JSON:
+        return TEXT if name in ("->>", "#>>") else left
+    if left is not None and (name, left, operands[1]) in _TIME_SUMS and operands[1] == INTERVAL:
+        return TIMESTAMP if left == DATE else left
+    if name == "||" and types <= {TEXT}:
+        return TEXT
+    if not types or name not in _ARITHMETIC or not types <= NUMBERS:
+        return 0
+    if len(types) == 1:
+        return types.pop()
+    if not types.isdisjoint((FLOAT4, FLOAT8)):
+        return FLOAT8
+    return NUMERIC if NUMERIC in types else INT8 if INT8 in types else INT4
 
 
 def as_text(type_oid: int) -> int:

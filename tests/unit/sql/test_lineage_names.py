@@ -72,6 +72,35 @@ def test_a_user_function_may_shadow_a_built_in_one() -> None:
     assert not opaque("SELECT lower(ssn) FROM public.customers", exact, ("archive",))
 
 
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("price > 1", False),
+        ("price * 1.5 - id", False),
+        ("placed > now() - interval '1 day'", False),
+        ("placed::date = current_date", False),
+        ("doc -> 'a' ->> 'b'", False),
+        ("doc @> '{}'", False),
+        ("state = 'good'", False),
+        ("ssn || 'x'", False),
+        ("ssn -> 'a'", True),
+        ("state || 'x'", True),
+        ("tags @> ARRAY['x']", True),  # intarray and kin take arrays exactly
+        ("id = price::mystery", True),
+    ],
+)
+def test_operators_that_extensions_also_have(expression: str, expected: bool) -> None:
+    """citext, hstore and ltree define most operator names again, for types of their own."""
+    mood = user_type("mood", "e")
+    table = relation("t", f"id:23 price:1700 placed:1184 doc:3802 ssn tags:1009 state:{mood.oid}")
+    builtin = function("now", schema="pg_catalog", return_type=1184, volatility="s")
+    names = ["=", ">", "*", "-", "->", "->>", "@>", "||"]
+    snapshot = catalog(table, functions=[builtin], types=[mood], user_operators=names)
+    assert opaque(f"SELECT {expression} FROM t", snapshot) is expected
+    reinterpreted = catalog(table, functions=[builtin], types=[mood], user_operators=names, user_casts=[(1700, 20)])
+    assert opaque(f"SELECT {expression} FROM t", reinterpreted)
+
+
 @pytest.mark.parametrize("call", ["query_to_xml('select 1', true, true, '')", "pg_read_file('x')", "no_such(ssn)"])
 def test_functions_that_read_elsewhere_or_are_unknown(call: str) -> None:
     assert opaque(f"SELECT {call} FROM customers", BOTH)
