@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from govproxy._fastpath.ledger import LedgerWriter
+from govproxy._fastpath.ledger import Fragment, LedgerWriter
 from govproxy._fastpath.sealing import MerkleTree, Range, sha256
 from govproxy.audit.events import effect, session_fragment, statement_fragment
 from govproxy.audit.keys import LedgerKey
@@ -27,18 +27,19 @@ SESSION_ID = b"k3v9x2m1q8"
 SESSION = session_fragment(
     Identity(user="ana@example.com", groups=frozenset({"analysts"})), "k3v9x2m1q8", "shop", "10.0.0.7:50122", "psql"
 )
-STATEMENT = statement_fragment(
+TEXT = b"SELECT id, name, email FROM people WHERE id = $1"
+MEMBERS = statement_fragment(
     decision="allow",
     rules=["reads-are-masked"],
     masks=[{"column": "public.people.email", "masker": "partial"}],
     policy_version="3f2a9c",
-    sql="SELECT id, name, email FROM people WHERE id = $1",
-    sql_hash="ab" * 32,
+    sql=TEXT.decode(),
     digest="7d1e5f0c",
     effects=[effect("select", "public.people", "table")],
     tables=["public.people"],
     columns=["public.people.id", "public.people.name", "public.people.email"],
 )
+STATEMENT = Fragment(MEMBERS, TEXT)
 
 
 @pytest.fixture

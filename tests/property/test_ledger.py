@@ -13,7 +13,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from govproxy._fastpath.ledger import LedgerWriter
+from govproxy._fastpath.ledger import Fragment, LedgerWriter
 from govproxy._fastpath.sealing import MerkleTree
 from govproxy.audit.chain import Merkle
 from govproxy.audit.events import session_fragment, statement_fragment
@@ -36,7 +36,7 @@ def _folder() -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-def _fragments(user: str, sql: str, table: str) -> tuple[bytes, bytes]:
+def _fragments(user: str, sql: str, table: str) -> tuple[bytes, Fragment]:
     who = session_fragment(Identity(user=user, groups=frozenset({sql})), "s1", table, user, sql)
     what = statement_fragment(
         decision="allow",
@@ -44,13 +44,12 @@ def _fragments(user: str, sql: str, table: str) -> tuple[bytes, bytes]:
         masks=[{"column": table, "masker": sql}],
         policy_version="1",
         sql=sql,
-        sql_hash=KEY.hash_text(sql),
         digest="d",
         effects=[{"action": "select", "object": table, "facts": {user: sql}}],
         tables=[table],
         columns=[table],
     )
-    return who, what
+    return who, Fragment(what, sql.encode("utf-8", "surrogatepass"))
 
 
 @given(user=ANY_TEXT, sql=ANY_TEXT, table=ANY_TEXT, number=U64, figures=st.tuples(U64, U64, U64, U64))

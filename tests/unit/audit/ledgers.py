@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from functools import cache
 from pathlib import Path
 
+from govproxy._fastpath.ledger import Fragment
 from govproxy.audit.events import effect, session_fields, session_fragment, statement_fragment
 from govproxy.audit.keys import LedgerKey
 from govproxy.audit.ledger import Durability, Ledger
@@ -38,29 +41,42 @@ def fragments(
     sql: str = "SELECT name FROM people",
     table: str = "public.people",
     action: str = "select",
-) -> tuple[bytes, bytes, bytes]:
+) -> tuple[bytes, bytes, Fragment]:
     return (
         session.encode(),
         session_fragment(who, session, "shop", "127.0.0.1:5000", "psql"),
-        statement_fragment(
-            decision=decision,
-            rules=["some-rule"],
-            masks=[{"column": f"{table}.name", "masker": "partial"}],
-            policy_version="p1",
-            sql=sql,
-            sql_hash="ab" * 32,
-            digest="d1",
-            effects=[effect(action, table, "table")],
-            tables=[table],
-            columns=[f"{table}.name"],
-        ),
+        _fragment(decision, sql, table, action),
     )
 
 
-def run(ledger: Ledger, number: int, *, session: str = "s1", outcome: bool = True, **about: object) -> None:
+@cache  # as the verdict cache does: the same one again for the same text
+def _fragment(decision: str, sql: str, table: str, action: str) -> Fragment:
+    members = statement_fragment(
+        decision=decision,
+        rules=["some-rule"],
+        masks=[{"column": f"{table}.name", "masker": "partial"}],
+        policy_version="p1",
+        sql=sql,
+        digest="d1",
+        effects=[effect(action, table, "table")],
+        tables=[table],
+        columns=[f"{table}.name"],
+    )
+    return Fragment(members, sql.encode())
+
+
+def run(
+    ledger: Ledger,
+    number: int,
+    *,
+    session: str = "s1",
+    outcome: bool = True,
+    text: bytes | None = None,
+    **about: object,
+) -> None:
     """One statement and, unless told otherwise, its outcome."""
     session_id, who, what = fragments(session, **about)  # type: ignore[arg-type]
-    ledger.writer.statement(session_id, number, who, what)
+    ledger.writer.statement(session_id, number, who, what, text)
     ledger.writer.flush_now()
     if outcome:
         ledger.writer.outcome(session_id, number, b"ok", None, 3, 120, 2, 900)
@@ -77,4 +93,25 @@ def segment_files(directory: Path, worker: int = 0) -> list[Path]:
 
 
 def check(directory: Path, key: LedgerKey = KEY) -> VerifyReport:
-    return verify(directory, [key.public])
+    report = verify(directory, [key.public])
+    if report.sound:
+        for path in directory.glob("w*.jsonl"):
+            leaning(path)
+    return report
+
+
+def leaning(path: Path) -> dict[str, str]:
+    """Lines of a segment that say ``like``, and which line they name; asserts that it stands before them."""
+    full, found = set(), {}
+    for raw in path.read_bytes().splitlines(keepends=True):
+        line = json.loads(raw) if raw.endswith(b"\n") else {}
+        if line.get("event") != "statement":
+            continue
+        if "like" in line:
+            assert line["like"] in full, line
+            assert "sql" not in line
+            found[line["id"]] = line["like"]
+        else:
+            assert {"sql", "sql_hash", "decision", "columns"} <= line.keys(), line
+            full.add(line["id"])
+    return found

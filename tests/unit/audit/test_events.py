@@ -80,7 +80,6 @@ def _fragment(**changes: object) -> dict[str, object]:
         "masks": [],
         "policy_version": "1",
         "sql": "SELECT 1",
-        "sql_hash": "",
         "digest": "",
         "effects": [],
         "tables": [],

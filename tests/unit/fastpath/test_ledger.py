@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hmac
 import json
 import os
 import re
@@ -14,11 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from govproxy._fastpath.ledger import LedgerWriter
+from govproxy._fastpath.ledger import Fragment, LedgerWriter
 from govproxy.errors import LedgerUnavailable
 
 SESSION = b'"session":"s1","user":"ana"'
-STATEMENT = b'"decision":"allow","sql":"SELECT \\"a\\""'
+STATEMENT = Fragment(b'"decision":"allow","sql":"SELECT \\"a\\""', b'SELECT "a"')
+KEY = b"\2" * 32
+FINGERPRINT = hmac.digest(KEY, b'SELECT "a"', "sha256").hex().encode()
 FROZEN_NS = 1_769_903_999_123_456_789  # 2026-01-31T23:59:59.123456Z + nanoseconds
 
 
@@ -31,7 +34,7 @@ def file(tmp_path: Path) -> Iterator[tuple[Path, int]]:
 
 
 def _writer(fd: int, **options: bool) -> LedgerWriter:
-    writer = LedgerWriter(**options)
+    writer = LedgerWriter(hash_key=KEY, **options)
     writer.open(fd)
     writer.retry_interval_ns = 0
     return writer
@@ -52,7 +55,7 @@ def test_a_statement_line(file: tuple[Path, int]) -> None:
     writer.flush_now()
     assert path.read_bytes() == (
         b'{"event":"statement","id":"a-b_c.9.18446744073709551615","time":"2026-01-31T23:59:59.123456Z",'
-        b'"session":"s1","user":"ana","decision":"allow","sql":"SELECT \\"a\\""}\n'
+        b'"session":"s1","user":"ana","sql_hash":"' + FINGERPRINT + b'","decision":"allow","sql":"SELECT \\"a\\""}\n'
     )
     assert writer.written == path.stat().st_size
 
@@ -120,12 +123,12 @@ def test_a_hostile_sqlstate_cannot_break_the_line(file: tuple[Path, int], sqlsta
 @pytest.mark.parametrize(
     ("session_id", "session", "statement"),
     [
-        (b"", SESSION, STATEMENT),
-        (b'a"b', SESSION, STATEMENT),
-        (b"a\nb", SESSION, STATEMENT),
-        (b"x" * 65, SESSION, STATEMENT),
-        (b"s1", b"", STATEMENT),
-        (b"s1", b'"a":1\n{"event":"forged"}', STATEMENT),
+        (b"", SESSION, b'"sql":""'),
+        (b'a"b', SESSION, b'"sql":""'),
+        (b"a\nb", SESSION, b'"sql":""'),
+        (b"x" * 65, SESSION, b'"sql":""'),
+        (b"s1", b"", b'"sql":""'),
+        (b"s1", b'"a":1\n{"event":"forged"}', b'"sql":""'),
         (b"s1", SESSION, b'"sql":"a\nb"'),
         (b"s1", SESSION, b""),
     ],
@@ -136,7 +139,7 @@ def test_what_would_break_the_file_is_refused(
     path, fd = file
     writer = _writer(fd)
     with pytest.raises(ValueError, match=r"ledger fragment|session id"):
-        writer.statement(session_id, 1, session, statement)
+        writer.statement(session_id, 1, session, Fragment(statement, b""))
     writer.flush_now()
     assert path.read_bytes() == b""
 
@@ -145,6 +148,12 @@ def test_none_is_not_a_fragment(file: tuple[Path, int]) -> None:
     writer = _writer(file[1])
     with pytest.raises(TypeError):
         writer.statement(b"s1", 1, None, STATEMENT)  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        writer.statement(b"s1", 1, SESSION, None)  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        Fragment(None, b"")  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        Fragment(b'"a":1', None)  # type: ignore[arg-type]
 
 
 def test_one_write_for_all_that_is_pending(tmp_path: Path) -> None:
@@ -219,7 +228,7 @@ def test_half_a_line_that_cannot_be_cut_off_breaks_the_segment() -> None:
     read, write = os.pipe()
     os.set_blocking(write, False)
     writer = _writer(write)
-    big = b'"sql":"' + b"x" * 900_000 + b'"'  # more than a pipe holds
+    big = Fragment(b'"sql":"' + b"x" * 900_000 + b'"', b"")  # more than a pipe holds
     writer.statement(b"s1", 1, SESSION, big)
     with pytest.raises(LedgerUnavailable):
         writer.flush_now()
@@ -233,7 +242,7 @@ def test_half_a_line_that_cannot_be_cut_off_breaks_the_segment() -> None:
 
 SMALL_FILE = """
 import json, os, resource, sys
-from govproxy._fastpath.ledger import LedgerWriter
+from govproxy._fastpath.ledger import Fragment, LedgerWriter
 from govproxy.errors import LedgerUnavailable
 
 fd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT | os.O_APPEND)
@@ -245,12 +254,12 @@ number = 0
 try:
     while True:
         number += 1
-        writer.statement(b"s1", number, b'"a":1', b'"b":"' + b"x" * 100 + b'"')
+        writer.statement(b"s1", number, b'"a":1', Fragment(b'"b":"' + b"x" * 20 + b'"', b"text"))
         writer.flush_now()
 except LedgerUnavailable as error:
     at_failure = os.fstat(fd).st_size
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-writer.statement(b"s1", 1000, b'"a":1', b'"b":2')
+writer.statement(b"s1", 1000, b'"a":1', Fragment(b'"b":2', b"text"))
 writer.flush_now()
 print(json.dumps([number, at_failure, writer.healthy, writer.written]))
 """
@@ -336,8 +345,8 @@ def test_outcomes_wait_in_bounded_memory() -> None:
 def test_much_is_written_without_waiting_for_flush(file: tuple[Path, int]) -> None:
     path, fd = file
     writer = _writer(fd)
-    big = b'"sql":"' + b"x" * 500_000 + b'"'
     for number in range(5):
+        big = Fragment(b'"sql":"' + b"x" * 500_000 + b'"', b"")
         writer.statement(b"s1", number, SESSION, big)
     assert writer.pending_bytes < 2_000_000
     writer.flush_now()
