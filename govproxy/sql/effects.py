@@ -213,7 +213,7 @@ class Collector:
             )
         home = system.system_schema(schema, name, self.search_path)
         if home is not None and not any(candidate.schema == home for candidate in found):
-            said = {**facts, "catalog": catalog or system.sensitivity(home, name, [], frozenset(), False) or "system"}
+            said = {**facts, "catalog": catalog or system.sensitivity(home, name, frozenset()) or "system"}
             self.take(Effect(action=action, kind=kind, schema=home, name=name, columns=columns, facts=said))
             if self.search_path is not None or schema is not None:
                 return
@@ -239,7 +239,7 @@ class Collector:
     ) -> None:
         """An effect on a relation of the snapshot, and (fact ``via``) on those whose rows its rows are."""
         said = dict(facts)
-        marked = catalog or system.sensitivity(relation.schema, relation.name, [], frozenset(), False)
+        marked = catalog or system.sensitivity(relation.schema, relation.name, frozenset())
         if marked is not None:
             said["catalog"] = marked
         self.take(
@@ -265,7 +265,7 @@ class Collector:
             return
         found = behind.behind(relation, self.catalog)
         for base in found.relations:
-            mark = system.sensitivity(base.schema, base.name, [], frozenset(), renamed=True)
+            mark = system.sensitivity(base.schema, base.name, system.EVERY_COLUMN)
             if mark != "system":
                 self.on(action, base, columns=self._columns.get(base.oid, ()), facts=said, catalog=mark)
         for schema, name, arguments in found.calls:
@@ -309,9 +309,12 @@ class Collector:
     def reach(self, walk: Walk, found: lineage.Lineage | None = None) -> None:
         """The effects of everything a walk met, apart from its writes and creations."""
         self._columns = _columns_read(found, self.catalog) if found is not None else {}
-        aliases = frozenset(alias_of(read) for read in walk.reads)
+        aliases = {alias_of(read) for read in walk.reads}
+        # A star or a whole row shows every column.
+        whole = any(len(fields) == 1 and fields[0] in aliases for fields in walk.columns)
+        shown = frozenset(fields[-1] for fields in walk.columns) | (system.EVERY_COLUMN if whole else frozenset())
         for read in walk.reads:
-            self._read(read, walk, aliases)
+            self._read(read, shown)
         for lock in walk.locks:
             self.relation(Action.LOCK, lock.relation, facts={"strength": lock.strength})
         self.calls(walk, found)
@@ -341,14 +344,13 @@ class Collector:
                 continue  # a partition of what is named: there may be thousands
             self.on(Action.SELECT, relation, columns=self._columns.get(oid, ()), facts={"via": "view"})
 
-    def _read(self, read: Node, walk: Walk, aliases: frozenset[str]) -> None:
+    def _read(self, read: Node, shown: frozenset[str]) -> None:
         home = system.system_schema(read.get("schemaname"), read["relname"], self.search_path)
         found = self.resolve(read)
         schemas = {candidate.schema for candidate in found} or ({home} if home else set())
-        renamed = bool(read.get("alias", {}).get("colnames"))
-        marks = {
-            system.sensitivity(schema, read["relname"], walk.columns, aliases, renamed) for schema in schemas if schema
-        }
+        if read.get("alias", {}).get("colnames"):
+            shown = system.EVERY_COLUMN  # a column goes by another name
+        marks = {system.sensitivity(schema, read["relname"], shown) for schema in schemas}
         mark = "sensitive" if "sensitive" in marks else None
         seen = self._columns.get(found[0].oid, ()) if len(found) == 1 else ()
         if "system" in marks and mark is None and len(marks) == 1:

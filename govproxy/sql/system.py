@@ -39,11 +39,13 @@ def system_schema(schema: str | None, name: str, search_path: tuple[str, ...] | 
     return None
 
 
-def sensitivity(schema: str, name: str, columns: list[list[str]], aliases: frozenset[str], renamed: bool) -> str | None:
+EVERY_COLUMN = frozenset({"*"})
+
+
+def sensitivity(schema: str, name: str, shown: frozenset[str]) -> str | None:
     """The fact ``catalog`` of reading a relation, None for an ordinary one.
 
-    ``columns`` are the references of the whole statement and ``aliases`` the names its relations
-    go by: a star or a whole row shows every column, and so does a renamed list.
+    ``shown`` are names of columns that the statement mentions anywhere; ``*`` is all of them.
     """
     if name in SENSITIVE_ANYWHERE:
         return "sensitive"
@@ -53,9 +55,5 @@ def sensitivity(schema: str, name: str, columns: list[list[str]], aliases: froze
         return "sensitive"
     hidden = SENSITIVE_COLUMNS.get(name)
     if hidden:
-        shown = renamed or any(
-            fields[-1] in hidden or fields[-1] == "*" or (len(fields) == 1 and fields[0] in aliases)
-            for fields in columns
-        )
-        return "sensitive" if shown else "system"
+        return "sensitive" if "*" in shown or hidden & shown else "system"
     return "system"

@@ -18,6 +18,7 @@ Node = dict[str, Any]
 Ctes = Mapping[str, Node]  # name -> the query behind it, wrapped
 
 NO_CTES: Ctes = {}
+MAX_CTES = 500  # of one WITH: each sees all before it, which costs by the square
 
 # Bodies that come without their type's name, by the field that holds them.
 FIXED: Mapping[str, str] = {
@@ -206,6 +207,9 @@ class Walk:
         if clause is None:
             return ctes
         expressions = [item["CommonTableExpr"] for item in clause["ctes"]]
+        if len(expressions) > MAX_CTES:
+            self.unknown.append("WithClause of very many")
+            return ctes
         seen = dict(ctes)
         if clause.get("recursive"):
             seen.update((cte["ctename"], cte["ctequery"]) for cte in expressions)

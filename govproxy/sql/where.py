@@ -89,14 +89,36 @@ def classify(
             return Where.CONSTANT
 
 
+class Budget:
+    """How many conditions may still be looked at. Subqueries in subqueries would cost exponentially much."""
+
+    __slots__ = ("left", "mirrors")
+
+    def __init__(self) -> None:
+        self.left = 20_000
+        self.mirrors: dict[str, bool] = {}  # CTEs already seen, by name
+
+    def is_spent(self) -> bool:
+        """Account for one condition."""
+        self.left -= 1
+        return self.left < 0
+
+
 class Judge:
     """Judges conditions on one target relation."""
 
-    __slots__ = ("beside", "catalog", "ctes", "inner", "name", "relations", "search_path", "target")
+    __slots__ = ("beside", "budget", "catalog", "ctes", "inner", "name", "relations", "search_path", "target")
 
     def __init__(
-        self, catalog: Catalog, search_path: tuple[str, ...] | None, ctes: Ctes, target: Node, source: list[Any]
+        self,
+        catalog: Catalog,
+        search_path: tuple[str, ...] | None,
+        ctes: Ctes,
+        target: Node,
+        source: list[Any],
+        budget: Budget | None = None,
     ) -> None:
+        self.budget = budget or Budget()
         self.catalog = catalog
         self.search_path = search_path
         self.ctes = ctes
@@ -111,6 +133,8 @@ class Judge:
 
     def worth(self, node: Node, negated: bool = False) -> Worth:
         """The worth of a boolean expression."""
+        if self.budget.is_spent():
+            return Worth.ALWAYS
         kind, body = only(node)
         match kind:
             case "BoolExpr":
@@ -299,6 +323,8 @@ class Judge:
 
     def _mirrors(self, query: Node) -> bool:
         """True for a query over the target itself that keeps (nearly) all of its rows."""
+        if self.budget.is_spent():
+            return True
         if query.get("op", "SETOP_NONE") != "SETOP_NONE":
             return any(self._mirrors(query[arm]) for arm in ("larg", "rarg"))
         if (
@@ -316,15 +342,23 @@ class Judge:
                     return query.get("whereClause") is None
             elif self._is_target(relation):
                 others = [other for other in source if other is not item]
-                inside = Judge(self.catalog, self.search_path, self.ctes, relation, others)
+                inside = Judge(self.catalog, self.search_path, self.ctes, relation, others, self.budget)
                 where = query.get("whereClause")
                 if where is None or inside.worth(where) is not Worth.EFFECTIVE:
                     return True
             elif "schemaname" not in relation and relation["relname"] in self.ctes:
-                behind = self.ctes[relation["relname"]].get("SelectStmt")
-                if behind is not None and behind is not query and self._mirrors(behind):
-                    return query.get("whereClause") is None
+                if not self._cte_mirrors(relation["relname"]):
+                    continue
+                return query.get("whereClause") is None
         return False
+
+    def _cte_mirrors(self, name: str) -> bool:
+        """The same of a CTE, looked at once; one that refers to itself adds nothing by that."""
+        seen = self.budget.mirrors
+        if name not in seen:
+            seen[name] = False
+            seen[name] = self._mirrors(self.ctes[name].get("SelectStmt", {}))
+        return seen[name]
 
     def _is_target(self, relation: Node) -> bool:
         if "schemaname" not in relation and relation["relname"] in self.ctes:
@@ -427,7 +461,8 @@ class Judge:
         renamed = bool(relation.get("alias", {}).get("colnames"))
         if "schemaname" not in relation and relation["relname"] in self.ctes:
             query = self.ctes[relation["relname"]].get("SelectStmt", {})
-            return Item(name=name, columns=None if renamed else output_names(query), mirrors=self._mirrors(query))
+            mirrors = self._cte_mirrors(relation["relname"])
+            return Item(name=name, columns=None if renamed else output_names(query), mirrors=mirrors)
         found = self.catalog.resolve(relation.get("schemaname"), relation["relname"], self.search_path)
         columns = frozenset(column.name for candidate in found for column in candidate.columns)
         known = bool(found) and not renamed

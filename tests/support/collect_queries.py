@@ -4,8 +4,8 @@
 
 The database should hold at least one object of each kind named below (any content will do):
 table with keys, index, statistics, trigger, policy and comment; view; materialized view; partitioned table with a
-partition; child table; foreign table; sequence; enum, domain and composite type; function; publication. Statements are separated by
-lines of ``-- <command>``. Last run: psql 15.18 on a 15.20 server.
+partition; child table; foreign table; sequence; enum, domain and composite type; function; publication. Statements
+are separated by lines of ``-- <command>``. Last run: psql 15.18 on a 15.20 server.
 """
 
 from __future__ import annotations

@@ -145,3 +145,23 @@ def test_long_honest_texts_pass(text: str) -> None:
 def test_scan_names_places_in_characters() -> None:
     tokens = scan("SELECT é, 'a'")
     assert [(token.start, token.end) for token in tokens] == [(0, 5), (7, 7), (8, 8), (10, 12)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "DELETE FROM t WHERE " + "id IN (SELECT id FROM (SELECT id FROM t WHERE " * 55 + "a = 1" + ") s)" * 55,
+        "WITH c0 AS (SELECT id FROM t LIMIT 1), "
+        + ", ".join(f"c{i} AS (SELECT x.id FROM c{i - 1} x, c{i - 1} y)" for i in range(1, 60))
+        + " DELETE FROM t WHERE id IN (SELECT id FROM c59)",
+        "WITH " + ", ".join(f"c{i} AS (SELECT 1)" for i in range(9_000)) + " SELECT 1",
+        "SELECT " + ", ".join(["pid"] * 9_000) + " FROM " + ", ".join(["pg_stat_activity"] * 9_000),
+        "DELETE FROM t WHERE id < 0 OR id > 9000 OR "
+        + " OR ".join(f"id BETWEEN {i} AND {i + 1}" for i in range(6_000)),
+        "DELETE FROM t WHERE " + "(" * 100 + "id = 1" + " OR a = 2)" * 100,
+    ],
+    ids=["subqueries", "ctes on ctes", "many ctes", "columns by relations", "intervals", "nested or"],
+)
+def test_analysis_costs_no_more_than_the_text(text: str) -> None:
+    """Bounds hold by counting, not by the clock: without them these would run for hours."""
+    assert analyze(text, CATALOG, ("public",)).statements
