@@ -91,6 +91,11 @@ EVENTS: tuple[Event, ...] = (
             _f("id", "string", "<session>.<number>"),
             _TIME,
             *_WHO,
+            _f(
+                "sql_hash",
+                "string",
+                f"keyed fingerprint (HMAC-SHA256) of the bytes the client sent, literals included, {_SHA}",
+            ),
             _f("decision", "string", "allow, deny or hold"),
             _f("rules", "array of string", "rules that decided"),
             _f("shadow", "array of string?", "rules in shadow mode that would have counted"),
@@ -98,11 +103,16 @@ EVENTS: tuple[Event, ...] = (
             _f("policy_version", "string", "version of the policy that decided"),
             _f("sql", "string", "the text, its data literals replaced"),
             _f("sql_size", "number?", "length of sql in characters, when the line holds only its beginning"),
-            _f("sql_hash", "string", f"keyed fingerprint (HMAC-SHA256) of the text with its literals, {_SHA}"),
             _f("digest", "string", "name of the statement's shape"),
             _f("effects", "array of object", "action, object, kind and facts of each effect"),
             _f("tables", "array of string", "relations reached, schema.name"),
             _f("columns", "array of string", "columns named, schema.table.column"),
+            _f(
+                "like",
+                "string?",
+                "instead of decision to columns, and of sql_hash where it is the same: "
+                "id of the line before this one in the segment that has them",
+            ),
         ),
     ),
     Event(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hypothesis import given, settings
@@ -19,7 +20,9 @@ from govproxy.audit.chain import Merkle
 from govproxy.audit.events import session_fragment, statement_fragment
 from govproxy.audit.keys import LedgerKey
 from govproxy.audit.ledger import Durability, Ledger
+from govproxy.audit.read import read_segment
 from govproxy.audit.verify import verify
+from govproxy.errors import LedgerUnavailable
 from govproxy.identity.identity import Identity
 
 KEY = LedgerKey(seed=b"\1" * 32, hash_key=b"\2" * 32)
@@ -106,6 +109,82 @@ def test_the_two_trees_agree(lines: list[bytes]) -> None:
     assert tree.root() == readable.root()
 
 
+TEXTS = [b"select 1", b"select 2", b"select 3"]
+LINES = st.lists(
+    st.one_of(
+        st.tuples(st.integers(0, 2), st.integers(0, 2)),  # which verdict, which text
+        st.sampled_from(["flush", "break", "mend", "begin", "recover", "forget"]),
+    ),
+    max_size=40,
+)
+
+
+class _Segments:
+    """A writer whose file can be made unwritable, and what it was told."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.fds: list[int] = []
+        self.writer = LedgerWriter(hash_key=KEY.hash_key)
+        self.writer.retry_interval_ns = 0
+        self.fragments = self._fresh()
+        self.told: dict[str, tuple[str, str]] = {}
+        self.number = 0
+        self.begin()
+
+    def _fresh(self) -> list[Fragment]:
+        return [Fragment(b'"sql":"%d"' % which, TEXTS[which]) for which in range(3)]
+
+    def begin(self) -> None:
+        path = self.folder / f"segment{len(self.fds)}"
+        self.fds.append(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND))
+        self.writer.begin(self.fds[-1], b'{"event":"segment"}')
+
+    def aim(self, target: Path) -> None:
+        fd = os.open(target, os.O_WRONLY | os.O_APPEND)
+        os.dup2(fd, self.fds[-1])
+        os.close(fd)
+
+    def step(self, step: str | tuple[int, int]) -> None:
+        match step:
+            case "flush":
+                self.writer.flush_now()
+            case "break":
+                self.aim(Path("/dev/full"))
+            case "mend":
+                self.aim(self.folder / f"segment{len(self.fds) - 1}")
+            case "begin":
+                self.begin()
+            case "recover":  # the next attempt begins another segment
+                self.writer.fail("for the test")
+            case "forget":  # the verdict cache does
+                self.fragments = self._fresh()
+            case (which, text):
+                self.number += 1
+                self.writer.statement(b"s1", self.number, b'"session":"s1"', self.fragments[which], TEXTS[text])
+                self.told[f"s1.{self.number}"] = (str(which), hmac.digest(KEY.hash_key, TEXTS[text], "sha256").hex())
+
+
+@given(steps=LINES)
+def test_every_line_can_be_made_whole_from_its_own_segment(steps: list[str | tuple[int, int]]) -> None:
+    with _folder() as folder:
+        segments = _Segments(folder)
+        segments.writer.recover = lambda: segments.begin() if segments.writer.broken else None
+        for step in [*steps, "mend", "flush"]:
+            with suppress(LedgerUnavailable):  # refused: nothing was told
+                segments.step(step)
+        segments.writer.flush_now()
+        found = {}
+        for path in folder.iterdir():
+            for entry in read_segment(path):
+                if entry.kind == "statement":
+                    assert "like" not in entry.event, (steps, entry.raw)
+                    found[entry.event["id"]] = (entry.event["sql"], entry.event["sql_hash"])
+        for fd in segments.fds:
+            os.close(fd)
+        assert found == segments.told
+
+
 STEPS = st.lists(st.sampled_from(["statement", "outcome", "seal", "loop", "restart", "crash", "fail"]), max_size=25)
 
 
@@ -156,6 +235,8 @@ def test_whatever_happens_the_ledger_is_whole_and_proven(steps: list[str], segme
         assert report.sound, (steps, report.problems)
         content = b"".join(path.read_bytes() for path in folder.glob("*.jsonl"))
         assert content.count(b'{"event":"statement"') == written
+        events = [entry.event for path in folder.glob("*.jsonl") for entry in read_segment(path)]
+        assert all(event["sql"] == "SELECT 1" for event in events if event["event"] == "statement")
 
 
 @settings(max_examples=60, deadline=None)

@@ -22,6 +22,7 @@ from govproxy._fastpath.sinks import Sinks
 from govproxy._fastpath.verdicts import Outcome, Verdict, VerdictCache
 from govproxy.audit.read import read_segment
 
+HASH_KEY = b"\2" * 32
 REFUSED = b"E" + (4 + 12).to_bytes(4, "big") + b"SERROR\0C42\0\0"
 LOCAL_ERROR = b"E" + (4 + 12).to_bytes(4, "big") + b"SERROR\0CXX\0\0"
 FAILING_TEXT = b"govproxy refused this statement\0"
@@ -239,12 +240,13 @@ class Stage:
     def __init__(self, path: Path, *, clear: bool = False, **options: Any) -> None:
         self.path = path
         self.file = path.open("w+b", buffering=0)
-        self.ledger = LedgerWriter()
+        self.ledger = LedgerWriter(hash_key=HASH_KEY)
         self.ledger.open(self.file.fileno())
         self.gate = StubGate(clear=clear)
+        self.cache = VerdictCache(1 << 20, b"0123456789abcdef")
         self.conversation = Conversation(
             gate=self.gate,
-            cache=VerdictCache(1 << 20, b"0123456789abcdef"),
+            cache=self.cache,
             ledger=self.ledger,
             sinks=Sinks(),
             session_id=b"s",
