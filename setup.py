@@ -8,6 +8,7 @@ Environment: ``GOVPROXY_STRICT=1`` turns compiler warnings into errors (``make b
 """
 
 import os
+import sys
 from pathlib import Path
 
 from Cython.Build import cythonize
@@ -36,6 +37,8 @@ if SANITIZE:
     link_args += ["-fsanitize=address,undefined"]
 
 sources = sorted(Path("govproxy/_fastpath").glob("*.pyx"))
+if not sys.platform.startswith("linux"):
+    sources.remove(Path("govproxy/_fastpath/epoll.pyx"))  # elsewhere the loop's own readiness is used
 extensions = [
     Extension(
         f"govproxy._fastpath.{source.stem}",

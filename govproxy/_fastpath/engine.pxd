@@ -1,4 +1,4 @@
-# The first engine: readiness from the event loop, recv and send from C. See engine.pyx.
+# Links, and how they learn that a socket is ready. See engine.pyx.
 
 from govproxy._fastpath.conversation cimport Conversation
 from govproxy._fastpath.ledger cimport LedgerWriter
@@ -7,18 +7,30 @@ from govproxy._fastpath.sinks cimport Sink, Sinks
 
 cdef class Leg:
     # One socket of a link: its file descriptor, its TLS, and what it could not send yet.
-    cdef int fd
+    cdef readonly int fd
     cdef object socket
     cdef object tls
+    cdef Link link                 # None once the link has ended
+    cdef bint is_client
     cdef OutBuf pending
-    cdef bint reading, writing
+    cdef bint held                 # pending waits for the ledger, not for the peer
+    cdef readonly bint wants_read, wants_write      # what the link wants to hear of
+    cdef public bint hears_read, hears_write        # what readiness has been told
+    cdef Py_ssize_t last_size      # of the last read
 
 cdef class Engine:
     cdef readonly object loop
+    cdef readonly object readiness
+    cdef object linger
     cdef LedgerWriter ledger
     cdef readonly Sinks sinks
     cdef unsigned char* buffer
     cdef readonly set links
+    cdef bint batching
+    cdef list deferred             # links whose output waits for the ledger
+
+    cdef int begin_batch(self) except -1
+    cdef int end_batch(self) except -1
 
 cdef class Link:
     cdef Engine engine
@@ -28,11 +40,18 @@ cdef class Link:
     cdef bint ending, closed
     cdef readonly unsigned long long bytes_in, bytes_out
 
-    cdef int _receive(self, Leg leg, bint from_client) except -1
+    # The one entry for readiness; never raises.
+    cdef int on_ready(self, Leg leg, bint readable, bint writable) except -1
+
+    cdef int _receive(self, Leg leg) except -1
     cdef int _feed(self, const unsigned char* data, Py_ssize_t size, bint from_client) except -1
     cdef int _deliver(self) except -1
     cdef int _send(self, Leg leg, Sink* sink) except -1
     cdef int _write(self, Leg leg, const unsigned char* data, Py_ssize_t size) except -1
+    cdef int _drain(self, Leg leg) except -1
+    cdef int _release(self) except -1
     cdef int _steer(self) except -1
+    cdef int _want(self, Leg leg, bint read, bint write) except -1
     cdef int _fail(self, object error) except -1
-    cdef int _finish(self, str status) except -1
+    cdef int _peer_gone(self, bint client) except -1
+    cdef int _finish(self, str status, bint linger) except -1

@@ -1,11 +1,13 @@
-"""Moves bytes between two sockets and a conversation, on any loop with ``add_reader``.
+"""Moves bytes between two sockets and a conversation.
 
 The order that must not bend: feed, write the ledger, then send. All links of a worker share one
 64 KiB read buffer and one pair of sinks; an idle link owns neither. A peer that does not read
 makes its counterpart wait: while something is pending for one leg, the other leg is not read.
 
-The loop is an argument; this module imports no event loop and knows nothing of policy. Another
-engine is another file with the same ``Engine.link``.
+How a link hears that a socket is ready is somebody else's: ``readiness`` has ``watch(leg)``, which
+makes ``hears_*`` what ``wants_*`` says, and ``forget(leg)``. ``LoopReadiness`` below works on any
+event loop; ``epoll.EpollReadiness`` hears of many sockets at once, and then the ledger is written
+once for all of them. Another engine is another such file. Knows nothing of policy.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -44,24 +46,68 @@ cdef class Leg:
     def __dealloc__(self):
         outbuf_free(&self.pending)
 
+    def ready(self, bint readable, bint writable):
+        """For a readiness written in Python."""
+        if self.link is not None:
+            self.link.on_ready(self, readable, writable)
 
-cdef Leg _leg(object socket, object tls):
+
+cdef Leg _leg(Link link, object socket, object tls, bint is_client):
     cdef Leg leg = Leg()
+    leg.link = link
     leg.socket = socket
     leg.fd = socket.fileno()
     leg.tls = tls
+    leg.is_client = is_client
     return leg
 
 
 @cython.final
-cdef class Engine:
-    """One per worker. ``loop`` needs ``add_reader``, ``add_writer`` and their removal."""
+cdef class LoopReadiness:
+    """One ``add_reader`` per socket, on any event loop that has it."""
 
-    def __init__(self, loop, LedgerWriter ledger not None):
+    cdef object loop
+
+    def __init__(self, loop):
+        self.loop = loop
+
+    def watch(self, Leg leg not None):
+        """Make what is heard what is wanted."""
+        if leg.wants_read != leg.hears_read:
+            leg.hears_read = leg.wants_read
+            if leg.wants_read:
+                self.loop.add_reader(leg.fd, leg.ready, True, False)
+            else:
+                self.loop.remove_reader(leg.fd)
+        if leg.wants_write != leg.hears_write:
+            leg.hears_write = leg.wants_write
+            if leg.wants_write:
+                self.loop.add_writer(leg.fd, leg.ready, False, True)
+            else:
+                self.loop.remove_writer(leg.fd)
+
+    def forget(self, Leg leg not None):
+        """Hear nothing more; the socket is about to be closed."""
+        leg.wants_read = leg.wants_write = False
+        self.watch(leg)
+
+
+@cython.final
+cdef class Engine:
+    """One per worker.
+
+    ``linger(socket)`` takes a socket with a last message on its way and closes it once the peer
+    has read it; without it sockets are closed at once.
+    """
+
+    def __init__(self, loop, LedgerWriter ledger not None, *, readiness=None, linger=None):
         self.loop = loop
         self.ledger = ledger
+        self.readiness = readiness if readiness is not None else LoopReadiness(loop)
+        self.linger = linger
         self.sinks = Sinks()
         self.links = set()
+        self.deferred = []
         self.buffer = <unsigned char*>malloc(READ_BYTES + SLACK_BYTES)
         if self.buffer == NULL:
             raise MemoryError("read buffer")
@@ -86,16 +132,15 @@ cdef class Engine:
         """Join two authenticated, non-blocking sockets. The engine owns both from here on.
 
         ``*_tls`` is None or an object with ``decrypt``, ``encrypt``, ``pending_out``,
-        ``close_notify`` and ``closed``.
-        ``describe_failure(error) -> bytes`` turns what ended the session into a FATAL
-        ErrorResponse; ``on_linked(link)`` is called before the first byte, ``on_closed(link)`` once
-        at the end.
+        ``close_notify`` and ``closed``. ``describe_failure(error) -> bytes`` turns what ended the
+        session into a FATAL ErrorResponse; ``on_linked(link)`` is called before the first byte,
+        ``on_closed(link)`` once at the end.
         """
         cdef Link link = Link()
         link.engine = self
         link.conversation = conversation
-        link.client = _leg(client, client_tls)
-        link.server = _leg(server, server_tls)
+        link.client = _leg(link, client, client_tls, True)
+        link.server = _leg(link, server, server_tls, False)
         link.on_closed = on_closed
         link.describe_failure = describe_failure
         self.links.add(link)
@@ -103,6 +148,31 @@ cdef class Engine:
             on_linked(link)
         link.start(client_leftover, server_leftover)
         return link
+
+    cdef int begin_batch(self) except -1:
+        # Until end_batch, output that needs the ledger waits for it: one write for all links.
+        self.batching = True
+        return 0
+
+    cdef int end_batch(self) except -1:
+        cdef Link link
+        cdef list waiting = self.deferred
+        self.batching = False
+        if not waiting:
+            return 0
+        self.deferred = []
+        try:
+            self.ledger.flush()
+        except Exception as error:
+            # Not recorded, so not sent: what waited is dropped with its session.
+            for link in waiting:
+                link.client.pending.size = 0
+                link.server.pending.size = 0
+                link._fail(error)
+            return 0
+        for link in waiting:
+            link._release()
+        return 0
 
 
 @cython.final
@@ -123,67 +193,51 @@ cdef class Link:
 
     # ------------------------------------------------------------------ readiness
 
-    def _client_readable(self):
+    cdef int on_ready(self, Leg leg, bint readable, bint writable) except -1:
+        if self.closed:
+            return 0
         try:
-            self._receive(self.client, True)
+            if writable and leg.pending.size and not leg.held:
+                self._drain(leg)
+            if readable and leg.wants_read and not self.closed:
+                self._receive(leg)
         except Exception as error:
             self._fail(error)
+        return 0
 
-    def _server_readable(self):
-        try:
-            self._receive(self.server, False)
-        except Exception as error:
-            self._fail(error)
-
-    def _client_writable(self):
-        try:
-            self._drain(self.client)
-        except Exception as error:
-            self._fail(error)
-
-    def _server_writable(self):
-        try:
-            self._drain(self.server)
-        except Exception as error:
-            self._fail(error)
-
-    def _drain(self, Leg leg):
+    cdef int _drain(self, Leg leg) except -1:
         cdef ssize_t sent = send(leg.fd, leg.pending.data, <size_t>leg.pending.size, MSG_NOSIGNAL)
         if sent < 0:
             if errno == EAGAIN or errno == EINTR:
-                return
-            self._finish("lost")
-            return
+                return 0
+            return self._finish("lost", False)
         outbuf_consume(&leg.pending, sent)
         outbuf_trim(&leg.pending)
         if leg.pending.size == 0 and self.ending:
-            self._finish("lost")
-            return
-        self._steer()
+            return self._finish("lost", False)
+        return self._steer()
 
     # ------------------------------------------------------------------ bytes
 
-    cdef int _receive(self, Leg leg, bint from_client) except -1:
-        cdef ssize_t size
+    cdef int _receive(self, Leg leg) except -1:
+        cdef ssize_t size = recv(leg.fd, self.engine.buffer, READ_BYTES, 0)
         cdef bytes plain, extra
-        if self.closed:
-            return 0
-        size = recv(leg.fd, self.engine.buffer, READ_BYTES, 0)
         if size < 0:
             if errno == EAGAIN or errno == EINTR:
                 return 0
             size = 0
+        leg.last_size = size
         if size == 0:
-            return self._peer_gone(from_client)
+            return self._peer_gone(leg.is_client)
         if leg.tls is None:
-            return self._feed(self.engine.buffer, size, from_client)
+            return self._feed(self.engine.buffer, size, leg.is_client)
         plain = leg.tls.decrypt(PyBytes_FromStringAndSize(<const char*>self.engine.buffer, size))
         extra = leg.tls.pending_out()
         if extra:
             self._write(leg, <const unsigned char*>PyBytes_AS_STRING(extra), PyBytes_GET_SIZE(extra))
         if not plain:
-            return self._peer_gone(from_client) if leg.tls.closed else self._steer()
-        return self._feed(<const unsigned char*>PyBytes_AS_STRING(plain), PyBytes_GET_SIZE(plain), from_client)
+            return self._peer_gone(leg.is_client) if leg.tls.closed else self._steer()
+        return self._feed(<const unsigned char*>PyBytes_AS_STRING(plain), PyBytes_GET_SIZE(plain), leg.is_client)
 
     cdef int _feed(self, const unsigned char* data, Py_ssize_t size, bint from_client) except -1:
         if from_client:
@@ -195,15 +249,41 @@ cdef class Link:
         return self._deliver()
 
     cdef int _deliver(self) except -1:
-        # Record, then send: the ledger has the statements before the backend gets a byte of them.
+        # Record, then send: the ledger has the statements before the backend gets a byte of them,
+        # and a refusal before the client reads it.
         if self.conversation.recorded:
-            self.engine.ledger.flush()
+            if self.engine.batching:
+                if not self.server.held:
+                    self.server.held = self.client.held = True
+                    self.engine.deferred.append(self)
+            else:
+                self.engine.ledger.flush()
         self._send(self.server, &self.engine.sinks.backend)
         self._send(self.client, &self.engine.sinks.frontend)
         self.conversation.settle()
-        if self.conversation.phase == PHASE_CLOSED and not self.closed:
-            return self._finish("lost")
+        if self.server.held:
+            return 0
+        if self.conversation.phase == PHASE_CLOSED:
+            return self._finish("lost", False)
         return self._steer()
+
+    cdef int _release(self) except -1:
+        # The ledger has what was held back.
+        self.server.held = self.client.held = False
+        if self.closed:
+            return 0
+        try:
+            if self.server.pending.size:
+                self._drain(self.server)
+            if self.client.pending.size and not self.closed:
+                self._drain(self.client)
+            if not self.closed and self.conversation.phase == PHASE_CLOSED:
+                self._finish("lost", False)
+            elif not self.closed:
+                self._steer()
+        except Exception as error:
+            self._fail(error)
+        return 0
 
     cdef int _send(self, Leg leg, Sink* sink) except -1:
         cdef Py_ssize_t size = sink_size(sink)
@@ -219,46 +299,35 @@ cdef class Link:
         cdef ssize_t sent = 0
         if self.closed:
             return 0
-        if leg.pending.size == 0:
+        if leg.pending.size == 0 and not leg.held:
             sent = send(leg.fd, data, <size_t>size, MSG_NOSIGNAL)
             if sent < 0:
                 if errno != EAGAIN and errno != EINTR:
-                    return self._finish("lost")
+                    return self._finish("lost", False)
                 sent = 0
         if sent < size:
             outbuf_append(&leg.pending, data + sent, size - sent)
         return 0
 
     cdef int _steer(self) except -1:
-        # Which readiness we want now follows from what is pending; nothing else decides it.
-        cdef bint read_client, read_server
-        if self.closed:
+        # Which readiness is wanted follows from what is pending; nothing else decides it.
+        if self.closed or self.server.held:
             return 0
-        read_client = not self.ending and self.server.pending.size == 0 and self.conversation.wants_frontend()
-        read_server = not self.ending and self.client.pending.size == 0
-        if read_client != self.client.reading:
-            self._watch(self.client, self._client_readable, read_client)
-        if read_server != self.server.reading:
-            self._watch(self.server, self._server_readable, read_server)
-        if (self.client.pending.size != 0) != self.client.writing:
-            self._watch_writable(self.client, self._client_writable)
-        if (self.server.pending.size != 0) != self.server.writing:
-            self._watch_writable(self.server, self._server_writable)
+        self._want(
+            self.client,
+            not self.ending and self.server.pending.size == 0 and self.conversation.wants_frontend(),
+            self.client.pending.size != 0,
+        )
+        return self._want(
+            self.server, not self.ending and self.client.pending.size == 0, self.server.pending.size != 0
+        )
+
+    cdef int _want(self, Leg leg, bint read, bint write) except -1:
+        leg.wants_read = read
+        leg.wants_write = write
+        if read != leg.hears_read or write != leg.hears_write:
+            self.engine.readiness.watch(leg)
         return 0
-
-    def _watch(self, Leg leg, callback, bint wanted):
-        leg.reading = wanted
-        if wanted:
-            self.engine.loop.add_reader(leg.fd, callback)
-        else:
-            self.engine.loop.remove_reader(leg.fd)
-
-    def _watch_writable(self, Leg leg, callback):
-        leg.writing = leg.pending.size != 0
-        if leg.writing:
-            self.engine.loop.add_writer(leg.fd, callback)
-        else:
-            self.engine.loop.remove_writer(leg.fd)
 
     # ------------------------------------------------------------------ the gate's answers
 
@@ -301,47 +370,48 @@ cdef class Link:
     def is_closed(self):
         return self.closed
 
-    def _peer_gone(self, bint client):
+    cdef int _peer_gone(self, bint client) except -1:
         if client or self.client.pending.size == 0:
-            self._finish("lost")
-            return
+            return self._finish("lost", False)
         # What the database still said on its way out is for the client.
         self.ending = True
-        self._steer()
+        return self._steer()
 
     cdef int _fail(self, object error) except -1:
         # The one place where a failure ends a session: a constant or rebuilt text to the client.
         if self.closed:
             return 0
         cdef bytes last_words = self.describe_failure(error)
+        self.server.held = self.client.held = False
         try:
             self._plain(self.client, last_words)
         except GovproxyError:
             pass   # TLS is what broke: there is nobody left to tell
         finally:
-            self._finish("failed")
+            self._finish("failed", True)
         return 0
 
-    cdef int _finish(self, str status) except -1:
+    cdef int _finish(self, str status, bint linger) except -1:
         cdef Leg leg
         if self.closed:
             return 0
         self.closed = True
-        for leg in (self.client, self.server):
-            if leg.reading:
-                self.engine.loop.remove_reader(leg.fd)
-            if leg.writing:
-                self.engine.loop.remove_writer(leg.fd)
-            leg.reading = leg.writing = False
+        self.engine.readiness.forget(self.client)
+        self.engine.readiness.forget(self.server)
         self.engine.links.discard(self)
         try:
             self._say_goodbye()
             self.conversation.end(status)
         finally:
             self.conversation.settle()
+            if linger and self.engine.linger is not None and self.client.pending.size == 0:
+                self.engine.linger(self.client.socket)
+            else:
+                self.client.socket.close()
+            self.server.socket.close()
             for leg in (self.client, self.server):
-                leg.socket.close()
                 leg.fd = -1
+                leg.link = None
                 outbuf_free(&leg.pending)
             self.on_closed(self)
         return 0

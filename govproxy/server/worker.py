@@ -7,20 +7,24 @@ Workers share nothing and never wait for each other; what they know arrives over
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 
 import structlog
 import uvloop
 
 from govproxy._fastpath.engine import Engine
+from govproxy._fastpath.ledger import LedgerWriter
 from govproxy.audit import events
 from govproxy.audit.ledger import Durability, Ledger
 from govproxy.config.settings import TlsSettings
 from govproxy.errors import GovproxyError, ShuttingDown
+from govproxy.server.channel import Channel
 from govproxy.server.client import Session, record_failure, serve_client
 from govproxy.server.front_door import Door
 from govproxy.server.listener import Admission, Listener, open_listening_sockets
@@ -36,6 +40,8 @@ MAX_LOGINS_AT_ONCE = 256
 REFRESH_TIMEOUT_S = 10.0
 DRAIN_POLL_S = 0.02
 SESSION_ID_BYTES = 6
+FAREWELL_TIMEOUT_S = 2.0
+ENGINE_VARIABLE = "GOVPROXY_ENGINE"
 
 logger = structlog.get_logger("govproxy.worker")
 
@@ -69,7 +75,7 @@ class Worker:
             start.keys.ledger,
         )
         self.ledger.wakeup = self._wake_ledger
-        self.engine = Engine(self._loop, self.ledger.writer)
+        self.engine = _engine(self._loop, self.ledger.writer, self._linger)
         self.shared = Shared(
             start.snapshot,
             start.keys,
@@ -100,6 +106,13 @@ class Worker:
         """A session is over: nothing of it stays."""
         self.sessions.pop(session.facts.session_id, None)
         self.shared.gates.discard(session.gate)
+
+    def _linger(self, sock: socket.socket) -> None:
+        """Close a client's socket once it has read what was said last."""
+        channel = Channel(sock)
+        task = self._loop.create_task(channel.close_gently(FAREWELL_TIMEOUT_S))
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
     def _wake_ledger(self) -> None:
         self._loop.call_soon_threadsafe(self.ledger.append_checkpoint)
@@ -188,6 +201,20 @@ class Worker:
             task.cancel()
         self.ledger.wakeup = None
         self.ledger.close()
+
+
+def _engine(
+    loop: asyncio.AbstractEventLoop, ledger: LedgerWriter, linger: Callable[[socket.socket], None]
+) -> Engine:
+    """The best engine this machine has. ``GOVPROXY_ENGINE=loop`` asks for the portable one."""
+    if not sys.platform.startswith("linux") or os.environ.get(ENGINE_VARIABLE) == "loop":
+        return Engine(loop, ledger, linger=linger)
+    from govproxy._fastpath.epoll import EpollReadiness
+
+    readiness = EpollReadiness(loop)
+    engine = Engine(loop, ledger, readiness=readiness, linger=linger)
+    readiness.attach(engine)
+    return engine
 
 
 def _server_tls(tls: TlsSettings | None) -> ServerTls | None:
