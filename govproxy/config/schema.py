@@ -109,11 +109,7 @@ class LimitsEntry(Strict):
     login_timeout_s: Seconds | None = None
     connect_timeout_s: Seconds | None = None
     drain_timeout_s: Seconds | None = None
-    hold_timeout_s: Seconds | None = None
     max_message_bytes: Bytes | None = None
-    max_startup_bytes: Bytes | None = None
-    max_password_bytes: Bytes | None = None
-    max_sql_bytes: Bytes | None = None
     max_sessions: Count | None = None
     max_statements: Count | None = None
     verdict_cache_bytes: Bytes | None = None

@@ -159,11 +159,7 @@ class Limits:
     login_timeout_s: float = 30.0  # from accept to the first ReadyForQuery
     connect_timeout_s: float = 10.0  # to the database
     drain_timeout_s: float = 30.0  # after SIGTERM, before sessions are cut
-    hold_timeout_s: float = 300.0  # a held statement that nobody decides
     max_message_bytes: int = 64 << 20  # any one message after login
-    max_startup_bytes: int = 10_000  # StartupMessage, as PostgreSQL
-    max_password_bytes: int = 64 << 10  # tokens are long
-    max_sql_bytes: int = 256 << 10  # text that is analysed; longer is refused
     max_sessions: int = 1000  # per worker
     max_statements: int = 10_000  # prepared statements and portals of one session
     verdict_cache_bytes: int = 64 << 20  # per worker
