@@ -36,7 +36,8 @@ test: $(VENV)/.test $(VENV)/.built ## The whole test-suite
 	$(BIN)/python -m pytest $(ARGS)
 
 bench: $(VENV)/.test $(VENV)/.built ## In-process floors, then the comparison with other proxies: bench/out/report.md
-	$(BIN)/python -m pytest -q bench --benchmark-only
+	@mkdir -p bench/out
+	$(BIN)/python -m pytest -q bench --benchmark-only --benchmark-json=bench/out/benchmark.json
 	$(BIN)/python -m bench.compare $(ARGS)
 
 CHECKS := check-format check-lint check-types check-stubs check-cython check-imports check-words check-docs
