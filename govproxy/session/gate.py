@@ -8,7 +8,7 @@ known, what SQL prepared and declared under which name, whether the catalog can 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -34,7 +34,7 @@ from govproxy.session.obligations import Obligations
 from govproxy.session.parameters import ENCODINGS, safe_encoding
 from govproxy.session.shared import Shared
 from govproxy.session.snapshot import DatabaseSnapshot
-from govproxy.sql.analyze import Shadow, analyze
+from govproxy.sql.analyze import Shadow, analyze, remember
 from govproxy.sql.parse import UnparsableStatement
 from govproxy.sql.redact import redact
 from govproxy.sql.values import Action, Analysis, Effect, StatementFacts
@@ -122,6 +122,7 @@ class Gate:
                 self._search_path,
                 self._codec,
                 self._changed_catalog,
+                self._shadow.temporary,
             )
         )
 
@@ -217,7 +218,7 @@ class Gate:
         decision = decide(request, policy, snapshot.classification, snapshot.catalog)
         if decision.verb is Verb.ALLOW and self._shadow_full(analysis):
             refusal: GovproxyError | None = LimitExceeded(
-                f"too many prepared statements and cursors; the limit is {MAX_SHADOW_NAMES}"
+                f"too many names made in one session; the limit is {MAX_SHADOW_NAMES}"
             )
         else:
             refusal = _refusal_of(decision)
@@ -275,9 +276,7 @@ class Gate:
             cacheable=False,
         )
 
-    def _fragment(
-        self, analysis: Analysis, decision: Decision, obligations: Obligations, *, refused: bool
-    ) -> bytes:
+    def _fragment(self, analysis: Analysis, decision: Decision, obligations: Obligations, *, refused: bool) -> bytes:
         return statement_fragment(
             sql=analysis.redacted_sql,
             digest=analysis.digest,
@@ -315,16 +314,13 @@ class Gate:
                 self._search_path = None
             if change.catalog:
                 self._changed_catalog = True
+            # Security: a name keeps everything it ever stood for. Whether the backend really replaced
+            # it is not known here, so sources only add.
+            self._shadow = remember(self._shadow, statement)
             if change.prepares:
                 conversation.forget(change.prepares, cursors=False)
-                self._shadow = replace(
-                    self._shadow, prepared=_shadowed(self._shadow.prepared, change.prepares, statement.inner)
-                )
             if change.cursors:
                 conversation.forget(change.cursors, cursors=True)
-                self._shadow = replace(
-                    self._shadow, cursors=_shadowed(self._shadow.cursors, change.cursors, statement.inner)
-                )
         conversation.context_id = self.context_id()
 
     def catalog_changed(self, conversation: Conversation, verdict: Verdict) -> None:
@@ -347,9 +343,10 @@ class Gate:
         conversation.context_id = self.context_id()
 
     def _shadow_full(self, analysis: Analysis) -> bool:
-        names = len(self._shadow.prepared) + len(self._shadow.cursors)
+        names = len(self._shadow.prepared) + len(self._shadow.cursors) + len(self._shadow.temporary)
         return names >= MAX_SHADOW_NAMES and any(
-            s.session.prepares or s.session.cursors for s in analysis.statements if s.inner is not None
+            s.session.creates_temporary or (s.inner is not None and (s.session.prepares or s.session.cursors))
+            for s in analysis.statements
         )
 
     # ------------------------------------------------------------------ what comes back
@@ -453,18 +450,3 @@ def _distrusted(analysis: Analysis) -> Analysis:
             for s in analysis.statements
         ),
     )
-
-
-def _shadowed(
-    known: Mapping[str, tuple[StatementFacts, ...]], names: tuple[str, ...], inner: StatementFacts | None
-) -> Mapping[str, tuple[StatementFacts, ...]]:
-    # Security: a name keeps everything it ever stood for. Whether the backend really replaced it
-    # (the statement may fail, the transaction may roll back) is not known here, so sources only add.
-    if inner is None:
-        return known
-    changed = dict(known)
-    for name in names:
-        candidates = changed.get(name, ())
-        if inner not in candidates:
-            changed[name] = (*candidates, inner)
-    return changed
