@@ -14,8 +14,6 @@ from libc.string cimport memchr, memcpy
 from govproxy._fastpath.outbuf cimport OutBuf, outbuf_free, outbuf_init
 
 cdef extern from "sha256.h" nogil:
-    ctypedef struct gp_sha256:
-        pass
     int gp_sha256_accelerated
     void gp_sha256_init(gp_sha256* s) noexcept
     void gp_sha256_update(gp_sha256* s, const uint8_t* p, size_t size) noexcept
@@ -60,17 +58,6 @@ cdef class Range:
         """Offset of the byte behind the last one."""
         return self.start + <uint64_t>self.bytes_.size
 
-    def digest(self) -> bytes:
-        """SHA-256 of the bytes."""
-        cdef gp_sha256 state
-        cdef unsigned char digest[32]
-        with nogil:
-            gp_sha256_init(&state)
-            if self.bytes_.size:
-                gp_sha256_update(&state, self.bytes_.data, <size_t>self.bytes_.size)
-            gp_sha256_final(&state, digest)
-        return PyBytes_FromStringAndSize(<char*>digest, 32)
-
 
 cdef Range make_range(OutBuf* source, uint64_t start, uint64_t lines):
     cdef Range made = Range.__new__(Range)
@@ -79,6 +66,29 @@ cdef Range make_range(OutBuf* source, uint64_t start, uint64_t lines):
     made.lines = lines
     outbuf_init(source)
     return made
+
+
+@final
+cdef class RangeHash:
+    """SHA-256 over ranges that follow each other, with how much they are. Keeps none of their bytes."""
+
+    def __cinit__(self):
+        gp_sha256_init(&self.state)
+
+    def add(self, Range lines not None) -> None:
+        """Adds the bytes of the next range."""
+        if lines.bytes_.size:
+            with nogil:
+                gp_sha256_update(&self.state, lines.bytes_.data, <size_t>lines.bytes_.size)
+        self.size += <uint64_t>lines.bytes_.size
+        self.lines += lines.lines
+
+    def digest(self) -> bytes:
+        """SHA-256 of all bytes so far."""
+        cdef gp_sha256 state = self.state
+        cdef unsigned char digest[32]
+        gp_sha256_final(&state, digest)
+        return PyBytes_FromStringAndSize(<char*>digest, 32)
 
 
 @final

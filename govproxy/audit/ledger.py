@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import logging
 import os
 import threading
@@ -24,7 +23,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from govproxy._fastpath.ledger import LedgerWriter
-from govproxy._fastpath.sealing import MerkleTree, Range
+from govproxy._fastpath.sealing import MerkleTree, RangeHash
 from govproxy.audit.chain import Checkpoint, Header, SegmentName, extend
 from govproxy.audit.events import encode
 from govproxy.audit.keys import LedgerKey
@@ -35,6 +34,9 @@ _log = logging.getLogger("govproxy.audit")
 
 SEGMENT_BYTES = 64 << 20
 PAST_EVENTS = frozenset({"session_end", "auth_failure"})
+# More than this is not hashed on the loop when a segment is closed (about 0.5 ms).
+CLOSE_BYTES = 256 << 10
+CLOSE_S = 0.01
 SEAL_INTERVAL_S = 0.09  # under the 100 ms that are promised, as the sync itself takes a while
 
 
@@ -57,7 +59,7 @@ class _Segment:
     sealed_to: int = 0
     tree: MerkleTree = field(default_factory=MerkleTree)
     # Taken from the writer and in the tree, but no checkpoint's line covers it yet.
-    carry: list[Range] = field(default_factory=list)
+    carry: RangeHash = field(default_factory=RangeHash)
     closed: bool = False
 
 
@@ -102,6 +104,7 @@ class Ledger:
         self._head: bytes | None = None  # line that HEAD should get
         self._retired: list[int] = []  # descriptors of former segments, to be synced and closed
         self._new_name = False  # the directory is to be synced
+        self._hash_ahead = False  # the thread is to take what was written, so that the segment can be closed
         self._head_trouble: str | None = None
         self._reported_lost = 0
         self._trouble: str | None = None
@@ -161,7 +164,7 @@ class Ledger:
                 segment, point = ready
                 self._commit(segment, point)
                 self._ready = None
-            if self.writer.written >= self.segment_bytes and self._claim():
+            if self._is_full() and self._claim():
                 try:
                     self._rotate()
                 finally:
@@ -176,10 +179,8 @@ class Ledger:
         """Writes, syncs and seals everything, here and now. Only where no thread does (``sealing=False``)."""
         self.writer.flush_now()
         segment = self._segment
-        if (taken := self.writer.take()) is not None:
-            segment.tree.add(taken)
-            segment.carry.append(taken)
-        if not segment.carry:
+        self._take(segment)
+        if not segment.carry.size:
             return
         try:
             os.fdatasync(segment.fd)
@@ -222,6 +223,10 @@ class Ledger:
             self._event.clear()
             try:
                 self._settle()
+                if self._hash_ahead:
+                    self._work_ahead()
+                    # The loop closes the segment now; a sync begun here would keep it from that.
+                    due = max(due, time.monotonic() + CLOSE_S)
                 if time.monotonic() >= due:
                     due = time.monotonic() + self._interval_s
                     self._tick()
@@ -263,13 +268,22 @@ class Ledger:
             return
         try:
             segment = self._segment
-            if (taken := self.writer.take()) is not None:
-                segment.tree.add(taken)
-                segment.carry.append(taken)
-            if not segment.carry:
+            self._take(segment)
+            if not segment.carry.size:
                 return
             os.fdatasync(segment.fd)
             self._ready = (segment, self._checkpoint(segment))
+        finally:
+            self._busy = False
+        self._wake()
+
+    def _work_ahead(self) -> None:
+        """Hashes for the loop what a slow disk let pile up, so that closing a segment does not hold it up."""
+        self._hash_ahead = False
+        if self.writer.broken or not self._claim():
+            return
+        try:
+            self._take(self._segment)
         finally:
             self._busy = False
         self._wake()
@@ -306,6 +320,21 @@ class Ledger:
             _log.warning("worker %d: ledger wake-up failed: %s", self.worker, error)
 
     # -- segments ----------------------------------------------------------------------------------
+
+    def _is_full(self) -> bool:
+        """Whether the segment is to be closed now; asks the thread to work ahead when that would take long."""
+        written = self.writer.written
+        if written < self.segment_bytes:
+            return False
+        if self._thread is None or self.writer.unsealed_bytes <= CLOSE_BYTES or written >= 2 * self.segment_bytes:
+            return True
+        self._hash_ahead = True
+        return False
+
+    def _take(self, segment: _Segment, *, everything: bool = False) -> None:
+        if (taken := self.writer.take(everything=everything)) is not None:
+            segment.tree.add(taken)
+            segment.carry.add(taken)
 
     def _begin(self, link: Link) -> _Segment:
         """Creates the next segment; its header is the first thing in it. OSError on failure."""
@@ -383,9 +412,7 @@ class Ledger:
 
     def _close_broken(self, segment: _Segment) -> None:
         """Closes a segment whose sync failed. Its bytes are known here, so they can be sealed still."""
-        if (taken := self.writer.take(everything=True)) is not None:
-            segment.tree.add(taken)
-            segment.carry.append(taken)
+        self._take(segment, everything=True)
         point = self._checkpoint(segment, closed=True)
         line = point.encode() + b"\n"
         size = self.writer.written
@@ -396,28 +423,20 @@ class Ledger:
 
     def _close_segment(self, segment: _Segment) -> None:
         """The last checkpoint, with the Merkle root over everything before it."""
-        if (taken := self.writer.take(everything=True)) is not None:
-            segment.tree.add(taken)
-            segment.carry.append(taken)
+        self._take(segment, everything=True)
         self._commit(segment, self._checkpoint(segment, closed=True))
 
     # -- checkpoints -------------------------------------------------------------------------------
 
     def _checkpoint(self, segment: _Segment, *, closed: bool = False) -> Checkpoint:
         """Signs what ``carry`` holds. The tree has those lines already."""
-        lines = sum(part.lines for part in segment.carry)
-        size = sum(len(part) for part in segment.carry)
-        match segment.carry:
-            case [only]:
-                digest = only.digest()
-            case several:
-                digest = hashlib.sha256(b"".join(bytes(part) for part in several)).digest()
+        digest = segment.carry.digest()
         return Checkpoint(
             time=self._now(),
             segment=str(segment.name),
             start=segment.sealed_to,
-            stop=segment.sealed_to + size,
-            lines=lines,
+            stop=segment.sealed_to + segment.carry.size,
+            lines=segment.carry.lines,
             range_sha256=digest,
             previous=segment.chain,
             chain=extend(segment.chain, digest),
@@ -434,7 +453,7 @@ class Ledger:
 
     def _committed(self, segment: _Segment, point: Checkpoint) -> None:
         segment.chain, segment.sealed_to, segment.closed = point.chain, point.stop, point.closed
-        segment.carry.clear()
+        segment.carry = RangeHash()
         self._reported_lost += point.lost_outcomes
         self._head = point.encode()
 

@@ -178,6 +178,37 @@ def test_the_thread_syncs_seals_and_keeps_head(tmp_path: Path) -> None:
     assert report.sound, report.problems
 
 
+@pytest.mark.parametrize("helpful", [True, False])
+def test_much_that_was_not_hashed_is_hashed_by_the_thread_before_a_rotation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, helpful: bool
+) -> None:
+    monkeypatch.setattr(module, "CLOSE_BYTES", 700)
+    woken = threading.Event()
+    ledger = Ledger(
+        tmp_path, 0, Durability.GROUP, KEY, wakeup=woken.set, segment_bytes=4000, seal_interval_s=3600, sealing=True
+    )
+    if not helpful:
+        monkeypatch.setattr(ledger, "_work_ahead", lambda: None)
+    while ledger.writer.written < 4000:
+        run(ledger, 1)
+    waiting = ledger.writer.unsealed_bytes
+    assert waiting > 700
+    ledger.append_checkpoint()
+    assert len(segment_files(tmp_path)) == 1, "the loop does not do it"
+    if helpful:
+        assert woken.wait(5)
+        assert ledger.writer.unsealed_bytes == 0
+    else:
+        while ledger.writer.written < 8000:
+            assert len(segment_files(tmp_path)) == 1
+            run(ledger, 1)
+    ledger.append_checkpoint()
+    assert len(segment_files(tmp_path)) == 2
+    ledger.close()
+    report = check(tmp_path)
+    assert report.sound, report.problems
+
+
 def test_a_wakeup_on_a_closed_loop_does_not_stop_the_thread(tmp_path: Path) -> None:
     called = threading.Event()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import hmac
 import json
 import os
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from govproxy._fastpath.ledger import Fragment, LedgerWriter
+from govproxy._fastpath.sealing import RangeHash
 from govproxy.errors import LedgerUnavailable
 
 SESSION = b'"session":"s1","user":"ana"'
@@ -371,6 +373,12 @@ def test_ranges_are_exactly_what_was_written(file: tuple[Path, int]) -> None:
     assert second is not None
     assert bytes(first) + bytes(second) == path.read_bytes()
     assert (second.start, second.lines) == (14, 2)
+    running = RangeHash()
+    assert running.digest() == hashlib.sha256(b"").digest()
+    for taken in (first, second):
+        running.add(taken)
+        assert running.digest() == hashlib.sha256(path.read_bytes()[: taken.stop]).digest()
+    assert (running.size, running.lines) == (second.stop, 3)
     writer.checkpoint(b'{"event":"checkpoint"}')
     assert len(writer.take(everything=True) or b"") == 23
 
