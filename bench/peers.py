@@ -7,6 +7,7 @@ root. Settings are the defaults wherever that is fair; what differs stands in ``
 from __future__ import annotations
 
 import os
+import random
 import re
 import shutil
 import signal
@@ -26,7 +27,7 @@ from govproxy import __version__
 from govproxy.demo.binaries import choose_user
 from govproxy.demo.certificates import make_authority
 from govproxy.demo.files import write_private
-from govproxy.demo.postgres import HOST, die_with_parent, free_port
+from govproxy.demo.postgres import HOST, die_with_parent
 from govproxy.demo.proxy import ProxyProcess
 
 PGBOUNCER_VARIABLE = "GOVPROXY_BENCH_PGBOUNCER"
@@ -115,7 +116,7 @@ class Program(Peer):
         return choose_user().popen_arguments()
 
     def start(self) -> None:
-        self.port = free_port()
+        self.port = listening_port()
         command = self.command()
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -347,7 +348,7 @@ class GovProxy(Peer):
     def start(self) -> None:
         folder = self.folder
         folder.mkdir(exist_ok=True)
-        self.port = free_port()
+        self.port = listening_port()
         config = folder / "govproxy.yaml"
         config.write_text(self._config(folder))
         (folder / "policy.yaml").write_text("extends: production\n")
@@ -422,6 +423,22 @@ PEERS: tuple[type[Peer], ...] = (
     PgBouncerTls,
     GovProxyTwoWorkers,
 )
+
+
+def listening_port() -> int:
+    """A free port of 127.0.0.1 below those that the system gives to outgoing connections.
+
+    Of those, thousands come and go while connections are measured; one would be taken before we listen on it.
+    """
+    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    for port in random.sample(range(min(10_000, first // 2), first), 100):
+        with socket.socket() as probe:
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError("no free port to listen on")
 
 
 def _find(program: str, variable: str, package: str) -> str:
