@@ -267,6 +267,8 @@ cdef bint _fold(Folder folder, const unsigned char* text, int size) noexcept nog
             after_in = False
             continue
         last_string = -1
+        if c == 46 and i + 1 < size and text[i + 1] == 46:
+            return False   # .. is a token of its own
         if CLASSES[c] == DIGIT or (c == 46 and i + 1 < size and CLASSES[text[i + 1]] == DIGIT):
             i = _number(text, size, i, &mark)
             if i < 0 or not _literal(folder, start, i, mark):

@@ -180,6 +180,7 @@ class _Context:
     tainted: bool  # the statement reaches something sensitive or something unknown
     key: MaskKey
     scan: bool
+    own: bool
     catalog: Catalog | None
 
 
@@ -204,6 +205,7 @@ def build_plan(
     reads_sensitive: bool,
     key: MaskKey,
     scan: bool = True,
+    own: bool = False,
     catalog: Catalog | None = None,
 ) -> MaskPlan:
     """The plan for one result.
@@ -212,7 +214,8 @@ def build_plan(
     ``fields`` counts as none. ``relation_sources`` gives the base columns behind a view's column
     (a table's column gives itself, the empty set means not resolved). ``right`` is asked for
     sensitive columns only. ``opaque`` and ``reads_sensitive`` say what the statement reaches, the
-    latter without what the identity sees clear. ``scan`` False leaves out the look at values.
+    latter without what the identity sees clear. ``own`` says that every relation the catalog does
+    not know is a temporary table that only this session can have filled. ``scan`` False leaves out the look at values.
     ``catalog`` tells types of extensions and NOT NULL.
     """
     context = _Context(
@@ -222,6 +225,7 @@ def build_plan(
         tainted=opaque or reads_sensitive,
         key=key,
         scan=scan,
+        own=own,
         catalog=catalog,
     )
     lineage: Iterable[OutputColumn | None]
@@ -265,6 +269,9 @@ def _column(context: _Context, f: Field, output: OutputColumn | None) -> ColumnP
 def _origin(context: _Context, f: Field, evidence: _Evidence) -> None:
     """The server's own word on where the column comes from."""
     if f.table_oid == 0:
+        return
+    if context.own and context.catalog is not None and f.table_oid not in context.catalog.relations:
+        evidence.clean_origin = True
         return
     if f.attnum < 0:
         evidence.clean_origin = True  # ctid, xmin, tableoid ...: the server's book-keeping

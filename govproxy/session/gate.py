@@ -242,7 +242,9 @@ class Gate:
             copies_in=any(s.copies_in for s in analysis.statements),
             copies_out=any(e.action is Action.COPY_OUT for s in analysis.statements for e in s.effects),
             tainted=not decision.clear and obligations.tainted,
-            changes_session=any(c.settings or c.prepares or c.cursors or c.catalog for c in session),
+            changes_session=any(
+                c.settings or c.prepares or c.cursors or c.catalog or c.creates_temporary for c in session
+            ),
             changes_catalog=any(c.catalog or c.creates_temporary for c in session),
             cacheable=analysis.cacheable and not decision.varies,
         )

@@ -53,7 +53,9 @@ class Obligations:
             self.snapshot.classification,
             lambda column: behind(column, self.snapshot.catalog),
             self.right,
-            opaque=any(f.opaque or f.outputs is None for f in facts),
+            opaque=self.opaque,
+            # Only where nothing else is unknown can an unknown origin be the session's own.
+            own=alone and not self.opaque and facts[0].own,
             reads_sensitive=self.reads_sensitive,
             key=MaskKey(self.mask_key),
             catalog=self.snapshot.catalog,
@@ -75,6 +77,11 @@ class Obligations:
             self._column_name(column),
             self.policy,
         )
+
+    @cached_property
+    def opaque(self) -> bool:
+        """True when something within reach is not understood."""
+        return any(f.opaque or (f.outputs is None and not f.own) or f.unresolved for f in self._facts)
 
     @cached_property
     def _facts(self) -> tuple[StatementFacts, ...]:

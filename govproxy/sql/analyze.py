@@ -138,8 +138,12 @@ def remember(shadow: Shadow, facts: StatementFacts) -> Shadow:
     if facts.inner is not None and change.cursors:
         shadow = replace(shadow, cursors=_with(shadow.cursors, change.cursors, facts.inner))
     if change.creates_temporary:
-        made = {effect.name for effect in facts.effects if effect.action is Action.CREATE and effect.temporary}
-        shadow = replace(shadow, temporary=shadow.temporary | made)
+        made = [effect for effect in facts.effects if effect.action is Action.CREATE and effect.temporary]
+        shadow = replace(
+            shadow,
+            temporary=shadow.temporary | {effect.name for effect in made},
+            code=shadow.code | {effect.name for effect in made if effect.kind != "table"},
+        )
     return shadow
 
 

@@ -48,6 +48,10 @@ _THROUGH = frozenset(
 )
 
 
+# Those of them that change rows, or keep others from them.
+_WRITES = _THROUGH - {Action.SELECT, Action.COPY_OUT}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shadow:
     """What the session made at SQL level: every candidate for a name, since a rollback may undo the last."""
@@ -55,6 +59,13 @@ class Shadow:
     prepared: Mapping[str, tuple[StatementFacts, ...]] = field(default_factory=dict)
     cursors: Mapping[str, tuple[StatementFacts, ...]] = field(default_factory=dict)
     temporary: frozenset[str] = frozenset()  # names of temporary relations, which hide others
+    code: frozenset[str] = frozenset()  # those of them that once were a view or another kind with a definition
+
+    @property
+    def own(self) -> frozenset[str]:
+        """Names that, where the catalog knows none, can only be tables this session made. What is in
+        them it put there, and nothing masked may flow into a table."""
+        return self.temporary - self.code
 
 
 Describe = Callable[[Node], StatementFacts]
@@ -74,6 +85,7 @@ class Collector:
         "inner",
         "opaque",
         "outputs",
+        "own",
         "reads",
         "search_path",
         "shadow",
@@ -94,6 +106,7 @@ class Collector:
         self.reads: set[int] = set()
         self.unresolved: dict[str, None] = {}
         self.opaque = False
+        self.own = False
         self.uses: list[Use] = []
         self.flows: list[Flow] = []
         self.change: dict[str, bool | tuple[str, ...]] = {}
@@ -116,6 +129,7 @@ class Collector:
             reads=frozenset(self.reads),
             unresolved=tuple(self.unresolved),
             opaque=self.opaque,
+            own=self.own,
             uses=tuple(self.uses),
             flows=tuple(self.flows),
             session=SessionChange(**self.change),  # type: ignore[arg-type]
@@ -156,6 +170,7 @@ class Collector:
         self.reads |= inner.reads
         self.unresolved.update(dict.fromkeys(inner.unresolved))
         self.opaque = self.opaque or inner.opaque
+        self.own = self.own or inner.own
         self.uses.extend(inner.uses)
         self.flows.extend(inner.flows)
         self.changes(inner.session)
@@ -211,10 +226,14 @@ class Collector:
                     action=action, kind=kind, schema="pg_temp", name=name, columns=columns, temporary=True, facts=facts
                 )
             )
+            if action in _WRITES and name not in self.shadow.own:
+                # Security: a temporary view writes to the tables it was made over, and no catalog has it.
+                self.unknown("WriteThroughTemporaryView")
         home = system.system_schema(schema, name, self.search_path)
         if home is not None and not any(candidate.schema == home for candidate in found):
             said = {**facts, "catalog": catalog or system.sensitivity(home, name, frozenset()) or "system"}
             self.take(Effect(action=action, kind=kind, schema=home, name=name, columns=columns, facts=said))
+            self._administers(action, home, name)
             if self.search_path is not None or schema is not None:
                 return
         elif not found:
@@ -253,8 +272,15 @@ class Collector:
                 facts=said,
             )
         )
+        self._administers(action, relation.schema, relation.name)
         if "via" not in said and action in _THROUGH:
             self._through(action, relation, said, columns)
+
+    def _administers(self, action: Action, schema: str, name: str) -> None:
+        """Writing to PostgreSQL's own relations: an UPDATE of pg_settings is set_config by a rule."""
+        if action in _WRITES and schema in system.SYSTEM_SCHEMAS:
+            self.add(Action.ADMIN, "table", schema, name)
+            self.change["settings"] = self.change["catalog"] = True
 
     def _through(self, action: Action, relation: Relation, facts: Facts, columns: tuple[str, ...]) -> None:
         """Rules on what a relation's rows really are must see this: a view's bases, a partition's parent."""
@@ -266,7 +292,7 @@ class Collector:
         found = behind.behind(relation, self.catalog)
         for base in found.relations:
             mark = system.sensitivity(base.schema, base.name, system.EVERY_COLUMN)
-            if mark != "system":
+            if mark != "system" or action in _WRITES:
                 self.on(action, base, columns=self._columns.get(base.oid, ()), facts=said, catalog=mark)
         for schema, name, arguments in found.calls:
             self._call_behind(schema, name, list(arguments), said)
@@ -295,7 +321,8 @@ class Collector:
 
     def trace(self, node: Node) -> lineage.Lineage:
         """Lineage of a query or a write inside, noted. Outputs are the caller's to take."""
-        found = lineage.trace(node, self.catalog, self.search_path)
+        found = lineage.trace(node, self.catalog, self.search_path, own=self.shadow.own)
+        self.own = self.own or found.own
         self.reads |= found.reads
         self.opaque = self.opaque or found.opaque
         self.uses.extend(found.uses)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from govproxy.sql.catalog import ColumnRef, Function
-from govproxy.sql.scope import UNKNOWN, Value
+from govproxy.sql.scope import OWN, UNKNOWN, Value
 from govproxy.sql.values import Comparison, Derivation, Flow, Use
 
 # Expressions and columns looked at in one statement: more than the largest text that is parsed can
@@ -39,6 +39,7 @@ class Findings:
 
     def __init__(self) -> None:
         self.opaque = False
+        self.own = False
         self.reads: set[int] = set()
         self._unresolved: dict[str, None] = {}
         self._uses: dict[tuple[ColumnRef, Comparison, ColumnRef | None], None] = {}
@@ -56,6 +57,11 @@ class Findings:
         """Note that something is not understood; its value as far as it is known."""
         self.opaque = True
         return UNKNOWN
+
+    def own_relation(self) -> Value:
+        """Note a temporary table of the session's own; the value of any of its columns."""
+        self.own = True
+        return OWN
 
     def unknown_relation(self, name: str) -> Value:
         """Note a relation the catalog does not know; the value of any of its columns."""

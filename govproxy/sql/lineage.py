@@ -10,7 +10,7 @@ hides something harmless.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,21 +45,25 @@ class Lineage:
     uses: tuple[Use, ...] = ()
     flows: tuple[Flow, ...] = ()
     functions: tuple[FunctionUse, ...] = ()
+    own: bool = False  # a table of the session's own is read; its columns are not in the catalog
 
 
-def trace(node: Node, catalog: Catalog, search_path: tuple[str, ...] | None) -> Lineage:
+def trace(node: Node, catalog: Catalog, search_path: tuple[str, ...] | None, *, own: Set[str] = frozenset()) -> Lineage:
     """The lineage of one statement node, such as ``{"SelectStmt": {...}}``. Never raises.
+
+    ``own`` are the names of temporary tables that only this session can have filled.
 
     ``search_path`` is None when it is not known: an unqualified name then means every relation
     and function of that name.
     """
-    names = Names(catalog, search_path)
+    names = Names(catalog, search_path, own)
     findings = Findings()
     shapes = shapes_of(catalog, _trace_definition)
     try:
         rows = _statement(node, StatementQueries(names, shapes, findings))
         outputs = _outputs(rows)
-        if outputs is None:
+        named = rows.wild is None or rows.wild.derivation is Derivation.OPAQUE
+        if outputs is None and (named or not findings.own):
             findings.opaque = True
     except (RecursionError, WorkExceeded, LookupError, TypeError, AttributeError, ValueError):
         # Too deep, too large, or a tree of a make never seen. Nothing of it is understood, and what
@@ -75,6 +79,7 @@ def trace(node: Node, catalog: Catalog, search_path: tuple[str, ...] | None) -> 
         uses=findings.uses,
         flows=findings.flows,
         functions=findings.functions,
+        own=findings.own,
     )
 
 

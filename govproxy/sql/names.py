@@ -6,7 +6,7 @@ and joined where the server's choice cannot be foreseen. Knows nothing of querie
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any, NamedTuple, assert_never
 
 from govproxy.sql import functions
@@ -64,8 +64,9 @@ class Names:
     would come first for one role and be missing for another.
     """
 
-    def __init__(self, catalog: Catalog, search_path: tuple[str, ...] | None) -> None:
+    def __init__(self, catalog: Catalog, search_path: tuple[str, ...] | None, own: Set[str] = frozenset()) -> None:
         self.catalog = catalog
+        self.own = own
         if search_path is not None and any(step.strip('"') == "$user" for step in search_path):
             search_path = None
         self.path = search_path

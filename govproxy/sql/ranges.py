@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from govproxy.sql.catalog import ColumnRef, Relation
+from govproxy.sql.catalog import ColumnRef, Relation, is_temporary_schema
 from govproxy.sql.expressions import Expressions
 from govproxy.sql.findings import Findings
 from govproxy.sql.labels import UNNAMED, label
@@ -83,8 +83,11 @@ class Ranges:
         if body.get("catalogname", self._names.catalog.database) != self._names.catalog.database:
             relations = ()
         if not relations:
-            wild = self._findings.unknown_relation(f"{schema}.{name}" if schema else name)
-            columns = tuple((column, UNKNOWN) for column in renamed)
+            if name in self._names.own and (schema is None or is_temporary_schema(schema)):
+                wild = self._findings.own_relation()
+            else:
+                wild = self._findings.unknown_relation(f"{schema}.{name}" if schema else name)
+            columns = tuple((column, wild) for column in renamed)
             return RangeItem(visible, columns, wild=wild, schemas=_schemas(alias, schema))
         if len(relations) == 1:
             return self._one(relations[0], alias, visible, renamed)

@@ -52,6 +52,8 @@ Columns = tuple[tuple[str, Value], ...]
 
 CONSTANT = Value(NO_SOURCES, Derivation.CONSTANT)
 UNKNOWN = Value(NO_SOURCES, Derivation.OPAQUE)
+# A column of a temporary table that only this session can have filled: no base column is behind it.
+OWN = Value(NO_SOURCES, Derivation.EXPRESSION)
 
 
 def combine(values: Iterable[Value], type_oid: int = 0) -> Value:

@@ -182,6 +182,7 @@ class StatementFacts:
     reads: frozenset[int] = frozenset()
     unresolved: tuple[str, ...] = ()  # relation names the snapshot does not know
     opaque: bool = False
+    own: bool = False  # a temporary table is read that only this session can have filled
     uses: tuple[Use, ...] = ()
     flows: tuple[Flow, ...] = ()
     session: SessionChange = field(default_factory=SessionChange)
