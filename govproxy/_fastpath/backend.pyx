@@ -5,9 +5,8 @@ rebuilt where sensitive data was within reach, and whatever is not expected at t
 the session: a byte not understood is a byte not sent.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport uint64_t
-from libc.string cimport memchr
 
 from govproxy._fastpath.cursor cimport Cursor, load_i32, need, read_cstring
 from govproxy._fastpath.replies cimport Expected
@@ -297,7 +296,6 @@ cdef int _ready(State state, Expected* head, const unsigned char* message, Py_ss
 
 
 cdef int _copy_in(State state, Expected* head) except -1:
-    cdef size_t i
     if not _verdict_of(head).copies_in:
         raise InternalError("the database asks for copy data that was not judged")
     if head.kind == REPLY_EXECUTE:

@@ -16,7 +16,7 @@ from govproxy._fastpath.replies cimport Expected
 from govproxy._fastpath.sinks cimport sink_data, sink_pass, sink_reset, sink_size
 from govproxy._fastpath.state cimport State
 from govproxy._fastpath.statements cimport Portal
-from govproxy._fastpath.transitions cimport PHASE_CLOSED, PHASE_READY
+from govproxy._fastpath.transitions cimport PHASE_CLOSED
 from govproxy._fastpath.verdicts cimport Verdict
 
 

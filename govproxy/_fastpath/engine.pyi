@@ -1,13 +1,14 @@
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
 from socket import socket
-from typing import Protocol, final
+from typing import Protocol, final, type_check_only
 
 from govproxy._fastpath.conversation import Conversation
 from govproxy._fastpath.ledger import LedgerWriter
 from govproxy._fastpath.sinks import Sinks
 from govproxy._fastpath.verdicts import Verdict
 
+@type_check_only
 class Codec(Protocol):
     closed: bool
     def decrypt(self, data: bytes) -> bytes: ...
@@ -15,6 +16,7 @@ class Codec(Protocol):
     def pending_out(self) -> bytes: ...
     def close_notify(self) -> bytes: ...
 
+@type_check_only
 class Readiness(Protocol):
     def watch(self, leg: Leg) -> None: ...
     def forget(self, leg: Leg) -> None: ...

@@ -245,12 +245,12 @@ cdef int _bind(State state, Cursor* body, const unsigned char* message, Py_ssize
     cdef Expected* entry
     cdef bytes formats, text
     cdef const unsigned char* codes
-    cdef int i, count, length
+    cdef int _, count, length
     _skip(body, <Py_ssize_t>read_i16(body) * 2)
     count = read_i16(body)
     if count < 0:
         raise ProtocolViolation("negative number of parameters in Bind")
-    for i in range(count):
+    for _ in range(count):
         length = read_i32(body)
         if length != -1:
             _skip(body, length)

@@ -76,7 +76,9 @@ cdef int sink_adopt(Sink* sink, OutBuf* assembled) except -1 nogil:
 
 
 cdef const unsigned char* sink_data(Sink* sink) noexcept nogil:
-    return sink.buf.data if sink.buf.size else sink.span
+    if sink.buf.size:
+        return sink.buf.data
+    return sink.span
 
 
 cdef Py_ssize_t sink_size(Sink* sink) noexcept nogil:

@@ -1,3 +1,5 @@
+from typing import Self
+
 from govproxy._fastpath.ledger import LedgerWriter
 from govproxy._fastpath.sinks import Sinks
 from govproxy._fastpath.transitions import Phase
@@ -6,8 +8,8 @@ from govproxy._fastpath.verdicts import VerdictCache
 class State:
     context_id: int
     folds: bool
-    def __init__(
-        self,
+    def __new__(
+        cls,
         *,
         gate: object,
         cache: VerdictCache,
@@ -20,7 +22,7 @@ class State:
         folds: bool = False,
         max_message_bytes: int = ...,
         max_names: int = 10000,
-    ) -> None: ...
+    ) -> Self: ...
     @property
     def session_id(self) -> bytes: ...
     @property

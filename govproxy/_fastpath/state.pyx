@@ -14,7 +14,7 @@ from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 from govproxy._fastpath.ledger cimport LedgerWriter
 from govproxy._fastpath.outbuf cimport outbuf_append, outbuf_byte, outbuf_int32
 from govproxy._fastpath.replies cimport Expected, ReplyQueue
-from govproxy._fastpath.sinks cimport Sinks, sink_bytes, sink_emit, sink_flush
+from govproxy._fastpath.sinks cimport Sinks, sink_bytes, sink_flush
 from govproxy._fastpath.statements cimport Portal, PreparedStatement
 from govproxy._fastpath.transitions cimport *
 from govproxy._fastpath.verdicts cimport Verdict, VerdictCache
@@ -35,7 +35,7 @@ cdef bytes READY_IDLE = b"Z\x00\x00\x00\x05I"
 cdef class State:
     """See the attributes in state.pxd, which are its table of contents."""
 
-    def __init__(
+    def __cinit__(
         self,
         *,
         gate,
@@ -208,14 +208,14 @@ cdef class State:
     cdef int drop_to_sync(self) except -1:
         # After an error the backend reads on to Sync without a word: nothing before it is answered.
         cdef size_t sync = 0
-        cdef size_t i
+        cdef size_t i, _
         while sync < self.replies.count and self.replies.at(sync).kind != REPLY_SYNC:
             sync += 1
         if sync == self.replies.count:
             self.enter(PHASE_SKIPPING)
         for i in range(sync):
             self.restore(sync - 1 - i)
-        for i in range(sync):
+        for _ in range(sync):
             self.replies.pop()
         self.plan = None
         return 0

@@ -1,6 +1,6 @@
 from collections.abc import Sequence
 from enum import IntFlag
-from typing import Any, final
+from typing import Any, Self, final
 
 class Outcome(IntFlag):
     ALLOW = 1
@@ -8,8 +8,8 @@ class Outcome(IntFlag):
 
 @final
 class Verdict:
-    def __init__(
-        self,
+    def __new__(
+        cls,
         *,
         outcome: Outcome,
         text: bytes,
@@ -24,7 +24,7 @@ class Verdict:
         changes_session: bool = False,
         changes_catalog: bool = False,
         cacheable: bool = True,
-    ) -> None: ...
+    ) -> Self: ...
     @property
     def outcome(self) -> Outcome: ...
     @property
@@ -54,7 +54,7 @@ class Verdict:
 
 @final
 class VerdictCache:
-    def __init__(self, limit_bytes: int = ..., seed: bytes | None = None) -> None: ...
+    def __new__(cls, limit_bytes: int = ..., seed: bytes | None = None) -> Self: ...
     def __len__(self) -> int: ...
     @property
     def size_bytes(self) -> int: ...

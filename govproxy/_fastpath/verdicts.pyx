@@ -29,7 +29,7 @@ cdef enum:
 cdef class Verdict:
     """One judged text. Immutable but for the mask plans that are learned with its results."""
 
-    def __init__(
+    def __cinit__(
         self,
         *,
         Outcome outcome,
