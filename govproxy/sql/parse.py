@@ -11,6 +11,7 @@ the statement does not reach the database.
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Any, NamedTuple, cast
 
@@ -25,12 +26,15 @@ MAX_TEXT_BYTES = 256 * 1024
 MAX_TOKENS = 65_536
 MAX_BRACKETS = 128
 MAX_RUN = 2_000  # tokens without a separator: one operator chain nests once per operator
+MAX_STATEMENTS = 2_000  # of one text: each costs a fifth of a millisecond, and other sessions wait
+MAX_OPERATOR_STEPS = 4_000_000  # of the scanner in runs of operator characters, about 10 ms
 MAX_CHAIN = 300  # set operations, joins, CASE … of one bracket: each nests the tree once
 
 _OPENING = frozenset({"ASCII_40", "ASCII_91"})
 _CLOSING = frozenset({"ASCII_41", "ASCII_93"})
 _SEPARATORS = frozenset({"ASCII_44", "AND", "OR", "SELECT", "WHEN", "THEN", "ELSE", "END_P", "VALUES"})
 _NESTING = frozenset({"UNION", "INTERSECT", "EXCEPT", "JOIN", "CASE", "NOT", "EXPLAIN"})
+_OPERATOR_RUN = re.compile(r"[-~!@#^&|`?+*/%<>=]{64,}")
 _COMMENTS = frozenset({"C_COMMENT", "SQL_COMMENT"})
 
 
@@ -42,6 +46,7 @@ class Refused(StrEnum):
     TOO_LARGE = "it is too large"
     TOO_DEEP = "it is nested too deeply"
     TOO_MANY_TOKENS = "it has too many tokens"
+    TOO_MANY_STATEMENTS = "it has too many statements"
     SYNTAX = "syntax error"
 
 
@@ -95,7 +100,10 @@ def parse(text: str, tokens: list[Token] | None = None) -> list[Node]:
     except orjson.JSONDecodeError:
         # orjson stops at 1,024 levels. The JSON itself is libpg_query's, so nothing else can be wrong with it.
         raise UnparsableStatement(Refused.TOO_DEEP) from None
-    return cast(list[Node], tree["stmts"])
+    statements = cast(list[Node], tree["stmts"])
+    if len(statements) > MAX_STATEMENTS:
+        raise UnparsableStatement(Refused.TOO_MANY_STATEMENTS, figure=f" (more than {MAX_STATEMENTS})")
+    return statements
 
 
 def _refuse_strange(text: str) -> None:
@@ -111,6 +119,22 @@ def _refuse_strange(text: str) -> None:
         raise UnparsableStatement(Refused.ENCODING, position=error.start) from None
     if size_bytes > MAX_TEXT_BYTES:
         raise UnparsableStatement(Refused.TOO_LARGE, figure=f" (more than {MAX_TEXT_BYTES} bytes)")
+    _refuse_operator_runs(text)
+
+
+def _refuse_operator_runs(text: str) -> None:
+    """Bound what the scanner does again and again in a run of operator characters.
+
+    Security: it reads such a run to its end for each ``+`` and each ``/*`` in it, and takes one
+    token away; a hundred kilobytes of them would keep a worker busy for a minute. In a literal they
+    are harmless, but which runs are literals only the scanner knows.
+    """
+    steps = 0
+    for found in _OPERATOR_RUN.finditer(text):
+        run = found.group()
+        steps += len(run) * (run.count("+") + run.count("/*"))
+        if steps > MAX_OPERATOR_STEPS:
+            raise UnparsableStatement(Refused.TOO_DEEP, position=found.start())
 
 
 def _refuse_deep(tokens: list[Token]) -> None:

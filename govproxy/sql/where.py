@@ -63,6 +63,9 @@ _AGGREGATES = frozenset(
     {"count", "sum", "min", "max", "avg", "array_agg", "string_agg", "bool_or", "bool_and", "every"}
 )
 _HOLDS_FOR_ITSELF = frozenset({"=", "<=", ">="})
+# Up to and with the greatest, by whether it is negated: no row is left out.
+_REACHES_THE_LAST = {False: frozenset({"<=", ">="}), True: frozenset({"<", ">"})}
+_LAST = frozenset({"max", "min"})
 
 
 def classify(
@@ -224,9 +227,24 @@ class Judge:
             return Worth.ALWAYS
         if lets_all_pass(kind, operator, right, negated):
             return Worth.ALWAYS
+        if kind == "AEXPR_OP_ANY" and not negated and self._from_all(right):
+            return Worth.ALWAYS
+        if operator in _REACHES_THE_LAST[negated] and (self._from_all(left, _LAST) or self._from_all(right, _LAST)):
+            return Worth.ALWAYS
         if operator in _HOLDS_FOR_ITSELF and (self._mirrored(left, right) or self._mirrored(right, left)):
             return Worth.ALWAYS
         return Worth.EFFECTIVE
+
+    def _from_all(self, node: Node, made_by: frozenset[str] = frozenset()) -> bool:
+        """True for what a subquery hands out of all rows of the target, or makes of them by such a function."""
+        for body in bodies(node, "SubLink", stop="SubLink"):
+            query = body["subselect"].get("SelectStmt")
+            if query is None:
+                return True
+            calls = {field_names(call["funcname"])[-1] for call in bodies(query, "FuncCall")}
+            if (not made_by or calls & made_by) and self._mirrors(query):
+                return True
+        return False
 
     def _mirrored(self, left: Node, right: Node) -> bool:
         """``t.id = u.id`` where ``u`` holds the very rows of ``t``."""

@@ -18,6 +18,7 @@ class RawClient:
 
     def __init__(self, port: int, host: str = "127.0.0.1") -> None:
         self.socket: socket.socket = socket.create_connection((host, port), timeout=DEADLINE_S)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = MessageBuffer()
 
     def __enter__(self) -> Self:

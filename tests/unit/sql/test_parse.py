@@ -29,6 +29,10 @@ DEEP = {
     "calls": "SELECT " + "f(" * 50_000 + ")" * 50_000,
     "time zone": "SELECT 1" + " AT TIME ZONE 'x'" * 10_000,
     "moderate": "SELECT 1" + "+1" * 900,
+    "plus signs": "SELECT " + "+" * 250_000 + "1",
+    "signs": "SELECT " + "+-" * 120_000 + "1",
+    "comments in comments": "/*" + "/**/" * 60_000 + "*/ SELECT 1",
+    "signs in pieces": "SELECT " + ("+" * 1_000 + "1") * 200,
     "bracketed": "SELECT " + "(1+" * 120 + "1" + ")" * 120 + "+1" * 400,
 }
 
@@ -96,6 +100,8 @@ for name, text in DEEP.items():
         ("SELECT 1 FROM", Refused.SYNTAX, None),
         ("SELECT ,", Refused.SYNTAX, 7),
         ("SELECT " + "1," * 40_000 + "1", Refused.TOO_MANY_TOKENS, None),
+        ("SELECT 1;" * 2_001, Refused.TOO_MANY_STATEMENTS, None),
+        ("SELECT " + "+" * 3_000 + "1", Refused.TOO_DEEP, 7),
     ],
 )
 def test_refusals(text: str, reason: Refused, position: int | None) -> None:
