@@ -17,7 +17,7 @@ from libc.string cimport memset
 
 cimport cython
 
-from govproxy._fastpath.outbuf cimport outbuf_append, outbuf_byte, outbuf_free, outbuf_init, outbuf_reserve
+from govproxy._fastpath.outbuf cimport outbuf_free, outbuf_init, outbuf_reserve
 
 cdef enum:
     # Character classes

@@ -203,9 +203,7 @@ class Worker:
         self.ledger.close()
 
 
-def _engine(
-    loop: asyncio.AbstractEventLoop, ledger: LedgerWriter, linger: Callable[[socket.socket], None]
-) -> Engine:
+def _engine(loop: asyncio.AbstractEventLoop, ledger: LedgerWriter, linger: Callable[[socket.socket], None]) -> Engine:
     """The best engine this machine has. ``GOVPROXY_ENGINE=loop`` asks for the portable one."""
     if not sys.platform.startswith("linux") or os.environ.get(ENGINE_VARIABLE) == "loop":
         return Engine(loop, ledger, linger=linger)

@@ -60,11 +60,10 @@ def test_equal_values_stay_equal_under_a_mask(analyst: psycopg.Connection) -> No
 
 
 def test_pipeline_with_a_denied_statement(dba: psycopg.Connection, analyst: psycopg.Connection) -> None:
+    cursors: list[psycopg.Cursor] = []
     with pytest.raises(errors.InsufficientPrivilege), analyst.pipeline():
-        first = analyst.execute("SELECT 1")
-        analyst.execute("DROP TABLE orders")
-        analyst.execute("SELECT 2")
-    assert first.fetchone() == (1,)
+        cursors.extend(analyst.execute(query) for query in ("SELECT 1", "DROP TABLE orders", "SELECT 2"))
+    assert cursors[0].fetchone() == (1,)
     assert analyst.execute("SELECT 3").fetchone() == (3,)
     assert dba.execute("SELECT count(*) > 0 FROM orders").fetchone() == (True,)
 
@@ -91,9 +90,13 @@ def test_server_side_cursor_is_masked(proxy: Proxy) -> None:
 
 
 def test_transaction_is_aborted_by_a_denial_and_goes_on_after_rollback(analyst: psycopg.Connection) -> None:
-    with pytest.raises(errors.InsufficientPrivilege) as denied, analyst.transaction():
-        analyst.execute("SELECT 1")
-        analyst.execute("DELETE FROM orders")
+    def read_then_delete() -> None:
+        with analyst.transaction():
+            analyst.execute("SELECT 1")
+            analyst.execute("DELETE FROM orders")
+
+    with pytest.raises(errors.InsufficientPrivilege) as denied:
+        read_then_delete()
     assert denied.value.diag.message_hint
     assert "request_id=" in (denied.value.diag.message_detail or "")
     analyst.execute("BEGIN")

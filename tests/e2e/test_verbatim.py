@@ -22,8 +22,9 @@ from tests.support.raw_client import RawClient
 DBA = ("dora@shop.example", ("dba",))
 
 TYPES = """
-SELECT 1::int2, 2::int4, 3::int8, 4.5::float4, 5.25::float8, 'NaN'::float8, 6.70::numeric(10,2), 'infinity'::timestamptz,
- date '2024-02-29', time '10:11:12', interval '1 year 2 days', true, 'text'::text, 'char'::char(7), 'v'::varchar(9),
+SELECT 1::int2, 2::int4, 3::int8, 4.5::float4, 5.25::float8, 'NaN'::float8, 6.70::numeric(10,2),
+ 'infinity'::timestamptz, date '2024-02-29', time '10:11:12',
+ interval '1 year 2 days', true, 'text'::text, 'char'::char(7), 'v'::varchar(9),
  '\\x00ff'::bytea, '11111111-2222-3333-4444-555555555555'::uuid, '{"a": [1, null]}'::jsonb, '[1,2]'::json,
  ARRAY[1,2,NULL], ARRAY[['a','b'],['c','d']], int4range(1,5), '10.0.0.0/8'::cidr, '::1'::inet, NULL, ROW(1,'x'),
  'a b'::tsvector, point(1,2), B'101', 'happy'::name, 42::oid, 'pg_class'::regclass, E'tab\\tnewline\\n', 'é€😀'

@@ -180,7 +180,7 @@ class StubGate:
 
     def verdict(self, conversation: Conversation, text: bytes, denied: bool = False) -> Verdict:
         denied = denied or b"forbidden" in text
-        verdict = Verdict(
+        return Verdict(
             outcome=Outcome.DENY if denied else Outcome.ALLOW,
             text=text,
             context_id=conversation.context_id,
@@ -198,7 +198,6 @@ class StubGate:
             changes_catalog=b"create" in text,
             cacheable=b"later" not in text,
         )
-        return verdict
 
     def function_call(self, conversation: Conversation, oid: int) -> Verdict:
         return self.verdict(conversation, b"function", denied=oid != 42)

@@ -97,7 +97,7 @@ def test_bytecache_compares_keys_in_full() -> None:
     assert cache.get(1, long) is None
 
 
-@pytest.mark.parametrize("size", range(0, 40))
+@pytest.mark.parametrize("size", range(40))
 def test_bytecache_takes_keys_of_every_length(size: int) -> None:
     cache = ByteCache(1 << 20)
     cache.put(7, b"k" * size, size)
