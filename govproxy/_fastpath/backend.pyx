@@ -21,7 +21,6 @@ from govproxy.errors import InternalError, LimitExceeded, UpstreamFault
 
 cdef enum:
     HEADER = 5
-    MAX_CONTROL_MESSAGE = 1 << 20   # anything that is not a row or copy data
 
 
 cdef Py_ssize_t backend_messages(State state, const unsigned char* data, Py_ssize_t size) except -1:
@@ -54,8 +53,8 @@ cdef Py_ssize_t backend_messages(State state, const unsigned char* data, Py_ssiz
             pos += part
             continue
         if size - pos < total:
-            if total > MAX_CONTROL_MESSAGE and event != EVENT_FUNCTION_RESULT:
-                raise UpstreamFault("the database sent an oversized message")
+            if total > state.max_message_bytes:
+                raise LimitExceeded(f"message of {total} bytes; the limit is {state.max_message_bytes} bytes")
             break
         _account(state, event, head, message, total)
         pos += total
@@ -287,7 +286,10 @@ cdef int _ready(State state, Expected* head, const unsigned char* message, Py_ss
     _new_result(state)
     state.transaction_status = status
     if status == b"I" and not state.unsynced and state.replies.count == 1:
+        # Between transactions, with nothing under way: portals are gone, and what was read is past.
         state.tainted = False
+        if state.portals:
+            state.end_portals()
     state.replies.pop()
     return sink_pass(&state.sinks.frontend, message, total)
 

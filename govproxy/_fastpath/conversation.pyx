@@ -155,9 +155,7 @@ cdef class Conversation(State):
                     self.rows, self.size_bytes, self.masked_values,
                 )
                 entry.number = 0
-        for portal in self.portals.values():
-            self.close_portal(<Portal>portal, b"closed", NULL)
-        self.portals.clear()
+        self.end_portals()
 
     @property
     def idle(self):

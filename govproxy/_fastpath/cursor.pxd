@@ -30,6 +30,12 @@ cdef inline int read_i16(Cursor* cur) except? -1 nogil:
     cur.pos += 2
     return load_i16(cur.pos - 2)
 
+# Counts of parameters and formats are unsigned: there may be up to 65,535 of them.
+cdef inline int read_u16(Cursor* cur) except -1 nogil:
+    need(cur, 2)
+    cur.pos += 2
+    return <int>load_u16(cur.pos - 2)
+
 cdef inline int read_i32(Cursor* cur) except? -1 nogil:
     need(cur, 4)
     cur.pos += 4

@@ -11,7 +11,7 @@ from cpython.ref cimport Py_INCREF
 from libc.stdint cimport uint64_t
 from libc.string cimport memcmp
 
-from govproxy._fastpath.cursor cimport Cursor, load_i32, need, read_cstring, read_i16, read_i32
+from govproxy._fastpath.cursor cimport Cursor, load_i32, need, read_cstring, read_u16, read_i32
 from govproxy._fastpath.outbuf cimport outbuf_append, outbuf_byte, outbuf_int32
 from govproxy._fastpath.replies cimport Expected
 from govproxy._fastpath.sinks cimport sink_bytes, sink_flush, sink_pass
@@ -212,7 +212,7 @@ cdef int _parse(State state, Cursor* body, const unsigned char* message, Py_ssiz
     cdef bytes name = _name(body)
     cdef const unsigned char* text = body.pos
     cdef Py_ssize_t size = read_cstring(body)
-    cdef int types = read_i16(body)
+    cdef int types = read_u16(body)
     cdef Verdict verdict
     cdef PreparedStatement statement
     cdef Expected* entry
@@ -246,15 +246,13 @@ cdef int _bind(State state, Cursor* body, const unsigned char* message, Py_ssize
     cdef bytes formats, text
     cdef const unsigned char* codes
     cdef int _, count, length
-    _skip(body, <Py_ssize_t>read_i16(body) * 2)
-    count = read_i16(body)
-    if count < 0:
-        raise ProtocolViolation("negative number of parameters in Bind")
+    _skip(body, <Py_ssize_t>read_u16(body) * 2)
+    count = read_u16(body)
     for _ in range(count):
         length = read_i32(body)
         if length != -1:
             _skip(body, length)
-    count = read_i16(body)
+    count = read_u16(body)
     codes = body.pos
     _skip(body, <Py_ssize_t>count * 2)
     formats = PyBytes_FromStringAndSize(<const char*>codes, <Py_ssize_t>count * 2)

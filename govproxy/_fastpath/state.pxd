@@ -56,6 +56,7 @@ cdef class State:
                             const unsigned char* sqlstate, uint64_t rows, uint64_t size_bytes,
                             uint64_t masked_values) except -1
     cdef int close_portal(self, Portal portal, const char* status, const unsigned char* sqlstate) except -1
+    cdef int end_portals(self) except -1
     cdef int refuse(self, bytes error, bint extended) except -1
     cdef int restore(self, size_t index) except -1
     cdef dict _names_of(self, Expected* entry)

@@ -123,6 +123,13 @@ cdef class State:
             portal.number, portal.started_ns, status, sqlstate, portal.rows, portal.size_bytes, portal.masked_values
         )
 
+    cdef int end_portals(self) except -1:
+        # A transaction's portals end with it.
+        for portal in self.portals.values():
+            self.close_portal(<Portal>portal, b"closed", NULL)
+        self.portals.clear()
+        return 0
+
     # ------------------------------------------------------------------ refusing
 
     cdef int refuse(self, bytes error, bint extended) except -1:
