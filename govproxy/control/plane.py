@@ -175,6 +175,8 @@ class _Watched:
                 asked = values and time.monotonic() >= self._collected + VALUES_INTERVAL_S
                 if not asked and not await self._filled():
                     return None
+            # Before the values themselves: what comes in between moves the mark again.
+            self._mark = await catalogs.values_mark(self._connection)
             catalog = await catalogs.collect(self._connection, self.database.name)
             self._fingerprint = fingerprint
             self.catalog = catalog
