@@ -259,7 +259,8 @@ def _cell(plan: Plan, run: _Run, workload: Workload, peer: Peer, number: int) ->
             idle_connections=plan.idle_connections,
         )
     except (CellFailed, ProcessLookupError) as error:
-        run.failures.append(Failure(workload=workload.name, peer=peer.name, round=number, error=str(error)))
+        text = "\n".join(part for part in (str(error), peer.complaint()) if part)
+        run.failures.append(Failure(workload=workload.name, peer=peer.name, round=number, error=text))
         return
     run.cells.append(Cell(workload=workload.name, peer=peer.name, round=number, metrics=metrics))
 
@@ -288,15 +289,32 @@ def print_table(console: Console, content: report.Report) -> None:
             report.bound(target, "aim"),
             Text(target["status"], style=colours[Status(target["status"])]),
         )
-    console.print(table)
     missing = sum(target["measured"] is None for target in content["targets"])
+    if missing < len(content["targets"]):
+        console.print(table)
     if missing:
         console.print(f"{missing} of {len(content['targets'])} targets were not measured; report.md names them")
+    _print_other_ratios(console, content)
     for skipped in content["skipped"]:
         console.print(Text(f"left out: {skipped['workload']} through {skipped['peer']}: {skipped['why']}"))
     for peer in content["peers"]:
         if peer["absent"]:
             console.print(Text(f"absent: {peer['title']}: {peer['absent']}"))
+
+
+def _print_other_ratios(console: Console, content: report.Report) -> None:
+    """Processor time where no goal is set."""
+    table = Table(title="Other ratios of CPU")
+    for heading in ("workload", "versus", "median", "rounds"):
+        table.add_column(heading, justify="left" if heading in ("workload", "versus") else "right")
+    goals = {target["key"] for target in content["targets"]} | {f"wide/{values.PGBOUNCER}"}
+    for ratio in content["ratios"]:
+        if ratio["metric"] == "cpu_us" and f"{ratio['workload']}/{ratio['versus']}" not in goals:
+            spread = f"{ratio['median']:.2f} ({ratio['low']:.2f} … {ratio['high']:.2f})"
+            versus = report.title_of(content, ratio["versus"])
+            table.add_row(Text(BY_NAME[ratio["workload"]].title), Text(versus), spread, str(ratio["n"]))
+    if table.row_count:
+        console.print(table)
 
 
 def verdict(content: report.Report, errors: Console) -> int:

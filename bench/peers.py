@@ -34,6 +34,7 @@ PGBOUNCER_VARIABLE = "GOVPROXY_BENCH_PGBOUNCER"
 HAPROXY_VARIABLE = "GOVPROXY_BENCH_HAPROXY"
 START_TIMEOUT_S = 10.0
 STOP_TIMEOUT_S = 10.0
+_COMPLAINT_LINES = 30
 _ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -72,6 +73,10 @@ class Peer(ABC):
     def other_pids(self) -> list[int]:
         """Processes beside the data path, measured and named apart."""
         return []
+
+    def complaint(self) -> str:
+        """The end of what it wrote, when that may explain a failure."""
+        return ""
 
     def cannot(self, protocol: str) -> str:
         """Why this peer cannot serve that protocol of pgbench; empty when it can."""
@@ -392,6 +397,12 @@ class GovProxy(Peer):
         if len(found) != self.workers:
             raise ProcessLookupError(f"govproxy has {len(found)} workers instead of {self.workers}")
         return found
+
+    def complaint(self) -> str:
+        log = self.folder / "proxy.log"
+        lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+        # What it says of a normal life is on level info; a crash leaves lines without any level.
+        return "\n".join([line for line in lines if '"level": "info"' not in line][-_COMPLAINT_LINES:])
 
     def other_pids(self) -> list[int]:
         return [] if self._process is None else [self._process.pid]
