@@ -1,0 +1,92 @@
+"""Tables and columns that come while the proxy runs are known by the first query that reads them."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from tests.support.proxy import Proxy
+
+ANALYST = ("ana@shop.example", ("analysts",))
+CANARY = "canary.person@example.com"
+
+
+@pytest.fixture
+def table(proxy: Proxy) -> Iterator[str]:
+    name = f"fresh_{secrets.token_hex(4)}"
+    yield name
+    with proxy.databases.direct() as direct:
+        direct.execute(f"DROP TABLE IF EXISTS {name} CASCADE")
+
+
+@pytest.fixture
+def analyst(proxy: Proxy) -> Iterator[psycopg.Connection]:
+    with proxy.connect(*ANALYST) as connection:
+        yield connection
+
+
+def test_a_new_table_is_masked_at_once_and_clean_columns_are_not(
+    proxy: Proxy, analyst: psycopg.Connection, table: str
+) -> None:
+    with proxy.databases.direct() as direct:
+        direct.execute(f"CREATE TABLE {table} (id int, email text, city_code int, color text)")
+        direct.execute(f"INSERT INTO {table} VALUES (1, '{CANARY}', 7, 'green')")
+    row = analyst.execute(f"SELECT * FROM {table}").fetchone()
+    assert row is not None
+    assert CANARY not in row
+    assert (row[0], row[2], row[3]) == (1, 7, "green")
+
+
+def test_a_new_column_is_masked_at_once(proxy: Proxy, analyst: psycopg.Connection, table: str) -> None:
+    with proxy.databases.direct() as direct:
+        direct.execute(f"CREATE TABLE {table} (id int)")
+        direct.execute(f"INSERT INTO {table} VALUES (1)")
+        assert analyst.execute(f"SELECT * FROM {table}").fetchall() == [(1,)]
+        direct.execute(f"ALTER TABLE {table} ADD COLUMN phone text DEFAULT '+49 30 1234567'")
+    for _ in range(3):
+        row = analyst.execute(f"SELECT * FROM {table}").fetchone()
+        assert row is not None
+        assert "1234567" not in str(row[1]).replace(" ", "")
+
+
+def test_another_table_of_the_same_name_is_judged_anew(proxy: Proxy, analyst: psycopg.Connection, table: str) -> None:
+    query = f"SELECT value FROM {table}"
+    with proxy.databases.direct() as direct:
+        direct.execute(f"CREATE TABLE {table} (value int)")
+        direct.execute(f"INSERT INTO {table} VALUES (5)")
+        assert analyst.execute(query, prepare=True).fetchall() == [(5,)]
+        direct.execute(f"DROP TABLE {table}")
+        direct.execute(f"CREATE VIEW {table} AS SELECT '{CANARY}'::text AS value")
+    try:
+        with pytest.raises(psycopg.Error) as changed:
+            analyst.execute(query, prepare=True)
+        assert CANARY not in str(changed.value)
+        for prepare in (False, True):
+            row = analyst.execute(query + " ", prepare=prepare).fetchone()
+            assert row is not None
+            assert CANARY not in str(row[0])
+    finally:
+        with proxy.databases.direct() as direct:
+            direct.execute(f"DROP VIEW {table}")
+
+
+def test_a_column_without_a_telling_name_is_found_by_its_values(
+    proxy: Proxy, analyst: psycopg.Connection, table: str
+) -> None:
+    with proxy.databases.direct() as direct:
+        direct.execute(f"CREATE TABLE {table} (id int, c1 text)")
+        # Dashed SSNs: too weak a shape for one value, strong enough for a column.
+        values = "format('%s-%s-%s', 100 + g * 3, 10 + g % 89, 1000 + g * 37 % 8999)"
+        direct.execute(f"INSERT INTO {table} SELECT g, {values} FROM generate_series(1, 200) g")
+        direct.execute(f"ANALYZE {table}")
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        row = analyst.execute(f"SELECT c1 FROM {table} WHERE id = 1").fetchone()
+        if row is not None and row[0] != "103-11-1037":
+            return
+        time.sleep(0.2)
+    raise AssertionError("the column was not found by its values")
