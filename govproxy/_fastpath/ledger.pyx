@@ -3,8 +3,9 @@
 Knows bytes, a file descriptor and the clock. It does not know what a segment, a key or a policy is
 (``audit.ledger``), and it never parses: the two fragments of a statement line are JSON members that
 somebody encoded before. The second is the same for every execution of a text, so a segment has it
-in full once, and later lines name that line (``"like"``). What it does check is what could break the file: newlines in a fragment,
-ids and SQLSTATEs (the latter come from the database) with characters that JSON would have to escape.
+in full once, and later lines name that line (``"like"``). What it does check is what could break
+the file: newlines in a fragment, ids and SQLSTATEs (the latter come from the database) with
+characters that JSON would have to escape.
 
 After a failed write nothing that was appended is lost: it waits in memory (bounded) and goes out
 with the next write that succeeds, so a refused attempt is on record as well. Should that be a write
@@ -338,7 +339,7 @@ cdef class LedgerWriter:
         cdef OutBuf made
         cdef Reference* reference
         cdef Fragment fragment
-        cdef Py_ssize_t i, line, done = 0
+        cdef Py_ssize_t i, done = 0
         cdef Py_ssize_t count = self.references.size // <Py_ssize_t>sizeof(Reference)
         cdef const unsigned char* start
         cdef const unsigned char* id

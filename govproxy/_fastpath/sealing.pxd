@@ -26,11 +26,13 @@ cdef class MerkleTree:
     cdef unsigned char nodes[TREE_LEVELS][32]   # one finished subtree per set bit of ``leaves``
     cdef int add_leaf(self, const unsigned char* line, Py_ssize_t size) except -1 nogil
 
+
 @final
 cdef class RangeHash:
     cdef gp_sha256 state
     cdef readonly uint64_t size
     cdef readonly uint64_t lines
+
 
 # Moves the bytes of ``source`` into a new Range; ``source`` is empty afterwards.
 cdef Range make_range(OutBuf* source, uint64_t start, uint64_t lines)
