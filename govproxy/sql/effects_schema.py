@@ -26,7 +26,7 @@ from govproxy.sql.objects import (
     verb,
 )
 from govproxy.sql.tree import Node, field_names
-from govproxy.sql.values import Action
+from govproxy.sql.values import Action, Effect
 
 
 class Simple(NamedTuple):
@@ -157,11 +157,16 @@ def create_schema(_: str, body: Node, notes: Collector) -> None:
 def create_index(kind: str, body: Node, notes: Collector) -> None:
     """CREATE INDEX: its expressions run on every row."""
     name = str(body.get("idxname", ""))
-    table = body["relation"]["relname"]
+    relation = body["relation"]
+    table, schema = relation["relname"], relation.get("schemaname")
     facts: Facts = {"table": table, "concurrently": bool(body.get("concurrent"))}
-    notes.add(Action.CREATE, "index", notes.schema_of(body["relation"]), name, facts)
+    # An index lies beside its table. Where the catalog knows another of that name, it may be that one's.
+    is_own = table in notes.shadow.own and not notes.resolve(relation)
+    temporary = is_own if schema is None else is_temporary_schema(schema)
+    home = "pg_temp" if temporary else notes.schema_of(relation)
+    notes.take(Effect(action=Action.CREATE, kind="index", schema=home, name=name, temporary=temporary, facts=facts))
     notes.reach_fields(kind, body, ("relation",))
-    notes.changed_catalog()
+    notes.changed_catalog(temporary)
 
 
 def create_function(kind: str, body: Node, notes: Collector) -> None:

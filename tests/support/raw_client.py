@@ -61,7 +61,7 @@ class RawClient:
 
     def read_until(self, kind: Backend) -> list[Message]:
         """Messages up to and with the first of this kind."""
-        messages = []
+        messages: list[Message] = []
         while not messages or messages[-1].kind != kind:
             message = self.read_message()
             assert message is not None, f"the stream ended after {messages}"

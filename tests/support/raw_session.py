@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import itertools
+import os
+import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from govproxy.audit.expand import Expander
 from govproxy.audit.read import read_segment
 from govproxy.wire.backend import Backend
 from govproxy.wire.errors import decode_fields
-from govproxy.wire.framing import Message
+from govproxy.wire.framing import Message, MessageBuffer
 from govproxy.wire.startup import encode_startup_message
-from tests.support.raw_client import RawClient
+from tests.support.raw_client import DEADLINE_S, RawClient
 
 READY, ERROR = Backend.READY_FOR_QUERY, Backend.ERROR_RESPONSE
 
@@ -102,22 +106,8 @@ class Answer:
         return [_fields(found.body) for found in self.messages if found.kind == Backend.DATA_ROW]
 
 
-class RawSession(RawClient):
-    """Logs in with a token as the password."""
-
-    def __init__(self, port: int, user: str, token: str, database: str, **settings: str) -> None:
-        super().__init__(port)
-        try:
-            parameters = (("user", user), ("database", database), *settings.items())
-            self.send(encode_startup_message(parameters, minor=0))
-            request = self.read_message()
-            assert request is not None
-            assert request == Message(ord("R"), (3).to_bytes(4, "big")), request
-            self.send(message(b"p", token.encode() + b"\0"))
-            self.greeting = self.read_until(READY)
-        except BaseException:
-            self.socket.close()
-            raise
+class Talk(RawClient):
+    """What a logged-in client does."""
 
     def answers(self, data: bytes, count: int = 1) -> list[Answer]:
         """Send it in one segment and read as many answers."""
@@ -138,6 +128,39 @@ class RawSession(RawClient):
             self.send(data[start:end])
             time.sleep(0.0003)  # the proxy shall read what it has
         return Answer(self.read_until(READY))
+
+
+class DirectSession(Talk):
+    """The same around the proxy: a login by psycopg, on whose idle connection is then spoken here."""
+
+    def __init__(self, dsn: str) -> None:
+        self._login = psycopg.connect(dsn, autocommit=True)
+        self.socket = socket.socket(fileno=os.dup(self._login.fileno()))
+        self.socket.settimeout(DEADLINE_S)
+        self._buffer = MessageBuffer()
+
+    def close(self) -> None:
+        """End the session."""
+        self.socket.close()
+        self._login.close()
+
+
+class RawSession(Talk):
+    """Logs in with a token as the password."""
+
+    def __init__(self, port: int, user: str, token: str, database: str, **settings: str) -> None:
+        super().__init__(port)
+        try:
+            parameters = (("user", user), ("database", database), *settings.items())
+            self.send(encode_startup_message(parameters, minor=0))
+            request = self.read_message()
+            assert request is not None
+            assert request == Message(ord("R"), (3).to_bytes(4, "big")), request
+            self.send(message(b"p", token.encode() + b"\0"))
+            self.greeting = self.read_until(READY)
+        except BaseException:
+            self.socket.close()
+            raise
 
 
 class LedgerTail:
@@ -162,7 +185,7 @@ class LedgerTail:
                 self._offsets[path] = entry.offset + len(entry.raw) + 1
                 if entry.kind in self.lines:
                     event = dict(entry.event)
-                    self.lines[entry.kind][event["id"]] = event
+                    self.lines[entry.kind][str(event["id"])] = event
 
 
 def _fields(body: bytes) -> list[bytes | None]:
