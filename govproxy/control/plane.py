@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import asyncpg  # type: ignore[import-untyped]
-import structlog
 
 from govproxy.config.loader import load
 from govproxy.config.settings import Database, Settings
@@ -23,6 +22,7 @@ from govproxy.control.metadata import MetadataConnection, connect_to
 from govproxy.errors import GovproxyError
 from govproxy.masking.classify import Correction, classify
 from govproxy.policy.loader import load_policy
+from govproxy.session.log import get_logger
 from govproxy.session.snapshot import DatabaseSnapshot, Snapshot
 from govproxy.sql.catalog import Catalog
 
@@ -33,7 +33,7 @@ QUERY_TIMEOUT_S = 60.0
 
 UNREAD = "unread"  # the class of columns nobody could look into
 
-log = structlog.get_logger("govproxy.control")
+log = get_logger("govproxy.control")
 
 
 class ControlPlane:

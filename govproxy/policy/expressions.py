@@ -15,7 +15,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
-import cel
+from govproxy.policy import evaluator
 
 MAX_EXPRESSION_CHARS = 4096
 UNKNOWN_ROWS = -1
@@ -134,7 +134,7 @@ class Compiled:
 
     source: str
     attributes: frozenset[str]
-    program: cel.Program
+    program: evaluator.Program
 
     @property
     def varies(self) -> bool:
@@ -152,7 +152,7 @@ def compile(source: str) -> Compiled:
         raise BadExpression("empty")
     attributes, flat = _Checker(source, tokens).run()
     try:
-        program = cel.compile(flat)
+        program = evaluator.compile(flat)
     except ValueError as error:
         raise BadExpression(_first_line(error)) from None
     compiled = Compiled(source=source, attributes=attributes, program=program)

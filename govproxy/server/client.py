@@ -12,8 +12,6 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
 from govproxy._fastpath.conversation import Conversation
 from govproxy._fastpath.engine import Link
 from govproxy.audit import events
@@ -21,12 +19,13 @@ from govproxy.errors import GovproxyError, InternalError, ShuttingDown
 from govproxy.server.front_door import Guest, Handover, LoginFailure
 from govproxy.session.gate import Gate, SessionFacts
 from govproxy.session.link import SessionInfo
+from govproxy.session.log import get_logger
 from govproxy.wire.errors import error_response
 
 if TYPE_CHECKING:
     from govproxy.server.worker import Worker
 
-log = structlog.get_logger("govproxy.session")
+log = get_logger("govproxy.session")
 
 
 @dataclass(slots=True, kw_only=True)

@@ -16,18 +16,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-import structlog
-
 from govproxy.config.settings import Settings
 from govproxy.errors import ConfigError, GovproxyError
 from govproxy.session import link
+from govproxy.session.log import get_logger
 from govproxy.session.snapshot import Keys, Snapshot
 
 RESTART_DELAYS_S = (0.2, 1.0, 5.0)
 ANSWER_TIMEOUT_S = 2.0
 STOP_GRACE_S = 5.0
 
-log = structlog.get_logger("govproxy.supervisor")
+log = get_logger("govproxy.supervisor")
 
 
 class Control(Protocol):

@@ -15,7 +15,6 @@ import sys
 import time
 from collections.abc import Callable
 
-import structlog
 import uvloop
 
 from govproxy._fastpath.engine import Engine
@@ -43,7 +42,7 @@ SESSION_ID_BYTES = 6
 FAREWELL_TIMEOUT_S = 2.0
 ENGINE_VARIABLE = "GOVPROXY_ENGINE"
 
-logger = structlog.get_logger("govproxy.worker")
+logger = log.get_logger("govproxy.worker")
 
 
 class Worker:

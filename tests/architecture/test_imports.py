@@ -42,6 +42,8 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "typer": ("cli",),
     "asyncpg": ("control", "demo", "cli"),
     "psycopg": ("demo",),
+    "structlog": ("session",),
+    "cel": ("policy",),
 }
 
 FILES = [path for path in sources(".py", ".pyx", ".pxd", ".pyi") if path.parent != PACKAGE or path.stem == "errors"]

@@ -5,9 +5,20 @@ from __future__ import annotations
 import subprocess
 import sys
 
-# Not in the list, though it should be: typer (the package `cel` imports its own command line) and
-# rich (structlog imports it for its console), together some 20 MB a worker.
-HEAVY = ("asyncpg", "psycopg", "pydantic", "ruamel", "sqlalchemy", "locust", "duckdb", "govproxy.control")
+HEAVY = (
+    "asyncpg",
+    "duckdb",
+    "govproxy.control",
+    "locust",
+    "prompt_toolkit",
+    "psycopg",
+    "pydantic",
+    "pygments",
+    "rich",
+    "ruamel",
+    "sqlalchemy",
+    "typer",
+)
 
 
 def test_a_worker_loads_nothing_of_the_control_process() -> None:
