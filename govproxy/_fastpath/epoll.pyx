@@ -41,6 +41,7 @@ cdef extern from "<unistd.h>" nogil:
 
 cdef enum:
     BATCH = 128
+    TURNS = 4
     BULK_BYTES = 8000        # a read of this size: more is on its way
     BULK_PAUSE_NS = 100_000
 
@@ -99,6 +100,14 @@ cdef class EpollReadiness:
         self.watch(leg)
 
     def _ready(self):
+        # While work kept coming in during the last batch, look again before going round the loop.
+        cdef int turn
+        for turn in range(TURNS):
+            if self._batch() == 0:
+                return
+
+    cdef int _batch(self) except -1:
+        # One batch: how many sockets were ready.
         cdef epoll_event[BATCH] events
         cdef int count = epoll_wait(self.epfd, events, BATCH, 0)
         cdef int i
@@ -107,8 +116,10 @@ cdef class EpollReadiness:
         cdef timespec pause
         if count < 0:
             if errno == EINTR:
-                return
+                return 0
             raise OSError(errno, "epoll_wait")
+        if count == 0:
+            return 0
         if count == 1:
             leg = <Leg>self.legs.get(events[0].data.fd)
             if leg is not None and not leg.is_client and leg.last_size >= BULK_BYTES:
@@ -135,6 +146,7 @@ cdef class EpollReadiness:
                     )
         finally:
             self.engine.end_batch()
+        return count
 
     def close(self):
         """Leave the loop."""
