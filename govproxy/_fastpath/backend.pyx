@@ -74,10 +74,14 @@ cdef int _account(
             _described(state, head, b"")
         elif event == EVENT_SUSPENDED:
             _end_of_rows(state, <Portal>head.subject)
+        elif event == EVENT_PARSED and head.kind == REPLY_PARSE:
+            (<PreparedStatement>head.subject).confirmed = True
         state.replies.pop()
     elif event == EVENT_BOUND or event == EVENT_CLOSED:
         if head.previous != NULL and isinstance(<object>head.previous, Portal):
             state.close_portal(<Portal>head.previous, b"closed", NULL)
+        if head.kind == REPLY_BIND:
+            (<Portal>head.subject).confirmed = True
         state.replies.pop()
     elif event == EVENT_ROW_DESCRIPTION:
         _row_description(state, head, message, total)

@@ -13,3 +13,4 @@ cdef class Conversation(State):
     cdef int _frontend_stashed(self) except -1
     cdef int settle(self) except -1
     cdef bint wants_frontend(self) noexcept
+    cdef int _let_go(self, object subject) except -1

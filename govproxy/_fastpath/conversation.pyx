@@ -6,6 +6,7 @@ incomplete message that has to be seen whole is kept here; everything else strea
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.ref cimport Py_CLEAR
 
 cimport cython
 
@@ -134,9 +135,30 @@ cdef class Conversation(State):
         Security: what stands under them in the backend is no longer what was judged here.
         """
         cdef dict known = self.portals if cursors else self.statements
-        cdef list gone = list(known) if "*" in names else [name.encode() for name in names]
-        for name in gone:
-            known.pop(name, None)
+        cdef bint everything = "*" in names
+        cdef set gone = {name.encode() for name in names}
+        cdef Expected* entry
+        cdef size_t i
+        for name in list(known):
+            if everything or name in gone:
+                self._let_go(known.pop(name))
+        for i in range(self.replies.count):
+            # Nor is it what a Parse or Bind that fails later would go back to.
+            entry = self.replies.at(i)
+            if entry.previous != NULL and self._names_of(entry) is known:
+                if everything or self._name_of(entry) in gone:
+                    self._let_go(<object>entry.previous)
+                    Py_CLEAR(entry.previous)
+
+    cdef int _let_go(self, object subject) except -1:
+        if isinstance(subject, Portal):
+            return self.close_portal(<Portal>subject, b"closed", NULL)
+        return 0
+
+    def named_in_protocol(self, name, *, bint cursor):
+        """True when Parse (or, with ``cursor``, Bind) ever gave that name, so that SQL may find it there."""
+        cdef set used = self.used_portals if cursor else self.used_statements
+        return b"*" in used or name.encode() in used
 
     def end(self, str status="lost"):
         """Write the outcomes that are still owed when the session ends."""

@@ -32,6 +32,7 @@ cdef enum:
     HEADER = 5
     MAX_EXPECTED = 4096   # replies outstanding before the client is made to wait
     MAX_SHORT_MESSAGE = 1 << 20
+    NAME_SIZE = 64        # NAMEDATALEN
 
 cdef bytes READY_IDLE = b"Z\x00\x00\x00\x05I"
 
@@ -42,7 +43,7 @@ cdef Py_ssize_t frontend_messages(State state, const unsigned char* data, Py_ssi
     cdef const unsigned char* message
     cdef int length
     cdef unsigned char act
-    while size - pos >= HEADER and not state.parked:
+    while size - pos >= HEADER and not state.parked and state.phase != PHASE_CLOSED:
         message = data + pos
         length = load_i32(message + 1)
         act = frontend_table[<int>state.phase][message[0]]
@@ -95,6 +96,7 @@ cdef int _dispatch(State state, unsigned char act, const unsigned char* message,
     if act == ACT_SYNC:
         _at_end(&body)
         state.replies.push(REPLY_SYNC, None)
+        state.segment += 1
         state.unsynced = False
         state.enter(PHASE_READY)
         return sink_pass(&state.sinks.backend, message, total)
@@ -123,7 +125,10 @@ cdef Verdict _verdict(State state, const unsigned char* text, Py_ssize_t size):
     cdef Verdict verdict = state.pending
     if verdict is not None:
         state.pending = None
-        return verdict
+        # Security: the message that waited for it may have been dropped in the meantime, because
+        # something before it failed. A verdict is on its own text and on no other.
+        if _is_text(verdict.text, text, size):
+            return verdict
     verdict = state.cache.lookup(state.context_id, text, size, state.folds)
     if verdict is None:
         verdict = state.gate.judge(state, PyBytes_FromStringAndSize(<const char*>text, size))
@@ -218,6 +223,8 @@ cdef int _parse(State state, Cursor* body, const unsigned char* message, Py_ssiz
     cdef Expected* entry
     _skip(body, <Py_ssize_t>types * 4)
     _at_end(body)
+    if not _is_nameable(name):
+        return _refuse_name(state)
     verdict = _verdict(state, text, size)
     if verdict is None:
         return 0
@@ -230,6 +237,8 @@ cdef int _parse(State state, Cursor* body, const unsigned char* message, Py_ssiz
     statement.verdict = verdict
     if not _is_text(verdict.text, text, size):
         statement.text = PyBytes_FromStringAndSize(<const char*>text, size)   # found by its shape
+    statement.segment = state.segment
+    _used(state.used_statements, name, state.max_names)
     entry = state.replies.push(REPLY_PARSE, statement)
     _replace(state.statements, name, statement, entry)
     state.unsynced = True
@@ -258,7 +267,11 @@ cdef int _bind(State state, Cursor* body, const unsigned char* message, Py_ssize
     formats = PyBytes_FromStringAndSize(<const char*>codes, <Py_ssize_t>count * 2)
     _at_end(body)
 
+    if not _is_nameable(portal_name):
+        return _refuse_name(state)
     statement = <PreparedStatement>state.statements.get(name)
+    if statement is not None and _is_unsure(state, statement.confirmed, statement.segment):
+        return 0
     if statement is None:
         # Security: it may exist in the backend (SQL PREPARE), but nobody judged it under this name.
         return state.refuse(
@@ -286,6 +299,8 @@ cdef int _bind(State state, Cursor* body, const unsigned char* message, Py_ssize
     portal.started_ns = state.now_ns
     portal.number = _record_bound(state, verdict, statement)
     portal.open = True
+    portal.segment = state.segment
+    _used(state.used_portals, portal_name, state.max_names)
     entry = state.replies.push(REPLY_BIND, portal)
     _replace(state.portals, portal_name, portal, entry)
     state.unsynced = True
@@ -328,12 +343,18 @@ cdef int _describe(State state, Cursor* body, const unsigned char* message, Py_s
     if kind == b"S":
         statement = <PreparedStatement>state.statements.get(name)
         if statement is not None:
+            if _is_unsure(state, statement.confirmed, statement.segment):
+                return 0
             statement.describe_asked = True
+            statement.asked_in = state.segment
         state.replies.push(REPLY_DESCRIBE_STATEMENT, statement)
     else:
         portal = <Portal>state.portals.get(name)
         if portal is not None:
+            if _is_unsure(state, portal.confirmed, portal.segment):
+                return 0
             portal.describe_asked = True
+            portal.asked_in = state.segment
         state.replies.push(REPLY_DESCRIBE_PORTAL, portal)
     state.unsynced = True
     return sink_pass(&state.sinks.backend, message, total)
@@ -349,6 +370,8 @@ cdef int _execute(State state, Cursor* body, const unsigned char* message, Py_ss
     if portal is None:
         # Security: a cursor of that name may exist, but its rows would come without a plan.
         return state.refuse(state.gate.error(UndefinedPortal(f'portal "{_printable(name)}" does not exist')), True)
+    if _is_unsure(state, portal.confirmed, portal.segment):
+        return 0
     if not portal.open:
         # Run again after it ended or was suspended by an error: that is a statement of its own.
         if not state.ledger_ready():
@@ -357,7 +380,7 @@ cdef int _execute(State state, Cursor* body, const unsigned char* message, Py_ss
         portal.started_ns = state.now_ns
         portal.rows = portal.size_bytes = portal.masked_values = 0
         portal.open = True
-    if not portal.verdict.clear and portal.verdict.returns_rows and not _will_be_described(portal):
+    if not portal.verdict.clear and portal.verdict.returns_rows and not _will_be_described(state, portal):
         _ask_for_description(state, portal)
     entry = state.replies.push(REPLY_EXECUTE, portal)
     entry.number = portal.number
@@ -366,11 +389,15 @@ cdef int _execute(State state, Cursor* body, const unsigned char* message, Py_ss
     return _forwarding(state, portal.verdict, True)
 
 
-cdef bint _will_be_described(Portal portal) noexcept:
+cdef bint _will_be_described(State state, Portal portal) noexcept:
     # By the time its rows come in, is the RowDescription here?
-    if portal.describe_asked or portal.description is not None:
+    # A Describe of an earlier segment that is still unanswered may have been skipped.
+    cdef PreparedStatement statement = portal.statement
+    if portal.description is not None or (portal.describe_asked and portal.asked_in == state.segment):
         return True
-    return portal.statement.describe_asked and portal.statement.verdict is portal.verdict
+    if statement.verdict is not portal.verdict:
+        return False
+    return statement.description is not None or (statement.describe_asked and statement.asked_in == state.segment)
 
 
 cdef int _ask_for_description(State state, Portal portal) except -1:
@@ -378,6 +405,7 @@ cdef int _ask_for_description(State state, Portal portal) except -1:
     cdef Expected* entry = state.replies.push(REPLY_DESCRIBE_PORTAL, portal)
     entry.swallow = True
     portal.describe_asked = True
+    portal.asked_in = state.segment
     sink_flush(&state.sinks.backend)
     outbuf_byte(&state.sinks.backend.buf, b"D")
     outbuf_int32(&state.sinks.backend.buf, 4 + 1 + len(portal.name) + 1)
@@ -389,15 +417,54 @@ cdef int _ask_for_description(State state, Portal portal) except -1:
 cdef int _close(State state, Cursor* body, const unsigned char* message, Py_ssize_t total) except -1:
     cdef unsigned char kind = _kind(body)
     cdef bytes name = _name(body)
-    cdef Expected* entry = state.replies.push(REPLY_CLOSE, None)
+    cdef Expected* entry
     cdef object closed
     _at_end(body)
+    if not _is_nameable(name):
+        return _refuse_name(state)
+    entry = state.replies.push(REPLY_CLOSE, None)
     closed = (state.statements if kind == b"S" else state.portals).pop(name, None)
     if closed is not None:
         Py_INCREF(closed)
         entry.previous = <PyObject*>closed
     state.unsynced = True
     return sink_pass(&state.sinks.backend, message, total)
+
+
+cdef bint _is_unsure(State state, bint confirmed, uint64_t segment) noexcept:
+    # True: the message waits. Security: a Parse or Bind of an earlier segment may still fail or be
+    # skipped, and then its name means what it meant before, which was judged otherwise. Within one
+    # segment such a failure skips this message too.
+    if confirmed or segment == state.segment:
+        return False
+    state.stalled = True
+    return True
+
+
+cdef bint _is_nameable(bytes name) noexcept:
+    # Security: the server cuts longer names and reads others in the client's encoding, so that two
+    # names here would be one there.
+    cdef const unsigned char* raw = <const unsigned char*>PyBytes_AS_STRING(name)
+    cdef Py_ssize_t i
+    if PyBytes_GET_SIZE(name) >= NAME_SIZE:
+        return False
+    for i in range(PyBytes_GET_SIZE(name)):
+        if raw[i] >= 0x80:
+            return False
+    return True
+
+
+cdef int _refuse_name(State state) except -1:
+    error = LimitExceeded("names of prepared statements and portals must be ASCII of less than 64 bytes")
+    return state.refuse(state.gate.error(error), True)
+
+
+cdef int _used(set names, bytes name, Py_ssize_t most) except -1:
+    # Remembers that the protocol gave this name: what SQL finds under it is not (only) what SQL put
+    # there. With too many of them ("*") every name counts as given.
+    if PyBytes_GET_SIZE(name):
+        names.add(name if len(names) <= most else b"*")
+    return 0
 
 
 cdef int _replace(dict names, bytes name, object subject, Expected* entry) except -1:

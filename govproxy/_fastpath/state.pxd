@@ -32,6 +32,8 @@ cdef class State:
     cdef ReplyQueue replies
     cdef dict statements
     cdef dict portals
+    cdef uint64_t segment                 # Syncs sent so far: an error skips to the end of its segment
+    cdef set used_statements, used_portals  # names that the protocol ever gave (frontend.pyx, _used)
     # A message waiting for its verdict, or for replies to make room
     cdef readonly bint parked
     cdef readonly bint stalled
@@ -58,7 +60,7 @@ cdef class State:
     cdef int close_portal(self, Portal portal, const char* status, const unsigned char* sqlstate) except -1
     cdef int end_portals(self) except -1
     cdef int refuse(self, bytes error, bint extended) except -1
-    cdef int restore(self, size_t index) except -1
+    cdef int restore(self, size_t index, size_t kept) except -1
     cdef dict _names_of(self, Expected* entry)
     cdef bytes _name_of(self, Expected* entry)
     cdef int drop_to_sync(self) except -1

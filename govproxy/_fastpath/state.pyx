@@ -66,6 +66,8 @@ cdef class State:
         self.replies = ReplyQueue()
         self.statements = {}
         self.portals = {}
+        self.used_statements = set()
+        self.used_portals = set()
 
     cdef int enter(self, Phase phase) except -1:
         self.phase = phase
@@ -159,8 +161,9 @@ cdef class State:
 
     # ------------------------------------------------------------------ taking back
 
-    cdef int restore(self, size_t index) except -1:
+    cdef int restore(self, size_t index, size_t kept) except -1:
         # Takes back what entry ``index`` changed in the maps, because the backend did not do it.
+        # Entries from ``kept`` on stay in the queue; those before it are taken back too, last first.
         cdef Expected* entry = self.replies.at(index)
         cdef dict names
         cdef bytes name
@@ -179,9 +182,17 @@ cdef class State:
         elif entry.kind == REPLY_CLOSE and entry.previous != NULL:
             names = self._names_of(entry)
             name = self._name_of(entry)
+        elif entry.kind == REPLY_DESCRIBE_STATEMENT or entry.kind == REPLY_DESCRIBE_PORTAL:
+            # Nobody will describe it now: whoever runs it asks again.
+            subject = <object>entry.subject
+            if isinstance(subject, PreparedStatement):
+                (<PreparedStatement>subject).describe_asked = (<PreparedStatement>subject).description is not None
+            elif isinstance(subject, Portal):
+                (<Portal>subject).describe_asked = (<Portal>subject).description is not None
+            return 0
         else:
             return 0
-        for i in range(index + 1, self.replies.count):
+        for i in range(kept, self.replies.count):
             # A later pipeline has already put something under that name: what *it* would go back
             # to is now what stood there before this entry.
             later = self.replies.at(i)
@@ -221,7 +232,7 @@ cdef class State:
         if sync == self.replies.count:
             self.enter(PHASE_SKIPPING)
         for i in range(sync):
-            self.restore(sync - 1 - i)
+            self.restore(sync - 1 - i, sync)
         for _ in range(sync):
             self.replies.pop()
         self.plan = None

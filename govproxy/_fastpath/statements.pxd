@@ -10,6 +10,9 @@ cdef class PreparedStatement:
     cdef bytes text              # None where the verdict's own text is this one
     cdef bytes description       # RowDescription payload as Describe gave it, b"" for NoData
     cdef bint describe_asked
+    cdef uint64_t asked_in       # the segment in which it was
+    cdef bint confirmed          # ParseComplete has come
+    cdef uint64_t segment        # how many Syncs went out before its Parse
 
 cdef class Portal:
     cdef bytes name
@@ -18,7 +21,10 @@ cdef class Portal:
     cdef bytes formats           # result format codes of Bind, two bytes each
     cdef bytes description       # RowDescription payload of this very portal
     cdef bint describe_asked
+    cdef uint64_t asked_in       # the segment in which it was
     cdef MaskPlan plan
+    cdef bint confirmed          # BindComplete has come
+    cdef uint64_t segment        # how many Syncs went out before its Bind
     cdef bint open               # its ledger statement has no outcome yet
     cdef uint64_t number, started_ns, rows, size_bytes, masked_values
 
