@@ -27,7 +27,7 @@ from govproxy.errors import (
 from govproxy.identity.identity import Identity
 from govproxy.masking.plan import Field, decode_row_description
 from govproxy.policy.engine import decide, sees_everything
-from govproxy.policy.values import Decision, Refusal, Request, Verb
+from govproxy.policy.values import Decision, Request, Verb
 from govproxy.session import messages
 from govproxy.session.folding import pinned_literals
 from govproxy.session.obligations import Obligations
@@ -410,11 +410,16 @@ def _refusal_of(decision: Decision) -> GovproxyError | None:
     match decision.verb:
         case Verb.ALLOW:
             return None
-        case Verb.DENY | Verb.HOLD:
-            refusal = decision.refusal or Refusal(
-                rule="", object="", message="the statement is not allowed", hint="ask who maintains the policy"
-            )
+        case Verb.DENY:
+            refusal = decision.refusal
+            if refusal is None:
+                raise AssertionError("a denial without a reason")
             return StatementDenied(refusal.message, hint=refusal.hint)
+        case Verb.HOLD:
+            return StatementDenied(
+                f"the statement needs an approval (rule {', '.join(decision.rules)})",
+                hint="Statements cannot wait for approval yet; ask whoever keeps the policy.",
+            )
         case _:
             raise AssertionError(decision.verb)
 
