@@ -372,6 +372,10 @@ cdef int _execute(State state, Cursor* body, const unsigned char* message, Py_ss
         return state.refuse(state.gate.error(UndefinedPortal(f'portal "{_printable(name)}" does not exist')), True)
     if _is_unsure(state, portal.confirmed, portal.segment):
         return 0
+    if portal.verdict.context_id != state.context_id or not portal.verdict.cacheable:
+        if not state.clear and not state.gate.still_holds(state, portal.verdict):
+            error = UndefinedPortal(f'portal "{_printable(name)}" was bound before the session changed; bind it again')
+            return state.refuse(state.gate.error(error), True)
     if not portal.open:
         # Run again after it ended or was suspended by an error: that is a statement of its own.
         if not state.ledger_ready():
