@@ -34,7 +34,7 @@ from govproxy.session.obligations import Obligations
 from govproxy.session.parameters import ENCODINGS, safe_encoding
 from govproxy.session.shared import Shared
 from govproxy.session.snapshot import DatabaseSnapshot
-from govproxy.sql.analyze import Shadow, analyze, remember
+from govproxy.sql.analyze import NO_SHADOW, Shadow, analyze, remember
 from govproxy.sql.parse import UnparsableStatement
 from govproxy.sql.redact import redact
 from govproxy.sql.values import Action, Analysis, Effect, StatementFacts
@@ -43,6 +43,24 @@ from govproxy.wire.errors import error_response
 MAX_SHADOW_NAMES = 1_000
 UNREADABLE = "unreadable-statement"
 UTF8 = "utf-8"
+# Command tags of what Bind plans, and of what takes the names in it for what they mean when it runs.
+PLANNED_AT_BIND = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE"})
+LOOKED_UP_LATE = frozenset(
+    {
+        "EXECUTE",
+        "FETCH",
+        "MOVE",
+        "DECLARE CURSOR",
+        "PREPARE",
+        "EXPLAIN",
+        "CREATE TABLE AS",
+        "COPY",
+        "CALL",
+        "CREATE VIEW",
+    }
+)
+# Languages whose functions cannot open a cursor under a name that is told them.
+_PLAIN_LANGUAGES = frozenset({"sql", "internal"})
 
 
 class Resumable(Protocol):
@@ -58,6 +76,7 @@ class Basis:
     analysis: Analysis | None
     obligations: Obligations | None
     refusal: GovproxyError | None
+    shadow: Shadow = NO_SHADOW  # what names made in SQL stood for when this was judged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +109,8 @@ class Gate:
         self._search_path = search_path
         self._codec = _codec(client_encoding)
         self._shadow = Shadow(prepared={}, cursors={})
+        self._prepared: dict[str, tuple[str, ...]] = {}  # texts of PREPARE, by the name they give
+        self._ran_code = False  # code of somebody's own has run in this transaction and may have opened cursors
         self._changed_catalog = False
         self._waiting: bytes | None = None
         self._conversation: Conversation | None = None
@@ -143,6 +164,7 @@ class Gate:
             return
         if self._changed_catalog and conversation.idle:
             self._changed_catalog = False
+        self._prepare_again()
         conversation.context_id = self.context_id()
 
     # ------------------------------------------------------------------ judging
@@ -183,7 +205,7 @@ class Gate:
         except UnicodeDecodeError:
             return self._unreadable(text, UnsupportedEncoding("statement is not valid in the client_encoding"))
         try:
-            analysis = analyze(source, self.snapshot.catalog, self._search_path, shadow=self._shadow)
+            analysis = analyze(source, self.snapshot.catalog, self._search_path, shadow=self._known(conversation))
         except UnparsableStatement as error:
             return self._unreadable(text, error, source)
         unread = self._unread(analysis)
@@ -196,6 +218,60 @@ class Gate:
         if self._changed_catalog or _changes_what_it_reads(analysis):
             analysis = _distrusted(analysis)
         return self._judged(conversation, text, analysis)
+
+    def _known(self, conversation: Conversation) -> Shadow:
+        """What the session made in SQL, without the names under which something else may stand.
+
+        Security: SQL and protocol share the names of prepared statements and of cursors, and code that
+        was called may have opened a cursor under any.
+        """
+        shadow = self._shadow
+        if not shadow.prepared and not shadow.cursors:
+            return shadow
+        if conversation.outstanding == 0 and conversation.transaction_status == ord("I"):
+            self._ran_code = False
+        prepared = {
+            name: found
+            for name, found in shadow.prepared.items()
+            if not conversation.named_in_protocol(name, cursor=False)
+        }
+        cursors = {
+            name: found
+            for name, found in shadow.cursors.items()
+            if not self._ran_code and not conversation.named_in_protocol(name, cursor=True)
+        }
+        return replace(shadow, prepared=prepared, cursors=cursors)
+
+    def still_holds(self, conversation: Conversation, verdict: Verdict) -> bool:
+        """Whether a portal may run now by the verdict it was bound with, after the session has changed.
+
+        Security: a query was planned at Bind. Everything else (EXECUTE, FETCH, CREATE TABLE AS, EXPLAIN,
+        DECLARE) looks its names up when it runs.
+        """
+        basis: Basis = verdict.basis
+        late = [s.tag for s in _analysis_of(verdict).statements if s.tag not in PLANNED_AT_BIND]
+        if not late:
+            return True
+        if verdict.context_id != conversation.context_id:
+            return not any(tag in LOOKED_UP_LATE for tag in late)
+        known = self._known(conversation)
+        return (known.prepared, known.cursors) == (basis.shadow.prepared, basis.shadow.cursors)
+
+    def _prepare_again(self) -> None:
+        """What PREPARE made is planned anew by the server once names mean something else: so it is here."""
+        prepared: dict[str, tuple[StatementFacts, ...]] = {}
+        for name, texts in self._prepared.items():
+            found: list[StatementFacts] = []
+            try:
+                for text in texts:
+                    analysis = analyze(text, self.snapshot.catalog, self._search_path, shadow=self._shadow)
+                    found += [
+                        s.inner for s in analysis.statements if s.inner is not None and name in s.session.prepares
+                    ]
+            except UnparsableStatement:
+                continue  # an unknown name: EXECUTE of it is refused
+            prepared[name] = tuple(found)
+        self._shadow = replace(self._shadow, prepared=prepared)
 
     def _unread(self, analysis: Analysis) -> tuple[str, ...]:
         """Relations within reach that were empty or not readable when their values were looked at."""
@@ -236,15 +312,19 @@ class Gate:
             text=text,
             context_id=conversation.context_id,
             fragment=self._fragment(analysis, decision, obligations, refused=refusal is not None),
-            basis=Basis(analysis=analysis, obligations=obligations, refusal=refusal),
+            basis=Basis(
+                analysis=analysis,
+                obligations=obligations,
+                refusal=refusal,
+                shadow=NO_SHADOW if analysis.cacheable else self._known(conversation),
+            ),
             clear=decision.clear,
             returns_rows=any(s.outputs is None or s.outputs for s in analysis.statements),
             copies_in=any(s.copies_in for s in analysis.statements),
             copies_out=any(e.action is Action.COPY_OUT for s in analysis.statements for e in s.effects),
             tainted=not decision.clear and obligations.tainted,
-            changes_session=any(
-                c.settings or c.prepares or c.cursors or c.catalog or c.creates_temporary for c in session
-            ),
+            changes_session=_runs_code(analysis)
+            or any(c.settings or c.prepares or c.cursors or c.catalog or c.creates_temporary for c in session),
             changes_catalog=any(c.catalog or c.creates_temporary for c in session),
             cacheable=analysis.cacheable and not decision.varies,
         )
@@ -310,6 +390,8 @@ class Gate:
     def session_changed(self, conversation: Conversation, verdict: Verdict) -> None:
         """The statement goes to the backend now: from here on, what it may change is uncertain."""
         analysis = _analysis_of(verdict)
+        was_known = self._search_path is not None
+        self._ran_code = self._ran_code or _runs_code(analysis)
         for statement in analysis.statements:
             change = statement.session
             if change.settings:
@@ -323,6 +405,10 @@ class Gate:
                 conversation.forget(change.prepares, cursors=False)
             if change.cursors:
                 conversation.forget(change.cursors, cursors=True)
+        if any(statement.inner is not None and statement.session.prepares for statement in analysis.statements):
+            self._note_prepared(verdict.text.decode(self._codec), analysis)
+        if was_known and self._search_path is None:
+            self._prepare_again()
         conversation.context_id = self.context_id()
 
     def catalog_changed(self, conversation: Conversation, verdict: Verdict) -> None:
@@ -343,6 +429,13 @@ class Gate:
             case _:
                 return
         conversation.context_id = self.context_id()
+
+    def _note_prepared(self, text: str, analysis: Analysis) -> None:
+        for statement in analysis.statements:
+            for name in statement.session.prepares if statement.inner is not None else ():
+                texts = self._prepared.get(name, ())
+                if text not in texts:
+                    self._prepared[name] = (*texts, text)
 
     def _shadow_full(self, analysis: Analysis) -> bool:
         names = len(self._shadow.prepared) + len(self._shadow.cursors) + len(self._shadow.temporary)
@@ -440,6 +533,16 @@ def _effect_note(effect: Effect) -> dict[str, object]:
     if effect.facts:
         note["facts"] = dict(effect.facts)
     return note
+
+
+def _runs_code(analysis: Analysis) -> bool:
+    # Somebody's own function, procedure or block that may do more than compute.
+    return any(
+        effect.action in (Action.CALL, Action.DO)
+        and not set(str(effect.facts.get("language", "?")).split(",")) <= _PLAIN_LANGUAGES
+        for statement in analysis.statements
+        for effect in statement.effects
+    )
 
 
 def _changes_what_it_reads(analysis: Analysis) -> bool:
