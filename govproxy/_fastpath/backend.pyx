@@ -336,6 +336,8 @@ cdef int _error(State state, Expected* head, const unsigned char* message, Py_ss
         sink_pass(&state.sinks.frontend, message, total)
     else:
         _rebuilt(state, b"E", state.gate.rewrite_error(state, _payload(message, total), kind == REPLY_PARSE))
+    if fatal:
+        state.farewell = True
     if fatal or head == NULL:
         return 0
     if kind == REPLY_BIND or kind == REPLY_EXECUTE or kind == REPLY_EXECUTE_COPY_OUT:

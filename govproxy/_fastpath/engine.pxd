@@ -54,4 +54,5 @@ cdef class Link:
     cdef int _want(self, Leg leg, bint read, bint write) except -1
     cdef int _fail(self, object error) except -1
     cdef int _peer_gone(self, bint client) except -1
+    cdef int _database_gone(self) except -1
     cdef int _finish(self, str status, bint linger) except -1

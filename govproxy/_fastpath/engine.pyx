@@ -22,7 +22,7 @@ from govproxy._fastpath.outbuf cimport outbuf_append, outbuf_consume, outbuf_fre
 from govproxy._fastpath.sinks cimport Sink, Sinks, sink_data, sink_size
 from govproxy._fastpath.transitions cimport PHASE_CLOSED
 
-from govproxy.errors import GovproxyError
+from govproxy.errors import GovproxyError, ProtocolViolation, UpstreamFault
 
 cdef extern from "<sys/socket.h>" nogil:
     ssize_t recv(int fd, void* data, size_t size, int flags)
@@ -214,7 +214,7 @@ cdef class Link:
         outbuf_consume(&leg.pending, sent)
         outbuf_trim(&leg.pending)
         if leg.pending.size == 0 and self.ending:
-            return self._finish("lost", False)
+            return self._database_gone()
         return self._steer()
 
     # ------------------------------------------------------------------ bytes
@@ -245,7 +245,10 @@ cdef class Link:
             self.conversation.feed_frontend(data, size)
         else:
             self.bytes_out += <unsigned long long>size
-            self.conversation.feed_backend(data, size)
+            try:
+                self.conversation.feed_backend(data, size)
+            except ProtocolViolation as error:
+                raise UpstreamFault("the database sent something malformed") from error
         return self._deliver()
 
     cdef int _deliver(self) except -1:
@@ -371,11 +374,19 @@ cdef class Link:
         return self.closed
 
     cdef int _peer_gone(self, bint client) except -1:
-        if client or self.client.pending.size == 0:
+        if client:
             return self._finish("lost", False)
+        if self.client.pending.size == 0:
+            return self._database_gone()
         # What the database still said on its way out is for the client.
         self.ending = True
         return self._steer()
+
+    cdef int _database_gone(self) except -1:
+        # Without a word of its own, so one of ours; not into the middle of a message that streams.
+        if self.conversation.farewell or self.conversation.backend_skip:
+            return self._finish("lost", False)
+        return self._fail(UpstreamFault("the database has closed the connection"))
 
     cdef int _fail(self, object error) except -1:
         # The one place where a failure ends a session: a constant or rebuilt text to the client.

@@ -1,7 +1,8 @@
 """A relay between proxy and database that keeps what the proxy said: "the backend received nothing" as a fact.
 
 Bytes are kept before they are passed on, so whoever has read an answer to something can look up
-what the database had got by then.
+what the database had got by then. It also stands for a database that lies or dies: ``answer``
+replaces what the real one says next, ``cut_after`` ends the connection in the middle of it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,24 @@ class Leg:
     proxy: socket.socket
     database: socket.socket
     received: bytearray = field(default_factory=bytearray)
+    answer: bytes | None = None
+    cut_after: int | None = None
+
+    def said(self, data: bytes) -> bytes:
+        """What the proxy hears when the database says this."""
+        if self.answer is not None:
+            data, self.answer = self.answer, None
+        if self.cut_after is None:
+            return data
+        data = data[: self.cut_after]
+        self.cut_after -= len(data)
+        return data
+
+    def cut(self) -> None:
+        """End both connections."""
+        for sock in (self.proxy, self.database):
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
 
 
 class RecordingRelay:
@@ -37,6 +56,7 @@ class RecordingRelay:
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="recording-relay")
         self.legs: list[Leg] = []
+        self.cut_next_after: int | None = None  # of the next connection
 
     @property
     def port(self) -> int:
@@ -81,10 +101,13 @@ class RecordingRelay:
         database = socket.create_connection(self._target)
         for sock in (proxy, database):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        leg = Leg(proxy, database)
+        leg = Leg(proxy, database, cut_after=self.cut_next_after)
+        self.cut_next_after = None
         self.legs.append(leg)
         selector.register(proxy, selectors.EVENT_READ, leg)
         selector.register(database, selectors.EVENT_READ, leg)
+        if leg.cut_after == 0:
+            leg.cut()
 
     def _pass_on(self, selector: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
         leg: Leg = key.data
@@ -94,7 +117,11 @@ class RecordingRelay:
             data = source.recv(CHUNK_BYTES)
             if from_proxy:
                 leg.received += data
+            elif data:
+                data = leg.said(data)
             target.sendall(data)
+            if leg.cut_after == 0:
+                leg.cut()
         except OSError:
             data = b""
         if not data:
