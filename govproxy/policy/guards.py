@@ -212,6 +212,15 @@ class Guard:
             masked = sorted(self.ground.name(ref) for ref in self._expanded(flow.sources) if self._is_masked(ref))
             if not masked and flow.opaque:
                 masked = self._masked_reads(statement)
+            if not masked and flow.opaque:
+                # Security: a function may read what it likes, and what it gives has no lineage once stored.
+                return Refusal(
+                    rule=MASKED_WRITE,
+                    object=flow.target,
+                    message=f"storing in {flow.target or 'a table'} what somebody's own code, or something else that "
+                    f"cannot be traced, gives is not allowed (rule {MASKED_WRITE})",
+                    hint="It may hold what is masked for you. Store plain columns, built-in expressions and literals.",
+                )
             if masked:
                 return Refusal(
                     rule=MASKED_WRITE,

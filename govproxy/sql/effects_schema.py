@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from govproxy.sql.catalog import is_temporary_schema
+from govproxy.sql.computed import filling, runs_foreign_code
 from govproxy.sql.effects import NO_FACTS, Collector, Fact, Facts
 from govproxy.sql.effects_query import creates_relation
 from govproxy.sql.objects import (
@@ -26,7 +27,7 @@ from govproxy.sql.objects import (
     verb,
 )
 from govproxy.sql.tree import Node, field_names
-from govproxy.sql.values import Action, Effect
+from govproxy.sql.values import Action, Effect, Flow
 
 
 class Simple(NamedTuple):
@@ -128,6 +129,7 @@ def create_table(kind: str, body: Node, notes: Collector) -> None:
         notes.reach_fields("CreateStmt", base, ("relation", "inhRelations"))
         return
     creates_relation(body["relation"], "table", notes)
+    _fills(body, body["relation"], notes)
     for parent in body.get("inhRelations", ()):
         # A new child or partition shows in its parent, and may be put there to be read.
         notes.relation(Action.ALTER, parent["RangeVar"], facts={"commands": "add_child"})
@@ -248,8 +250,16 @@ def alter_table(kind: str, body: Node, notes: Collector) -> None:
         part = command.get("def", {}).get("PartitionCmd", {}).get("name")
         if part is not None:
             notes.relation(Action.ALTER, part, facts={"commands": _snake(command["subtype"])})
+    _fills(body, body["relation"], notes)
     notes.reach_fields(kind, body, ("relation",))
     notes.changed_catalog(is_temporary_schema(body["relation"].get("schemaname", "")))
+
+
+def _fills(body: Node, relation: Node, notes: Collector) -> None:
+    """What defaults and the like compute is stored: by somebody's own code it may be anything."""
+    for expression in filling(body):
+        if runs_foreign_code(expression, notes.catalog, notes.search_path):
+            notes.flows.append(Flow(sources=frozenset(), target=str(relation["relname"]), opaque=True))
 
 
 def _is_column(command: Node) -> bool:

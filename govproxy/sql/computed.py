@@ -1,0 +1,69 @@
+"""Expressions that fill columns later: defaults, generated columns, USING of ALTER COLUMN TYPE.
+
+They refer to no rows but their own, so all they can bring in from elsewhere is what somebody's own
+function, operator or cast looks up. ``runs_foreign_code`` tells. Knows nothing of queries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from govproxy.sql.catalog import Catalog
+from govproxy.sql.names import Names, qualified
+from govproxy.sql.types import FIRST_USER_OID
+
+Node = dict[str, Any]
+
+_FILLING = frozenset({"CONSTR_DEFAULT", "CONSTR_GENERATED"})
+
+
+def filling(body: Node) -> Iterator[Node]:
+    """The expressions in a CREATE TABLE or ALTER TABLE that compute what columns hold."""
+    for tag, node in _nodes(body):
+        if tag == "Constraint" and node.get("contype") in _FILLING and "raw_expr" in node:
+            yield node["raw_expr"]
+        elif tag == "ColumnDef" and "raw_default" in node:
+            yield node["raw_default"]
+        elif tag == "AlterTableCmd" and node.get("subtype") == "AT_ColumnDefault" and "def" in node:
+            yield node["def"]
+
+
+def runs_foreign_code(expression: Node, catalog: Catalog, search_path: tuple[str, ...] | None) -> bool:
+    """Whether anything but PostgreSQL's own code, or code known to compute only, runs in an expression."""
+    names = Names(catalog, search_path)
+    for tag, node in _nodes(expression):
+        match tag:
+            case "FuncCall":
+                schema, name = qualified(node.get("funcname", ()))
+                found = names.routines(schema, name, [None] * len(node.get("args", ())))
+                foreign = not found.proven
+            case "A_Expr":
+                schema, name = qualified(node.get("name", ()))
+                foreign = not names.operator_is_proven(schema, name, ())
+            case "TypeCast":
+                # A domain checks a value and leaves it as it is.
+                target = names.type_name(node.get("typeName", {}))
+                kind = catalog.types.get(target.oid)
+                foreign = not (
+                    target.proven or (kind is not None and kind.kind == "d" and kind.base_oid < FIRST_USER_OID)
+                )
+                foreign = foreign or not names.cast_is_proven(0, target.oid)
+            case _:
+                continue
+        if foreign:
+            return True
+    return False
+
+
+def _nodes(node: Node) -> Iterator[tuple[str, Node]]:
+    pending: list[object] = [node]
+    while pending:
+        current = pending.pop()
+        if isinstance(current, list):
+            pending.extend(current)
+        elif isinstance(current, dict):
+            for tag, body in current.items():
+                if isinstance(body, dict):
+                    yield tag, body
+                pending.append(body)
