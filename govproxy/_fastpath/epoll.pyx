@@ -101,8 +101,8 @@ cdef class EpollReadiness:
 
     def _ready(self):
         # While work kept coming in during the last batch, look again before going round the loop.
-        cdef int turn
-        for turn in range(TURNS):
+        cdef int _
+        for _ in range(TURNS):
             if self._batch() == 0:
                 return
 
