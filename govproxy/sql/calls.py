@@ -59,8 +59,8 @@ class Calls:
         if body.get("agg_within_group"):
             arguments.extend(order)
         if body.get("agg_distinct"):
-            for argument in arguments:
-                self._findings.use(argument, Comparison.GROUP)
+            for argument, node in zip(arguments, nodes, strict=False):
+                self._evaluator.group(argument, node, scope)
         if "agg_filter" in body:
             self._evaluator.condition(body["agg_filter"], scope)
         window = self.window(body["over"], scope) if "over" in body else None
@@ -100,7 +100,7 @@ class Calls:
                 found.append(named)
         for node in definition.get("partitionClause", ()):
             value = self._evaluator.value(node, scope)
-            self._findings.use(value, Comparison.GROUP)
+            self._evaluator.group(value, node, scope)
             found.append(value)
         found.extend(self._evaluator.order(definition.get("orderClause", ()), scope))
         for key in ("startOffset", "endOffset"):
@@ -109,10 +109,14 @@ class Calls:
         return combine(found)
 
     def _argument(self, node: Node, scope: Scope, counting: bool) -> Value:
-        if not counting or "ColumnRef" in node:
-            return self._evaluator.value(node, scope)
-        # Security: count(nullif(ssn = '…', false)) shows no value and answers the question all the same.
-        return self._evaluator.condition(node, scope)
+        # Security: count(nullif(ssn = '…', false)) shows no value and answers the question all the same,
+        # here or as a column of a subquery.
+        if counting and "ColumnRef" not in node:
+            return self._evaluator.condition(node, scope)
+        value = self._evaluator.value(node, scope)
+        if counting and value.row is None and not value.untouched:
+            self._findings.use(value, Comparison.OTHER)
+        return value
 
     def _gives_rows(self, routines: Routines, name: str) -> bool:
         if routines.candidates:

@@ -125,6 +125,10 @@ class Comparisons:
         if not self._names.operator_is_proven(None, "=", (left.type, right.type)):
             self._findings.not_understood()
 
+    def matched(self, left: tuple[Value, bool], right: tuple[Value, bool]) -> None:
+        """Two values that a set operation compares, each with whether it is written in the statement."""
+        self._note(Operand(*left), [Operand(*right)], "=")
+
     def _in(
         self, left: Node | None, items: list[Node], schema: str | None, name: str, scope: Scope, deciding: bool
     ) -> Value:

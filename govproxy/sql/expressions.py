@@ -14,7 +14,7 @@ from govproxy.sql.catalog import ColumnRef
 from govproxy.sql.comparisons import Comparisons
 from govproxy.sql.findings import Findings
 from govproxy.sql.labels import label
-from govproxy.sql.names import Names
+from govproxy.sql.names import Names, qualified
 from govproxy.sql.scope import CONSTANT, UNKNOWN, Columns, Scope, Value, combine, either, opaque, whole
 from govproxy.sql.seams import Queries
 from govproxy.sql.types import BOOL, INT4, NAME, NUMERIC, RECORD
@@ -61,6 +61,9 @@ _SESSION_VALUES = {
     **dict.fromkeys(("SVFOP_CURRENT_TIME", "SVFOP_CURRENT_TIME_N"), 1266),
     **dict.fromkeys(("SVFOP_LOCALTIME", "SVFOP_LOCALTIME_N"), 1083),
 }
+# Built-in functions that bring values of one column into one form. With nothing to say about it but
+# constants that choose among few forms, putting together by them asks no question about a value.
+_TIDYING = frozenset({"lower", "upper", "btrim", "ltrim", "rtrim", "date_trunc", "date_part", "extract"})
 _QUERIES = frozenset({"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})
 
 
@@ -143,6 +146,14 @@ class Expressions:
             self.sorts(value, sort)
             values.append(value)
         return values
+
+    def group(self, value: Value, node: Node, scope: Scope) -> None:
+        """Note what GROUP BY, DISTINCT or PARTITION BY puts together."""
+        column = _tidied(node) if value.derivation is Derivation.EXPRESSION else None
+        if column is not None and self.value(column, scope).untouched:
+            self._findings.use(value, Comparison.GROUP)
+        else:
+            self._findings.group(value)
 
     def sorts(self, value: Value, sort: Node) -> None:
         """Note one value of an ORDER BY."""
@@ -442,3 +453,15 @@ class Expressions:
                     yield self._queries.query({tag: inner}, scope).everything()
                 else:
                     yield from self._within(inner, scope)
+
+
+def _tidied(node: Node) -> Node | None:
+    """The column in ``lower(email)``, ``date_trunc('month', birth_date)``: one, beside constants."""
+    call = node.get("FuncCall", {})
+    arguments = call.get("args", ())
+    name = qualified(call.get("funcname", ()))[1]
+    columns = [argument for argument in arguments if "ColumnRef" in argument]
+    fixed = [argument for argument in arguments if "A_Const" in argument]
+    trims = name.endswith("trim") and fixed  # of characters to choose
+    alone = len(columns) == 1 and len(columns) + len(fixed) == len(arguments)
+    return columns[0] if name in _TIDYING and alone and not trims else None

@@ -79,6 +79,19 @@ class Findings:
                 self._uses[column, comparison, None] = None
             self.spend(len(value.sources))
 
+    def group(self, value: Value) -> None:
+        """Note that rows with equal values are put together (GROUP BY, DISTINCT, PARTITION BY).
+
+        Security: which rows come together shows in everything else about them. With a column as it is
+        that tells who shares a value; with an expression over it (``email LIKE 'a%'``) it answers any
+        question.
+        """
+        if value.row is not None:
+            for _, field in value.row:
+                self.group(field)
+            return
+        self.use(value, Comparison.GROUP if value.untouched else Comparison.OTHER)
+
     def join(self, left: Value, right: Value) -> None:
         """Note that two values are compared for equality."""
         pairs = len(left.sources) * len(right.sources)

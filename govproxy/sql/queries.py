@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from govproxy.sql.comparisons import is_fixed
 from govproxy.sql.expressions import Expressions
 from govproxy.sql.findings import Findings
 from govproxy.sql.names import Names, strings
@@ -22,6 +23,10 @@ Node = dict[str, Any]
 
 # What of a SELECT makes it more than a set operation of its two sides.
 _OWN_CLAUSES = ("withClause", "sortClause", "limitCount", "limitOffset", "lockingClause", "intoClause")
+
+
+# Members of a set operation that are compared one by one; of more, nothing sensitive may be compared.
+MAX_COMPARED = 24
 
 
 class CommonTable:
@@ -98,7 +103,7 @@ class StatementQueries:
         columns, wild = expressions.targets(body.get("targetList", ()), scope)
         rows = Rows(columns, wild)
         for node in body.get("groupClause", ()):
-            self._group(node, rows, scope)
+            self._group(node, rows, scope, body)
         if "havingClause" in body:
             expressions.condition(body["havingClause"], scope)
         self._order_outputs(body, rows, scope)
@@ -106,23 +111,30 @@ class StatementQueries:
         if distinct is not None:
             wanted = [node for node in distinct if node]
             for node in wanted:
-                self._findings.use(self._output(node, rows, scope), Comparison.GROUP)
+                expressions.group(self._output(node, rows, scope), _written(node, body), scope)
             if not wanted:
-                self._findings.use(rows.everything(), Comparison.GROUP)
+                self._distinct(rows, body, scope)
         return rows, scope
 
-    def _group(self, node: Node, rows: Rows, scope: Scope) -> None:
+    def _distinct(self, rows: Rows, body: Node, scope: Scope) -> None:
+        if rows.wild is not None:
+            self._findings.use(rows.everything(), Comparison.OTHER)
+        for place, (_, value) in enumerate(rows.columns, 1):
+            self.expressions.group(value, _written({"A_Const": {"ival": {"ival": place}}}, body), scope)
+
+    def _group(self, node: Node, rows: Rows, scope: Scope, body: Node) -> None:
         grouping = node.get("GroupingSet")
         if grouping is not None:
             for inner in grouping.get("content", ()):
-                self._group(inner, rows, scope)
+                self._group(inner, rows, scope, body)
             return
         fields = node.get("RowExpr", {}).get("args") if "RowExpr" in node else None
         for one in fields if fields is not None else (node,):
             name = _bare_name(one)
             value = scope.column(name) if name else None
+            written = one if value is not None else _written(one, body)
             value = self._output(one, rows, scope) if value is None else value
-            self._findings.use(value, Comparison.GROUP)
+            self.expressions.group(value, written, scope)
 
     def _order_outputs(self, body: Node, rows: Rows, scope: Scope | None) -> None:
         for node in body.get("sortClause", ()):
@@ -162,12 +174,30 @@ class StatementQueries:
             if any(node.get(clause) for clause in _OWN_CLAUSES):
                 break
         members.append(node)
-        rows = self.select(members.pop(), outer)
-        while members:
-            rows = self._united(rows, self.select(members.pop(), outer))
+        rows = self.select(members[-1], outer)
+        sides = [rows]
+        for member in reversed(members[:-1]):
+            sides.append(self.select(member, outer))
+            rows = self._united(rows, sides[-1])
         if comparing:
-            self._findings.use(rows.everything(), Comparison.GROUP)
+            self._compare_sides(sides, [_fixed_outputs(member) for member in reversed(members)], rows)
         return rows
+
+    def _compare_sides(self, sides: list[Rows], fixed: list[list[bool]], united: Rows) -> None:
+        """UNION, INTERSECT and EXCEPT compare every value with every other in its place."""
+        self._findings.spend(len(sides) * len(sides))
+        if united.wild is not None or len(sides) > MAX_COMPARED:
+            self._findings.use(united.everything(), Comparison.OTHER)
+            return
+        for place in range(len(united.columns)):
+            values = [side.columns[place][1] for side in sides]
+            for number, value in enumerate(values):
+                self._findings.group(value)
+                for other in range(number):
+                    self.expressions.comparisons.matched(
+                        (value, fixed[number][place : place + 1] == [True]),
+                        (values[other], fixed[other][place : place + 1] == [True]),
+                    )
 
     def _united(self, one: Rows, two: Rows) -> Rows:
         if one.wild is not None or two.wild is not None or len(one.columns) != len(two.columns):
@@ -269,3 +299,29 @@ def _bare_name(node: Node) -> str | None:
     fields = node.get("ColumnRef", {}).get("fields", ())
     names = strings(fields)
     return names[0] if len(fields) == len(names) == 1 else None
+
+
+def _written(node: Node, body: Node) -> Node:
+    """The expression that GROUP BY or DISTINCT ON means by the place or the name of an output."""
+    targets = [target.get("ResTarget", {}) for target in body.get("targetList", ())]
+    stars = any("A_Star" in field for target in targets for field in _fields(target.get("val", {})))
+    constant, name = node.get("A_Const", {}), _bare_name(node)
+    if "ival" in constant and not stars:
+        place = int(constant["ival"].get("ival", 0)) - 1
+        return dict(targets[place].get("val", {})) if 0 <= place < len(targets) else {}
+    named = [target for target in targets if name is not None and target.get("name") == name]
+    return dict(named[0].get("val", {})) if len(named) == 1 else node
+
+
+def _fields(node: Node) -> Sequence[Node]:
+    fields: Sequence[Node] = node.get("ColumnRef", {}).get("fields", ()) or node.get("A_Indirection", {}).get(
+        "indirection", ()
+    )
+    return fields
+
+
+def _fixed_outputs(member: Node) -> list[bool]:
+    """For each output of a SELECT without FROM, whether it is written out in the statement."""
+    if any(key in member for key in ("fromClause", "larg", "valuesLists")):
+        return []
+    return [is_fixed(target.get("ResTarget", {}).get("val", {})) for target in member.get("targetList", ())]

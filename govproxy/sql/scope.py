@@ -35,13 +35,20 @@ class Value(NamedTuple):
     """What an expression carries. ``type`` is its type OID where known for certain, else 0.
 
     ``row`` holds the fields of a composite value where they are known. ``sources`` always covers
-    the sources of every field.
+    the sources of every field. ``stored``: computed, but by a view and not by the statement, so that
+    who writes the statement had no say in how.
     """
 
     sources: frozenset[ColumnRef]
     derivation: Derivation
     type: int = 0
     row: tuple[tuple[str, Value], ...] | None = None
+    stored: bool = False
+
+    @property
+    def untouched(self) -> bool:
+        """Whether the statement has done nothing to it."""
+        return self.stored or self.derivation is Derivation.PLAIN
 
     def also(self, sources: frozenset[ColumnRef]) -> Value:
         """The same value with more sources."""

@@ -33,6 +33,10 @@ class Evaluator(Protocol):
         """What sorts, noted as used."""
         ...
 
+    def group(self, value: Value, node: Node, scope: Scope) -> None:
+        """Note what an expression ``node`` puts together where it is equal."""
+        ...
+
     def projected(self, value: Value, name: str) -> Value | None:
         """The field of that name of a composite value; None when it has no such field."""
         ...

@@ -180,7 +180,7 @@ def _view_column(view: int, column: Column, value: Value) -> Value:
     A constant stays readable as the view's own column, whose class may have been set by hand.
     """
     derivation = Derivation.PLAIN if value.derivation is Derivation.CONSTANT else value.derivation
-    return Value(value.sources | {ColumnRef(view, column.attnum)}, derivation, column.base_type_oid)
+    return Value(value.sources | {ColumnRef(view, column.attnum)}, derivation, column.base_type_oid, stored=True)
 
 
 def _select(text: str | None) -> Node | None:
