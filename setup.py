@@ -3,7 +3,7 @@
 Directives stand here and nowhere else. ``-O3`` is explicit because Debian's Python defaults to
 -O2, which costs up to a factor of three in the scanning loops.
 
-Environment: ``GOVPROXY_STRICT=1`` turns compiler warnings into errors (``make build-strict``);
+Environment: ``GOVPROXY_STRICT=1`` turns warnings of both compilers into errors (``make build-strict``);
 ``GOVPROXY_SANITIZE=1`` builds with the address and undefined-behaviour sanitizers.
 """
 
@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from Cython.Build import cythonize
+from Cython.Compiler import Options
 from setuptools import Extension, setup
 
 STRICT = os.environ.get("GOVPROXY_STRICT") == "1"
@@ -30,6 +31,7 @@ DIRECTIVES = {
 compile_args = ["-O3", "-fno-strict-aliasing", "-fvisibility=hidden"]
 link_args: list[str] = []
 if STRICT:
+    Options.warning_errors = True
     compile_args += ["-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter", "-Wno-unused-function"]
     compile_args += ["-Wno-cast-function-type", "-Wno-missing-field-initializers"]
 if SANITIZE:
@@ -55,5 +57,6 @@ setup(
         compiler_directives=DIRECTIVES,
         nthreads=os.cpu_count() or 1,
         quiet=True,
+        force=STRICT,
     )
 )
