@@ -168,7 +168,10 @@ cdef class Engine:
             for link in waiting:
                 link.client.pending.size = 0
                 link.server.pending.size = 0
-                link._fail(error)
+                try:
+                    link._fail(error)
+                except Exception as second:
+                    self.loop.call_exception_handler({"message": "a session ended badly", "exception": second})
             return 0
         for link in waiting:
             link._release()
@@ -392,10 +395,9 @@ cdef class Link:
         # The one place where a failure ends a session: a constant or rebuilt text to the client.
         if self.closed:
             return 0
-        cdef bytes last_words = self.describe_failure(error)
         self.server.held = self.client.held = False
         try:
-            self._plain(self.client, last_words)
+            self._plain(self.client, self.describe_failure(error))
         except GovproxyError:
             pass   # TLS is what broke: there is nobody left to tell
         finally:

@@ -6,9 +6,10 @@ people did stands in the ledger.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 if TYPE_CHECKING or "rich" in sys.modules:
     import structlog
@@ -25,6 +26,28 @@ else:
 def get_logger(name: str) -> Any:
     """A logger that writes as ``configure`` says, whenever that was or will be called."""
     return structlog.get_logger(name)
+
+
+class _Patient:
+    """A text stream whose failures do not matter to who writes to it.
+
+    Security: a full disk, most likely the ledger's as well, must end in refusals that clients
+    understand, and not in the middle of whatever wanted to say so.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """As the stream does, as far as it can."""
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """As the stream does, as far as it can."""
+        with contextlib.suppress(OSError):
+            self._stream.flush()
 
 
 def configure(level: int = logging.INFO) -> None:
@@ -44,6 +67,6 @@ def configure(level: int = logging.INFO) -> None:
             else structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(file=cast(TextIO, _Patient(sys.stderr))),
         cache_logger_on_first_use=False,
     )

@@ -1,0 +1,171 @@
+"""What happens to the proxy itself: a ledger that cannot be written, workers killed, drain, reload.
+
+Each test starts a proxy of its own, and a client that works steadily beside it must feel nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from govproxy.demo.proxy import ProxyFailed
+from tests.security.test_denials import FAILING_PARSE
+from tests.support.proxy import DBA, POLICY, Databases, Proxy
+from tests.support.raw_session import SYNC, TERMINATE, RawSession, extended, parse, query
+from tests.support.relay import RecordingRelay
+from tests.support.steady import Steady
+
+DEADLINE_S = 15.0
+ANA = ("ana@shop.example", ("analysts",), None)
+pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the workers by /proc")
+
+
+def _session(proxy: Proxy) -> RawSession:
+    return RawSession(proxy.port, ANA[0], proxy.token(*ANA), "shop", client_encoding="UTF8")
+
+
+def _workers(proxy: Proxy) -> list[int]:
+    pid = proxy.process.pid
+    return [int(text) for text in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _wait(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain: {what}"
+        time.sleep(0.02)
+
+
+@contextmanager
+def _no_file_may_grow(worker: int) -> Iterator[None]:
+    """As on a full disk: every write to a file fails, the worker's log included."""
+    before = resource.prlimit(worker, resource.RLIMIT_FSIZE)
+    resource.prlimit(worker, resource.RLIMIT_FSIZE, (1, before[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(worker, resource.RLIMIT_FSIZE, before)
+
+
+def test_a_ledger_that_cannot_be_written_refuses_everything(
+    start_proxy: Callable[..., Proxy], databases: Databases
+) -> None:
+    with RecordingRelay((databases.postgres.host, databases.postgres.port)) as relay:
+        proxy = start_proxy(upstream_port=relay.port)
+        (worker,) = _workers(proxy)
+        with _session(proxy) as first, _session(proxy) as session:
+            legs = []
+            for number, one in enumerate((first, session)):
+                marker = query(f"SELECT 'number {number}'")
+                one.ask(marker)
+                legs.append(relay.leg_with(marker))
+            marks = [len(leg.received) for leg in legs]
+            with _no_file_may_grow(worker):
+                # Whose line it was that could not be written: nothing is known of what waits there.
+                first.send(query("DELETE FROM orders WHERE id = 1"))
+                assert first.fatal()["C"] == "58030"
+                # From then on it is known beforehand.
+                for whole in (query("SELECT 1"), extended("SELECT 1") + SYNC, query("DROP TABLE orders")):
+                    answer = session.ask(whole)
+                    assert [error["C"] for error in answer.errors] == ["58030"], answer
+                    assert answer.status == b"I"
+                with pytest.raises(psycopg.OperationalError, match="ledger"):
+                    proxy.connect(*ANA, database="shop")
+                # Parse alone runs nothing.
+                assert bytes(legs[1].received[marks[1] :]) == parse("SELECT 1") + FAILING_PARSE + SYNC
+                assert bytes(legs[0].received[marks[0] :]) in (b"", TERMINATE)
+            _wait(lambda: session.query("BEGIN").status == b"T", "the ledger's recovery")
+            with _session(proxy) as other, _no_file_may_grow(worker):
+                other.send(query("SELECT 1"))
+                assert other.fatal()["C"] == "58030"
+                answer = session.query("DELETE FROM orders WHERE id = 1")
+                assert [error["C"] for error in answer.errors] == ["58030"]
+                assert answer.status == b"E"
+            _wait(lambda: session.query("ROLLBACK").status == b"I", "the ledger's recovery")
+            _wait(lambda: session.query("SELECT 2").rows == [[b"2"]], "the ledger's recovery")
+            assert b"DELETE" not in legs[1].received
+        proxy.stop()
+
+
+def test_a_killed_worker_takes_only_its_own_sessions_along(start_proxy: Callable[..., Proxy]) -> None:
+    proxy = start_proxy(workers=2)
+    sessions: dict[int, list[RawSession]] = {0: [], 1: []}
+    while not (sessions[0] and len(sessions[1]) > 1):
+        session = _session(proxy)
+        (error,) = session.query("DROP TABLE orders").errors
+        sessions[int(error["D"].partition("request_id=w")[2][0])].append(session)
+    before = _workers(proxy)
+    steady = sessions[1].pop()
+    with Steady(steady, longest_s=3.0):
+        os.kill(before[0], signal.SIGKILL)
+        for session in sessions[0]:
+            assert session.read_all() == []
+        for session in sessions[1]:
+            assert session.query("SELECT 1").rows == [[b"1"]]
+        for _ in range(10):
+            with proxy.connect(*DBA, database="shop") as connection:
+                assert connection.execute("SELECT 1").fetchone() == (1,)
+        _wait(lambda: len(_workers(proxy)) == 2 and before[0] not in _workers(proxy), "the worker's successor")
+    for session in (*sessions[0], *sessions[1]):
+        session.socket.close()
+    with pytest.raises(ProxyFailed, match="crashed"):
+        proxy.stop()
+
+
+def test_drain_lets_transactions_end(start_proxy: Callable[..., Proxy]) -> None:
+    proxy = start_proxy()
+    with _session(proxy) as idle, _session(proxy) as busy, _session(proxy) as running:
+        assert busy.query("BEGIN").status == b"T"
+        running.send(query("SELECT pg_sleep(1), 'done'"))
+        time.sleep(0.1)
+        proxy.process.signal(signal.SIGTERM)
+        assert idle.fatal()["C"] == "57P01"
+        assert busy.query("SELECT 1").rows == [[b"1"]]
+        with pytest.raises(psycopg.OperationalError):
+            proxy.connect(*DBA)
+        assert busy.query("DELETE FROM orders WHERE id = -1").status == b"T"
+        assert busy.query("COMMIT").status == b"I"
+        assert busy.fatal()["C"] == "57P01"
+        heard = b"".join(message.body for message in running.read_all())
+        assert b"done" in heard
+        assert b"57P01" in heard
+    proxy.stop()
+    assert [event["reason"] for event in proxy.events("session_end")][-3:] == ["drained"] * 3
+
+
+def test_a_bad_policy_is_refused_and_said(start_proxy: Callable[..., Proxy]) -> None:
+    proxy = start_proxy(policy=POLICY)
+    policy = proxy.folder / "policy.yaml"
+    who = "who: {users: [ana@shop.example]}"
+    allows = f"  - {{name: ana-truncates, {who}, does: [truncate], effect: allow, overrides: [any]}}\n"
+    with _session(proxy) as session, Steady(_session(proxy), longest_s=3.0):
+        assert [error["C"] for error in session.query("TRUNCATE orders").errors] == ["42501"]
+        bad = POLICY.replace("rules:\n", f"rules:\n{allows}  - {{name: typo, doez: [select], effect: allow}}\n")
+        policy.write_text(bad)
+        proxy.process.signal(signal.SIGHUP)
+        _wait(lambda: "reload refused" in proxy.log, "the refusal of the bad policy")
+        assert "policy.yaml:4" in proxy.log
+        assert "doez" in proxy.log
+        assert session.query("TRUNCATE orders").errors[0]["M"].startswith("govproxy: ")
+        policy.write_text(POLICY.replace("rules:\n", f"rules:\n{allows}"))
+        proxy.process.signal(signal.SIGHUP)
+        _wait(lambda: "policy reloaded" in proxy.log, "the good policy")
+        # It holds for sessions that are open, and for what is in the cache. The database itself has the last word.
+        deadline = time.monotonic() + DEADLINE_S
+        while (error := session.query("TRUNCATE orders").errors[0])["M"].startswith("govproxy: "):
+            assert time.monotonic() < deadline, error
+            time.sleep(0.02)
+        policy.unlink()
+        proxy.process.signal(signal.SIGHUP)
+        _wait(lambda: proxy.log.count("reload refused") == 2, "the refusal of no policy")
+        assert not session.query("TRUNCATE orders").errors[0]["M"].startswith("govproxy: ")
+        session.send(TERMINATE)
+    proxy.stop()
