@@ -16,9 +16,21 @@ SELECT pg_catalog.current_setting('server_version_num')::int4 AS version,
        pg_catalog.current_schemas(false)::text[] AS path
 """
 
+# A trigger function that can neither read, nor raise, nor call anything but the clock: what sets a
+# column to the time of the change does no more. Anything else may do anything.
+_CLOCKS = "(now|clock_timestamp|statement_timestamp|transaction_timestamp|timeofday)[[:space:]]*[(][)]"
+_ACTS = r"[(]|\m(select|perform|execute|raise|call|insert|update|delete|merge|with|values|table|open|for)\M"
+_IDLE = f"l.lanname = 'plpgsql' AND pg_catalog.regexp_replace(p.prosrc, '{_CLOCKS}', '', 'gi') !~* '{_ACTS}'"
+
+# ``triggers``: of the user's, apart from idle ones. ``rules``: apart from what makes a view.
 RELATIONS = f"""
 SELECT c.oid::int8 AS oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS kind,
-       c.reltuples::float8 AS rows, c.relhastriggers AS triggers, c.relhasrules AS rules,
+       c.reltuples::float8 AS rows, c.relhastriggers AND EXISTS (
+           SELECT FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid
+           JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+           WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND NOT ({_IDLE})) AS triggers,
+       c.relhasrules AND EXISTS (
+           SELECT FROM pg_catalog.pg_rewrite w WHERE w.ev_class = c.oid AND w.ev_type <> '1') AS rules,
        c.relrowsecurity AS row_security, pg_catalog.pg_get_userbyid(c.relowner)::text AS owner,
        pg_catalog.obj_description(c.oid, 'pg_class') AS comment
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -168,6 +180,7 @@ _MARKS = (
     ("pg_proc", "x.oid", f"x.oid >= 16384 AND x.pronamespace NOT IN ({_TEMPORARY_SCHEMA})"),
     ("pg_type", "x.oid", f"x.oid >= 16384 AND x.typnamespace NOT IN ({_TEMPORARY_SCHEMA})"),
     ("pg_rewrite", "x.oid", f"x.oid >= 16384 AND x.ev_class NOT IN ({_TEMPORARY_TABLE})"),
+    ("pg_trigger", "x.oid", "NOT x.tgisinternal"),
     ("pg_namespace", "x.oid", "x.oid >= 16384 AND x.nspname !~ '^pg_(temp|toast_temp)_'"),
     ("pg_constraint", "x.oid", f"x.oid >= 16384 AND x.connamespace NOT IN ({_TEMPORARY_SCHEMA})"),
     ("pg_attrdef", "x.oid", f"x.oid >= 16384 AND x.adrelid NOT IN ({_TEMPORARY_TABLE})"),

@@ -21,7 +21,7 @@ from govproxy.session.snapshot import DatabaseSnapshot
 from govproxy.sql.catalog import ColumnRef
 from govproxy.sql.lineage import behind
 from govproxy.sql.types import FIRST_USER_OID
-from govproxy.sql.values import Analysis, OutputColumn, StatementFacts
+from govproxy.sql.values import Analysis, Derivation, OutputColumn, StatementFacts
 
 _SIGHTS = {See.CLEAR: Sight.CLEAR, See.MASKED: Sight.MASKED, See.NONE: Sight.NONE}
 
@@ -46,7 +46,7 @@ class Obligations:
             return redact_all(fields)
         facts = list(self._facts)
         alone = len(self.analysis.statements) == 1
-        outputs: tuple[OutputColumn, ...] | None = facts[0].outputs if alone and facts else None
+        outputs = facts[0].outputs if alone and facts else self._any_outputs(len(fields))
         return build_plan(
             fields,
             outputs,
@@ -60,6 +60,14 @@ class Obligations:
             key=MaskKey(self.mask_key),
             catalog=self.snapshot.catalog,
         )
+
+    def _any_outputs(self, count: int) -> tuple[OutputColumn, ...] | None:
+        """Of several statements whichever returns that many columns: the sources of all of them."""
+        statements = self.analysis.statements
+        if any(statement.outputs is None or statement.opaque for statement in statements):
+            return None
+        fitting = [s.outputs for s in statements if s.outputs is not None and len(s.outputs) == count]
+        return tuple(_either(columns) for columns in zip(*fitting, strict=True)) if fitting else None
 
     def right(self, column: ColumnRef, found: ColumnClass) -> Right:
         """What this identity may see of a sensitive column."""
@@ -172,3 +180,15 @@ class Obligations:
             if known.attnum == column.attnum:
                 return known.name
         return str(column.attnum)
+
+
+def _either(columns: tuple[OutputColumn, ...]) -> OutputColumn:
+    """One of these columns, not known which."""
+    first = columns[0]
+    if all((c.sources, c.derivation) == (first.sources, first.derivation) for c in columns):
+        return first
+    sources = frozenset[ColumnRef]().union(*(column.sources for column in columns))
+    unclear = any(column.derivation is Derivation.OPAQUE for column in columns)
+    return OutputColumn(
+        name=first.name, sources=sources, derivation=Derivation.OPAQUE if unclear else Derivation.EXPRESSION
+    )

@@ -67,8 +67,8 @@ class Relation:
     children: tuple[int, ...] = ()  # partitions and inheritance children, OIDs
     parents: tuple[int, ...] = ()
     estimated_rows: float = -1.0  # pg_class.reltuples, -1 when never analysed
-    has_triggers: bool = False
-    has_rules: bool = False
+    has_triggers: bool = False  # the user's own, apart from those that only set columns to the time
+    has_rules: bool = False  # besides what makes a view
     owner: str | None = None
     row_security: bool = False
 

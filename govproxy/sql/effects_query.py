@@ -29,8 +29,11 @@ def query(kind: str, body: Node, notes: Collector) -> None:
     notes.outputs = found.outputs
     for write in walk.writes:
         _WRITES[write.kind](write, notes)
-        if found.reads and not notes.resolve(write.body["relation"]):
-            # Which column gets what cannot be told of a relation nobody knows: all that is read may end there.
+        if write.body.get("returningClause") and any(r.has_rules for r in notes.resolve(write.body["relation"])):
+            # Security: a rule returns what it likes under the names and origins of the relation's own columns.
+            notes.unknown("RuleReturning")
+        if found.opaque and found.reads and not notes.resolve(write.body["relation"]):
+            # Not even what is written could be told: all that is read may end there.
             rows = frozenset(ColumnRef(oid, 0) for oid in found.reads)
             notes.flows.append(Flow(sources=rows, target=_new_name(write.body["relation"]), opaque=True))
     notes.reach(walk, found)

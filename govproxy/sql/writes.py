@@ -107,9 +107,14 @@ class Writes:
         item = self._ranges.table(relation, None, target=True)
         if not is_read:
             self._findings.reads = before
-        if any(_is_diverted(self._names.catalog.relations[oid]) for oid in item.relations):
+        written = [self._names.catalog.relations[oid] for oid in item.relations]
+        if any(relation.has_triggers or relation.has_rules for relation in written):
+            # Security: it may raise what it has read, also where its rows are what they seem.
             self._findings.not_understood()
         return item
+
+    def _is_diverted(self, item: RangeItem) -> bool:
+        return any(_is_diverted(self._names.catalog.relations[oid]) for oid in item.relations)
 
     def _column_names(self, nodes: Sequence[Node], item: RangeItem, scope: Scope) -> list[str]:
         """The columns an INSERT names, or all in order."""
@@ -126,6 +131,11 @@ class Writes:
         return str(target.get("name", ""))
 
     def _store_rows(self, names: Sequence[str], rows: Rows, item: RangeItem, relation: Node, stored: Stored) -> None:
+        if item.wild is not None and len(rows.columns) > len(names):
+            # A relation whose columns are not known: each value ends in one of them.
+            for value in (*(value for _, value in rows.columns), *([] if rows.wild is None else [rows.wild])):
+                self._store("", value, item, relation, stored)
+            return
         if rows.wild is not None or len(rows.columns) > len(names):
             # Which column takes which value is not known: any may take any.
             everything = rows.everything()
@@ -200,6 +210,9 @@ class Writes:
     ) -> Rows:
         if not clause:
             return Rows()
+        if self._is_diverted(item):
+            # Rules return rows of their own making.
+            return Rows((), self._findings.not_understood())
         columns = tuple((name, _after(value, stored.get(name, ()))) for name, value in item.columns)
         wild = item.wild
         if wild is not None:
@@ -227,11 +240,8 @@ def _after(value: Value, stored: Sequence[Value]) -> Value:
 
 
 def _is_diverted(relation: Relation) -> bool:
-    """Whether something else may happen in the place of what is written.
-
-    Every view has a rule, its definition; what writes to it otherwise is an INSTEAD OF trigger.
-    """
-    return relation.has_triggers if relation.definition is not None else relation.has_rules
+    """Whether something else may happen in the place of what is written."""
+    return relation.has_rules or (relation.definition is not None and relation.has_triggers)
 
 
 def _as_written(relation: Node) -> str:

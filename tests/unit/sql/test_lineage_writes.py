@@ -143,4 +143,6 @@ def test_what_a_rule_or_an_instead_trigger_does_is_not_known() -> None:
     assert not lineage("SELECT id FROM orders", ruled).opaque
     diverted = catalog(CUSTOMERS, replace(SIMPLE, has_rules=True, has_triggers=True))
     assert lineage("INSERT INTO simple (id) VALUES (1)", diverted).opaque
-    assert not lineage("INSERT INTO simple (id) VALUES (1)", catalog(CUSTOMERS, replace(SIMPLE, has_rules=True))).opaque
+    assert not lineage("INSERT INTO simple (id) VALUES (1)", catalog(CUSTOMERS, SIMPLE)).opaque
+    assert lineage("INSERT INTO orders (id) VALUES (1)", catalog(replace(ORDERS, has_triggers=True))).opaque
+    assert lineage("INSERT INTO orders (id) VALUES (1) RETURNING id", ruled).outputs is None
