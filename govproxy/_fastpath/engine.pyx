@@ -31,6 +31,7 @@ cdef extern from "<sys/socket.h>" nogil:
 
 cdef enum:
     READ_BYTES = 65536
+    MAX_UNREAD_BYTES = 262144   # of answers waiting for a client, before it is not listened to any more
     # Security: detectors may load whole words past the end of the last field.
     SLACK_BYTES = 64
 
@@ -321,7 +322,9 @@ cdef class Link:
             return 0
         self._want(
             self.client,
-            not self.ending and self.server.pending.size == 0 and self.conversation.wants_frontend(),
+            # Security: refusals cost the backend nothing, so it cannot slow down who reads none of them.
+            not self.ending and self.server.pending.size == 0 and self.client.pending.size < MAX_UNREAD_BYTES
+            and self.conversation.wants_frontend(),
             self.client.pending.size != 0,
         )
         return self._want(

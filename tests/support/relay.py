@@ -8,7 +8,6 @@ replaces what the real one says next, ``cut_after`` ends the connection in the m
 from __future__ import annotations
 
 import contextlib
-import selectors
 import socket
 import threading
 from dataclasses import dataclass, field
@@ -47,14 +46,15 @@ class Leg:
 
 
 class RecordingRelay:
-    """Listens on loopback, connects on to ``target`` for each connection, records one direction."""
+    """Listens on loopback, connects on to ``target`` for each connection, records one direction.
+
+    Two threads for each connection, so that one that is not read keeps no other waiting.
+    """
 
     def __init__(self, target: tuple[str, int]) -> None:
         self._target = target
         self._listening = socket.create_server(("127.0.0.1", 0))
-        self._wake, self._woken = socket.socketpair()
-        self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="recording-relay")
+        self._threads = [threading.Thread(target=self._accept, name="recording-relay")]
         self.legs: list[Leg] = []
         self.cut_next_after: int | None = None  # of the next connection
 
@@ -69,62 +69,54 @@ class RecordingRelay:
         return found
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._threads[0].start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stopping = True
-        self._wake.send(b"x")
-        self._thread.join(JOIN_S)
-        assert not self._thread.is_alive(), "the relay did not stop"
+        with contextlib.suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)
+        self._threads[0].join(JOIN_S)
+        for leg in self.legs:
+            leg.cut()
+        for thread in self._threads:
+            thread.join(JOIN_S)
+            assert not thread.is_alive(), "the relay did not stop"
         for leg in self.legs:
             leg.proxy.close()
             leg.database.close()
-        for sock in (self._listening, self._wake, self._woken):
-            sock.close()
+        self._listening.close()
 
-    def _run(self) -> None:
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._listening, selectors.EVENT_READ)
-            selector.register(self._woken, selectors.EVENT_READ)
-            while not self._stopping:
-                for key, _ in selector.select():
-                    if key.fileobj is self._listening:
-                        self._accept(selector)
-                    elif key.fileobj is not self._woken:
-                        self._pass_on(selector, key)
-
-    def _accept(self, selector: selectors.BaseSelector) -> None:
-        proxy, _ = self._listening.accept()
-        database = socket.create_connection(self._target)
-        for sock in (proxy, database):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        leg = Leg(proxy, database, cut_after=self.cut_next_after)
-        self.cut_next_after = None
-        self.legs.append(leg)
-        selector.register(proxy, selectors.EVENT_READ, leg)
-        selector.register(database, selectors.EVENT_READ, leg)
-        if leg.cut_after == 0:
-            leg.cut()
-
-    def _pass_on(self, selector: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
-        leg: Leg = key.data
-        from_proxy = key.fileobj is leg.proxy
-        source, target = (leg.proxy, leg.database) if from_proxy else (leg.database, leg.proxy)
-        try:
-            data = source.recv(CHUNK_BYTES)
-            if from_proxy:
-                leg.received += data
-            elif data:
-                data = leg.said(data)
-            target.sendall(data)
+    def _accept(self) -> None:
+        while True:
+            try:
+                proxy, _ = self._listening.accept()
+            except OSError:
+                return
+            leg = Leg(proxy, socket.create_connection(self._target), cut_after=self.cut_next_after)
+            self.cut_next_after = None
+            for sock in (leg.proxy, leg.database):
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.legs.append(leg)
             if leg.cut_after == 0:
                 leg.cut()
-        except OSError:
-            data = b""
-        if not data:
-            selector.unregister(source)
-            with contextlib.suppress(OSError):
-                target.shutdown(socket.SHUT_WR)
+            for from_proxy in (True, False):
+                thread = threading.Thread(target=self._pass_on, args=(leg, from_proxy), name="recording-relay-leg")
+                self._threads.append(thread)
+                thread.start()
+
+    def _pass_on(self, leg: Leg, from_proxy: bool) -> None:
+        source, target = (leg.proxy, leg.database) if from_proxy else (leg.database, leg.proxy)
+        # A connection that ends in the middle is what such tests are about.
+        with contextlib.suppress(OSError):
+            while data := source.recv(CHUNK_BYTES):
+                if from_proxy:
+                    leg.received += data
+                else:
+                    data = leg.said(data)
+                target.sendall(data)
+                if leg.cut_after == 0:
+                    leg.cut()
+        with contextlib.suppress(OSError):
+            target.shutdown(socket.SHUT_WR)
