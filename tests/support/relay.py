@@ -27,6 +27,8 @@ class Leg:
     received: bytearray = field(default_factory=bytearray)
     answer: bytes | None = None
     cut_after: int | None = None
+    _running: int = 2  # directions that are passed on
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def said(self, data: bytes) -> bytes:
         """What the proxy hears when the database says this."""
@@ -39,10 +41,18 @@ class Leg:
         return data
 
     def cut(self) -> None:
-        """End both connections."""
+        """End both connections. Whoever passes bytes on hears of it and closes them."""
         for sock in (self.proxy, self.database):
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
+
+    def direction_ended(self) -> None:
+        """Close what nobody uses any more: only that makes a database stop that is still sending."""
+        with self._lock:
+            self._running -= 1
+            if self._running == 0:
+                self.proxy.close()
+                self.database.close()
 
 
 class RecordingRelay:
@@ -83,9 +93,6 @@ class RecordingRelay:
         for thread in self._threads:
             thread.join(JOIN_S)
             assert not thread.is_alive(), "the relay did not stop"
-        for leg in self.legs:
-            leg.proxy.close()
-            leg.database.close()
         self._listening.close()
 
     def _accept(self) -> None:
@@ -108,8 +115,7 @@ class RecordingRelay:
 
     def _pass_on(self, leg: Leg, from_proxy: bool) -> None:
         source, target = (leg.proxy, leg.database) if from_proxy else (leg.database, leg.proxy)
-        # A connection that ends in the middle is what such tests are about.
-        with contextlib.suppress(OSError):
+        try:
             while data := source.recv(CHUNK_BYTES):
                 if from_proxy:
                     leg.received += data
@@ -118,5 +124,9 @@ class RecordingRelay:
                 target.sendall(data)
                 if leg.cut_after == 0:
                     leg.cut()
-        with contextlib.suppress(OSError):
             target.shutdown(socket.SHUT_WR)
+        except OSError:
+            # One side is gone in the middle of something: the other must hear of it, or would wait for ever.
+            leg.cut()
+        finally:
+            leg.direction_ended()
