@@ -260,7 +260,7 @@ cdef int _completed(State state, Expected* head, const unsigned char* message, P
         state.rows_before = state.rows
         state.plan = None
     if verdict.changes_catalog:
-        state.gate.catalog_changed(state, verdict)
+        state.catalog_touched = True
     return 0
 
 
@@ -289,6 +289,10 @@ cdef int _ready(State state, Expected* head, const unsigned char* message, Py_ss
         )
     _new_result(state)
     state.transaction_status = status
+    if status == b"I" and state.catalog_touched:
+        # Committed (or rolled back) only now: before, nobody else could have seen it.
+        state.catalog_touched = False
+        state.gate.catalog_changed(state)
     if status == b"I" and not state.unsynced and state.replies.count == 1:
         # Between transactions, with nothing under way: portals are gone, and what was read is past.
         state.tainted = False

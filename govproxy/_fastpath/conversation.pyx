@@ -178,6 +178,10 @@ cdef class Conversation(State):
                 )
                 entry.number = 0
         self.end_portals()
+        if self.catalog_touched:
+            # Whether it was committed will never be known here.
+            self.catalog_touched = False
+            self.gate.catalog_changed(self)
 
     @property
     def idle(self):

@@ -166,9 +166,9 @@ class Supervisor:
         match message:
             case link.Ready():
                 self._is_ready(worker)
-            case link.Refresh(database=database, values=values):
-                self._tasks.create_task(self._refresh(worker, database, values))
-            case link.Cancel():
+            case link.Refresh():
+                self._tasks.create_task(self._refresh(worker, message))
+            case link.Cancel() | link.Stale():
                 for other in self._workers.values():
                     if other is not worker:
                         other.send(message)
@@ -179,12 +179,12 @@ class Supervisor:
             case _:
                 raise AssertionError(f"unexpected message from a worker: {type(message).__name__}")
 
-    async def _refresh(self, worker: _Worker, database: str, values: bool) -> None:
+    async def _refresh(self, worker: _Worker, asked: link.Refresh) -> None:
         try:
-            await self._control.refresh(database, values=values)
+            await self._control.refresh(asked.database, values=asked.values)
         except GovproxyError as error:
-            log.warning("the catalog could not be refreshed", database=database, error=str(error))
-        worker.send(link.Refreshed(database=database))
+            log.warning("the catalog could not be refreshed", database=asked.database, error=str(error))
+        worker.send(link.Refreshed(database=asked.database, number=asked.number))
 
     def _publish(self, snapshot: Snapshot) -> None:
         for worker in self._workers.values():

@@ -80,6 +80,7 @@ class Worker:
             start.keys,
             cache_bytes=limits.verdict_cache_bytes,
             request_refresh=self._request_refresh,
+            tell_others=self._tell_others,
             clock=time.monotonic,
         )
         self.sessions: dict[str, Session] = {}
@@ -122,10 +123,13 @@ class Worker:
         if not self._writer.is_closing():
             self._writer.write(link.encode(message))
 
-    def _request_refresh(self, database: str, values: bool) -> None:
-        self._send(link.Refresh(database=database, values=values))
+    def _tell_others(self, database: str) -> None:
+        self._send(link.Stale(database=database))
+
+    def _request_refresh(self, database: str, values: bool, number: int) -> None:
+        self._send(link.Refresh(database=database, values=values, number=number))
         # Whoever waits must not wait for ever: unknown then stays unknown, and is treated so.
-        self._loop.call_later(REFRESH_TIMEOUT_S, self.shared.refreshed, database)
+        self._loop.call_later(REFRESH_TIMEOUT_S, self.shared.refreshed, database, number)
 
     async def _forward_cancel(self, holder: int, request: CancelRequest) -> None:
         self._send(link.Cancel(pid=request.pid, secret=request.secret))
@@ -142,8 +146,10 @@ class Worker:
                     self.shared.publish(snapshot)
                     if snapshot.policy.version != previous:
                         self.ledger.record(events.policy_change(snapshot.policy.version, previous=previous))
-                case link.Refreshed(database=database):
-                    self.shared.refreshed(database)
+                case link.Refreshed(database=database, number=number):
+                    self.shared.refreshed(database, number)
+                case link.Stale(database=database):
+                    self.shared.catalog_is_stale(database)
                 case link.Cancel(pid=pid, secret=secret):
                     if worker_of(pid) == self.number:
                         self._cancel(CancelRequest(pid=pid, secret=secret))

@@ -143,6 +143,7 @@ class Gate:
                 self._search_path,
                 self._codec,
                 self._changed_catalog,
+                self.shared.epoch(snapshot.name),
                 self._shadow.temporary,
             )
         )
@@ -177,6 +178,10 @@ class Gate:
             # Our own DDL is committed now: no decision before the picture shows it.
             self._changed_catalog = False
             conversation.context_id = self.context_id()
+            self._wait(text)
+            return None
+        if self.shared.is_stale(self.facts.database) and not self.clear:
+            # Somebody's DDL is committed and not in the picture yet.
             self._wait(text)
             return None
         return self._attempt(conversation, text, may_wait=True)
@@ -411,9 +416,10 @@ class Gate:
             self._prepare_again()
         conversation.context_id = self.context_id()
 
-    def catalog_changed(self, conversation: Conversation, verdict: Verdict) -> None:
-        """DDL has run: every session of the database needs the new picture."""
+    def catalog_changed(self, conversation: Conversation) -> None:
+        """A transaction with DDL in it has ended: every session of the database needs a new picture."""
         self.shared.catalog_is_stale(self.facts.database)
+        self.shared.tell_others(self.facts.database)
 
     def parameter_status(self, conversation: Conversation, payload: bytes) -> None:
         """The backend reports a setting; some of them decide how bytes are read."""

@@ -48,12 +48,21 @@ class Refresh:
     """Worker → control: look at this database's catalog again; ``values``: whatever it holds by now."""
 
     database: str
-    values: bool = False
+    values: bool
+    number: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refreshed:
     """Control → worker: done; a changed picture was published before."""
+
+    database: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stale:
+    """Both ways: DDL was committed through a worker; the others must not trust their picture either."""
 
     database: str
 
@@ -121,7 +130,9 @@ class Drain:
     """Control → worker: take no more, let transactions end, then go."""
 
 
-Message = Start | Ready | Publish | Refresh | Refreshed | Cancel | ListSessions | Sessions | Kill | Killed | Drain
+Message = (
+    Start | Ready | Publish | Refresh | Refreshed | Stale | Cancel | ListSessions | Sessions | Kill | Killed | Drain
+)
 
 
 def encode(message: Message) -> bytes:

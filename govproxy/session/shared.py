@@ -7,6 +7,7 @@ makes every older verdict unreachable at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from govproxy._fastpath.lexer import Folder
@@ -23,10 +24,23 @@ UNREADABLE_FOR_S = 60.0
 MAX_MISSING = 10_000
 
 
+@dataclass(slots=True)
+class _Look:
+    """Looks at one database's catalog: the one under way, and what waits for the next."""
+
+    asked: bool = False
+    number: int = 0
+    waiting: list[Gate] = field(default_factory=list)
+    later: list[Gate] = field(default_factory=list)
+    stale_asked: bool = False  # the look under way was asked for after the last DDL
+    stale_later: bool = False
+    values: bool = False
+
+
 class Shared:
-    """``request_refresh(database, values)`` asks the control process to look at a catalog again, with
-    ``values`` at what its tables hold too; whoever gets its answer (or gives up waiting for it)
-    calls ``refreshed``."""
+    """``request_refresh(database, values, number)`` asks the control process to look at a catalog
+    again, with ``values`` at what its tables hold too; whoever gets its answer (or gives up waiting
+    for it) calls ``refreshed`` with that number."""
 
     def __init__(
         self,
@@ -34,8 +48,9 @@ class Shared:
         keys: Keys,
         *,
         cache_bytes: int,
-        request_refresh: Callable[[str, bool], None],
+        request_refresh: Callable[[str, bool, int], None],
         clock: Callable[[], float],
+        tell_others: Callable[[str], None] = lambda database: None,
     ) -> None:
         self.snapshot = snapshot
         self.keys = keys
@@ -44,9 +59,11 @@ class Shared:
         self.gates: set[Gate] = set()
         self._request_refresh = request_refresh
         self._clock = clock
+        self.tell_others = tell_others  # the other workers, of a database whose catalog is stale
         self._contexts: dict[Hashable, int] = {}
         self._next_context = 1
-        self._waiting: dict[str, list[Gate]] = {}
+        self._looks: dict[str, _Look] = {}
+        self._epochs: dict[str, int] = {}
         self._missing: dict[tuple[str, str], float] = {}
 
     def context_id(self, key: Hashable) -> int:
@@ -84,23 +101,54 @@ class Shared:
         return any(self._missing.get((database, name), 0.0) <= now for name in names)
 
     def refresh(self, gate: Gate, *, values: bool) -> None:
-        """Ask for a fresh catalog; the gate is called when it is there."""
-        database = gate.facts.database
-        waiting = self._waiting.setdefault(database, [])
-        waiting.append(gate)
-        if len(waiting) == 1 or values:
-            self._request_refresh(database, values)
+        """Ask for a catalog looked at from now on; the gate is called when it is there."""
+        look = self._looks.setdefault(gate.facts.database, _Look())
+        look.later.append(gate)
+        look.values = look.values or values
+        self._ask(gate.facts.database, look)
+
+    def is_stale(self, database: str) -> bool:
+        """True from the end of a DDL transaction until the catalog was looked at after it."""
+        look = self._looks.get(database)
+        return look is not None and (look.stale_asked or look.stale_later)
 
     def catalog_is_stale(self, database: str) -> None:
-        """DDL has run through this worker: look again, with nobody waiting for it."""
-        if not self._waiting.get(database):
-            self._waiting.setdefault(database, [])
-            self._request_refresh(database, False)
+        """DDL was committed: no verdict from before it is found again, and new ones wait."""
+        self._epochs[database] = self._epochs.get(database, 0) + 1
+        look = self._looks.setdefault(database, _Look())
+        look.stale_later = True
+        self._ask(database, look)
+        for gate in tuple(self.gates):
+            if gate.facts.database == database:
+                gate.snapshot_changed()
 
-    def refreshed(self, database: str) -> None:
-        """The catalog was looked at again (or the time for it is up): decide what waited."""
-        for gate in self._waiting.pop(database, []):
+    def epoch(self, database: str) -> int:
+        """How often the database's catalog was found stale: part of every context."""
+        return self._epochs.get(database, 0)
+
+    def refreshed(self, database: str, number: int) -> None:
+        """Look ``number`` is over (or the time for it is up): decide what waited for it."""
+        look = self._looks.get(database)
+        if look is None or not look.asked or look.number != number:
+            return
+        waited, look.waiting = look.waiting, []
+        look.asked = look.stale_asked = False
+        if look.later or look.stale_later:
+            self._ask(database, look)
+        for gate in waited:
             gate.catalog_refreshed()
+
+    def _ask(self, database: str, look: _Look) -> None:
+        # One look at a time. Whoever comes while one is under way needs the next: it may have seen
+        # the catalog as it was before.
+        if look.asked:
+            return
+        look.asked = True
+        look.number += 1
+        look.waiting, look.later = look.later, []
+        look.stale_asked, look.stale_later = look.stale_later, False
+        values, look.values = look.values, False
+        self._request_refresh(database, values, look.number)
 
     def still_missing(self, database: str, names: Iterable[str]) -> None:
         """Names that a fresh catalog does not have either: not worth another look for a while."""

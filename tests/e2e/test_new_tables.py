@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
@@ -90,3 +90,36 @@ def test_a_column_without_a_telling_name_is_found_by_its_values(
             return
         time.sleep(0.2)
     raise AssertionError("the column was not found by its values")
+
+
+@pytest.mark.parametrize("transaction", [False, True], ids=["at once", "in a transaction"])
+@pytest.mark.parametrize("prepare", [False, True], ids=["simple", "prepared"])
+def test_a_view_redefined_through_the_proxy_is_judged_anew_by_everybody(
+    start_proxy: Callable[..., Proxy], transaction: bool, prepare: bool
+) -> None:
+    """No verdict from before outlives the commit, in this worker or another."""
+    proxy = start_proxy(workers=2)
+    with proxy.connect("dora@shop.example", ("dba",)) as dba:
+        dba.execute("CREATE TABLE persons (id int, color text, email text)")
+        dba.execute(f"INSERT INTO persons VALUES (1, 'green', '{CANARY}')")
+        dba.execute("CREATE VIEW shown AS SELECT id, color AS x FROM persons")
+        sessions = [proxy.connect(*ANALYST) for _ in range(8)]
+        try:
+            for session in sessions * 3:
+                assert session.execute("SELECT x FROM shown", prepare=prepare).fetchone() == ("green",)
+            if transaction:
+                dba.execute("BEGIN")
+            dba.execute("CREATE OR REPLACE VIEW shown AS SELECT id, email AS x FROM persons")
+            if transaction:
+                dba.execute("COMMIT")
+            # The other worker hears of it over the control process.
+            time.sleep(0.05)
+            for session in sessions * 2:
+                row = session.execute("SELECT x FROM shown", prepare=prepare).fetchone()
+                assert row is not None
+                assert CANARY not in row
+        finally:
+            for session in sessions:
+                session.close()
+            dba.execute("DROP VIEW shown")
+            dba.execute("DROP TABLE persons")

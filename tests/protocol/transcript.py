@@ -217,7 +217,7 @@ class StubGate:
     def session_changed(self, conversation: Conversation, verdict: Verdict) -> None:
         conversation.context_id += 1
 
-    def catalog_changed(self, conversation: Conversation, verdict: Verdict) -> None:
+    def catalog_changed(self, conversation: Conversation) -> None:
         conversation.context_id += 1
 
     def parameter_status(self, conversation: Conversation, payload: bytes) -> None:
