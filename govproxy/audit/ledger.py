@@ -201,7 +201,7 @@ class Ledger:
         try:
             for fd in self._retired:
                 os.fdatasync(fd)
-            self.writer.flush_now()
+            self._flush_at_last()
             self._ready = None  # never written: the last checkpoint covers the same bytes
             self._close_segment(self._segment)
             os.fdatasync(self._segment.fd)
@@ -213,6 +213,14 @@ class Ledger:
             self.writer.detach()
             for fd in (*self._retired, self._segment.fd, self._lock_fd):
                 os.close(fd)
+
+    def _flush_at_last(self) -> None:
+        try:
+            self.writer.flush_now()
+        except LedgerUnavailable:
+            # It may only be too early after a failure to try again; there is no later.
+            time.sleep(self.writer.retry_interval_ns / 1e9)
+            self.writer.flush_now()
 
     # -- the sealing thread ------------------------------------------------------------------------
 
