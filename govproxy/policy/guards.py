@@ -32,7 +32,7 @@ _USES = {
     Comparison.ORDER: "ordering by",
     Comparison.GROUP: "grouping by",
     Comparison.JOIN: "joining on",
-    Comparison.OTHER: "a condition on",
+    Comparison.OTHER: "a condition on, or a computation that may fail by,",
 }
 
 

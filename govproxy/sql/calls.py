@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from govproxy.sql import total
 from govproxy.sql.findings import Findings, FunctionUse
 from govproxy.sql.functions import AGGREGATE_SAFE
 from govproxy.sql.names import Names, Routines, qualified
@@ -71,7 +72,9 @@ class Calls:
             if field is not None:
                 return field if not routines.candidates else combine([field, self._result(routines, name, arguments)])
         self._note(id(body), schema, name, routines, nodes)
-        if name in _STORING and schema in (None, "pg_catalog"):
+        if name not in _STORING:
+            self._fails(name, routines, arguments)
+        elif schema in (None, "pg_catalog"):
             self._findings.flow(combine(arguments), f"pg_catalog.{name}()")
         if self._gives_rows(routines, name):
             # Security: how many rows come out tells what went in, even if nobody looks at them.
@@ -89,6 +92,7 @@ class Calls:
         """``x.name`` where x has no such field: a function of that name applied to x."""
         routines = self._names.routines(None, name, [argument.type])
         self._note(id(node), None, name, routines, (node,))
+        self._fails(name, routines, (argument,))
         return self._result(routines, name, [argument])
 
     def window(self, definition: Node, scope: Scope) -> Value:
@@ -111,12 +115,22 @@ class Calls:
     def _argument(self, node: Node, scope: Scope, counting: bool) -> Value:
         # Security: count(nullif(ssn = '…', false)) shows no value and answers the question all the same,
         # here or as a column of a subquery.
-        if counting and "ColumnRef" not in node:
+        tidied = counting and self._evaluator.is_tidied(node, scope)
+        if counting and not tidied and "ColumnRef" not in node:
             return self._evaluator.condition(node, scope)
         value = self._evaluator.value(node, scope)
-        if counting and value.row is None and not value.untouched:
+        if counting and not tidied and value.row is None and not value.untouched:
             self._findings.use(value, Comparison.OTHER)
         return value
+
+    def _fails(self, name: str, routines: Routines, arguments: Sequence[Value]) -> None:
+        """Security: whether a call fails by a value is an answer about it."""
+        hidden = [bool(argument.sources) for argument in arguments]
+        steady = routines.proven and total.call(name, hidden)
+        if name == "array_agg":
+            steady = steady and total.array([argument.type for argument in arguments if argument.sources])
+        if not steady:
+            self._findings.use(combine(arguments), Comparison.OTHER)
 
     def _gives_rows(self, routines: Routines, name: str) -> bool:
         if routines.candidates:

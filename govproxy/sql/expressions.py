@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from govproxy.sql import total
 from govproxy.sql.calls import Calls
 from govproxy.sql.catalog import ColumnRef
 from govproxy.sql.comparisons import Comparisons
@@ -61,6 +62,7 @@ _SESSION_VALUES = {
     **dict.fromkeys(("SVFOP_CURRENT_TIME", "SVFOP_CURRENT_TIME_N"), 1266),
     **dict.fromkeys(("SVFOP_LOCALTIME", "SVFOP_LOCALTIME_N"), 1083),
 }
+_FAILING_XML = frozenset({"IS_XMLPARSE", "IS_XMLPI", "IS_DOCUMENT"})
 # Built-in functions that bring values of one column into one form. With nothing to say about it but
 # constants that choose among few forms, putting together by them asks no question about a value.
 _TIDYING = frozenset({"lower", "upper", "btrim", "ltrim", "rtrim", "date_trunc", "date_part", "extract"})
@@ -149,11 +151,15 @@ class Expressions:
 
     def group(self, value: Value, node: Node, scope: Scope) -> None:
         """Note what GROUP BY, DISTINCT or PARTITION BY puts together."""
-        column = _tidied(node) if value.derivation is Derivation.EXPRESSION else None
-        if column is not None and self.value(column, scope).untouched:
+        if value.derivation is Derivation.EXPRESSION and self.is_tidied(node, scope):
             self._findings.use(value, Comparison.GROUP)
         else:
             self._findings.group(value)
+
+    def is_tidied(self, node: Node, scope: Scope) -> bool:
+        """Whether a node is a column in another form, such as in lower case."""
+        column = _tidied(node)
+        return column is not None and self.value(column, scope).untouched
 
     def sorts(self, value: Value, sort: Node) -> None:
         """Note one value of an ORDER BY."""
@@ -183,6 +189,8 @@ class Expressions:
         """A value cast to a named type."""
         target = self._names.type_name(type_name)
         result = combine([value], target.oid)
+        if value.sources and not total.cast(value.type, target.oid, bool(type_name.get("typmods"))):
+            self._findings.use(value, Comparison.OTHER)
         if not target.proven or not self._names.cast_is_proven(value.type, target.oid):
             self._findings.not_understood()
             return opaque([result])
@@ -385,6 +393,8 @@ class Expressions:
 
     def _array(self, body: Node, scope: Scope) -> Value:
         values = [self.value(node, scope) for node in body.get("elements", ())]
+        if len(values) > 1 and not total.array([value.type for value in values if value.sources and value.row is None]):
+            self._findings.use(combine(values), Comparison.OTHER)
         rows = [fields for value in values if (fields := self._fields(value)) is not None]
         if not rows:
             return combine(values, RECORD if any(value.type == RECORD for value in values) else 0)
@@ -432,7 +442,10 @@ class Expressions:
 
     def _computed(self, body: Node, scope: Scope) -> Value:
         """Something that is understood, made of all that stands in it."""
-        return combine([self.typed(body), *self._within(body, scope)])
+        value = combine([self.typed(body), *self._within(body, scope)])
+        if body.get("op") in _FAILING_XML or "on_error" in body:
+            self._findings.use(value, Comparison.OTHER)
+        return value
 
     def typed(self, body: Node) -> Value:
         """Opaque when the node names a type whose input is not built in (``RETURNING mytype``)."""

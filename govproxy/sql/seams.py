@@ -37,6 +37,10 @@ class Evaluator(Protocol):
         """Note what an expression ``node`` puts together where it is equal."""
         ...
 
+    def is_tidied(self, node: Node, scope: Scope) -> bool:
+        """Whether a node is a column in another form that has as many different values or fewer."""
+        ...
+
     def projected(self, value: Value, name: str) -> Value | None:
         """The field of that name of a composite value; None when it has no such field."""
         ...
