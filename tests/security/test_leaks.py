@@ -1,0 +1,204 @@
+"""No planted value reaches a client that is masked, by any statement in any wire form; ordinary work stays as it is.
+
+The cases are lines of ``data/leaks.txt`` (attacks) and ``data/leaks_benign.txt`` (ordinary work), which say how
+to read them. All bytes that the client receives are searched for the planted values in many disguises.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from govproxy.demo.files import write_private
+from govproxy.demo.postgres import free_port
+from govproxy.demo.proxy import ProxyProcess
+from govproxy.wire.errors import decode_fields
+from tests.security.canaries import Finder, Planted, plant
+from tests.security.leak_harness import (
+    FORMS,
+    Case,
+    DirectSession,
+    Watcher,
+    in_transaction,
+    read_cases,
+    run,
+)
+from tests.support import proxy as support
+from tests.support.postgres import Postgres
+from tests.support.raw_session import ERROR, Answer, RawSession
+
+DATA = Path(__file__).parent / "data"
+DATABASE = "leaks"
+ANALYST = ("ana@shop.example", ("analysts",))
+ENGINEER = ("eva@shop.example", ("engineering",))
+POLICY = """\
+extends: production
+rules:
+  - {name: engineers-change-the-schema, who: {groups: [engineering]}, does: [ddl], effect: allow, overrides: [any]}
+  - {name: dba-changes-the-schema, who: {groups: [dba]}, does: [ddl], effect: allow, overrides: [any]}
+columns:
+  - {name: dba-sees-everything, who: {groups: [dba]}, on: {tags: [any]}, see: clear, compare: any}
+"""
+# Answers to a right and a wrong guess may differ in the number under which the ledger has them.
+_REQUEST = re.compile(rb"request_id=[\w.-]+")
+# A session remembers every name it made, so that an old meaning counts as well: new ones are sharper.
+CASES_A_SESSION = 25
+
+
+@dataclass(slots=True, kw_only=True)
+class Lab:
+    """The attacked database with its proxy, and a session each, renewed now and then."""
+
+    proxy: support.Proxy
+    postgres: Postgres
+    role: str
+    password: str
+    planted: Planted
+    watcher: Watcher
+    _session: RawSession | None = None
+    _cases: int = 0
+
+    def connect(self, who: tuple[str, tuple[str, ...]] = ANALYST) -> RawSession:
+        return RawSession(self.proxy.port, who[0], self.proxy.token(*who), DATABASE)
+
+    def direct(self) -> DirectSession:
+        return DirectSession(self.postgres.host, self.postgres.port, self.role, self.password, DATABASE)
+
+    def session(self) -> RawSession:
+        self._cases += 1
+        if self._session is None or self._cases % CASES_A_SESSION == 0:
+            self.forget()
+            self._session = self.connect()
+        return self._session
+
+    def forget(self) -> None:
+        if self._session is not None:
+            self._session.socket.close()
+        self._session = None
+
+
+@pytest.fixture(scope="module")
+def lab(databases: support.Databases, postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    role, password = "leaks_login", secrets.token_urlsafe(12)
+    with psycopg.connect(postgres.dsn(), autocommit=True) as admin:
+        admin.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
+        admin.execute(f"DROP ROLE IF EXISTS {role}")
+        admin.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{password}'".encode())
+        admin.execute(f"CREATE DATABASE {DATABASE} OWNER {role}")
+    with psycopg.connect(postgres.dsn(DATABASE, user=role, password=password), autocommit=True) as connection:
+        connection.execute((DATA / "leaks_schema.sql").read_bytes())
+        planted = plant(connection)
+    folder = tmp_path_factory.mktemp("leaks")
+    port = free_port()
+    config = support.write_config(folder, databases, port=port, policy=POLICY)
+    line = (
+        f'databases:\n  {DATABASE}: {{upstream: "postgresql://{role}@{postgres.host}:{postgres.port}/{DATABASE}'
+        f'?sslmode=disable", password: {{file: leaks-password}}, environment: production}}\n'
+    )
+    config.write_text(config.read_text().replace("databases:\n", line, 1))
+    write_private(folder / "leaks-password", password.encode())
+    proxy = support.Proxy(
+        process=ProxyProcess(config, log_file=folder / "proxy.log", ready_dsn=""),
+        databases=databases,
+        folder=folder,
+        port=port,
+        signing_key=(folder / "dev.pem").read_bytes(),
+    )
+    ready = proxy.dsn(*support.DBA, database=DATABASE)
+    proxy.process = ProxyProcess(config, log_file=folder / "proxy.log", ready_dsn=ready)
+    with proxy.process:
+        made = Lab(
+            proxy=proxy,
+            postgres=postgres,
+            role=role,
+            password=password,
+            planted=planted,
+            watcher=Watcher(Finder(planted)),
+        )
+        yield made
+        made.forget()
+    with psycopg.connect(postgres.dsn(), autocommit=True) as admin:
+        admin.execute(f"DROP DATABASE {DATABASE} WITH (FORCE)")
+        admin.execute(f"DROP ROLE {role}")
+
+
+def _cases(file: str, *kinds: str) -> list[Case]:
+    return [case for case in read_cases(DATA / file) if case.kind in kinds]
+
+
+@pytest.mark.parametrize("case", _cases("leaks.txt", "leak", "leak?"), ids=str)
+def test_nothing_planted_comes_back(case: Case, lab: Lab) -> None:
+    for form, answers in run(lab.session(), case):
+        found = lab.watcher.look(answers)
+        assert not found, f"{form}: {len(found)} pieces, such as {found[0]}"
+
+
+@pytest.mark.parametrize("case", _cases("leaks.txt", "once"), ids=str)
+def test_nothing_planted_comes_back_later(case: Case, lab: Lab) -> None:
+    with lab.connect() as session:
+        for _, answers in run(session, case):
+            found = lab.watcher.look(answers)
+            assert not found, f"{len(found)} pieces, such as {found[0]}"
+
+
+@pytest.mark.parametrize("case", _cases("leaks.txt", "guess"), ids=str)
+def test_a_right_guess_answers_like_a_wrong_one(case: Case, lab: Lab) -> None:
+    session = lab.session()
+    email = str(lab.planted.people[0][2])
+    said = []
+    for guess in (email[:5], "qq7zx"):
+        steps = [step.replace("{yes|no}", guess) for step in case.steps]
+        answers = in_transaction(session, "simple", tuple(steps))
+        said.append([[(m.kind, _REQUEST.sub(b"", m.body)) for m in answer.messages] for answer in answers])
+    assert said[0] == said[1]
+
+
+def test_every_attack_works_without_the_proxy(lab: Lab) -> None:
+    """What shows nothing directly tests nothing."""
+    empty = []
+    with lab.direct() as session:
+        for case in _cases("leaks.txt", "leak"):
+            answers = [session.query("BEGIN"), *map(session.query, case.steps), session.query("ROLLBACK")]
+            without_xml = any(error["C"] == "0A000" for answer in answers for error in answer.errors)
+            if not without_xml and not lab.watcher.look(answers):
+                empty.append(str(case))
+    assert not empty
+
+
+@pytest.mark.parametrize("case", _cases("leaks_benign.txt", "exact"), ids=str)
+def test_ordinary_work_is_the_same(case: Case, lab: Lab) -> None:
+    session = lab.session()
+    with lab.direct() as direct:
+        for form in FORMS:
+            assert _seen(in_transaction(session, form, case.steps)) == _seen(
+                in_transaction(direct, form, case.steps)
+            ), form
+
+
+@pytest.mark.parametrize("case", _cases("leaks_benign.txt", "answered"), ids=str)
+def test_masked_columns_may_be_shown_and_counted(case: Case, lab: Lab) -> None:
+    for answer in in_transaction(lab.session(), "simple", case.steps):
+        assert not answer.errors
+        assert not lab.watcher.look([answer])
+
+
+@pytest.mark.parametrize("case", _cases("leaks_benign.txt", "once"), ids=str)
+def test_ordinary_work_in_steps_is_the_same(case: Case, lab: Lab) -> None:
+    with lab.connect() as session, lab.direct() as direct:
+        through = [session.query(step) for step in case.steps]
+        around = [direct.query(step) for step in case.steps]
+    assert [(a.kinds, a.rows) for a in through] == [(a.kinds, a.rows) for a in around]
+
+
+def _seen(answers: list[Answer]) -> list[list[tuple[int, bytes]]]:
+    """Everything but the wording of errors, which may be the proxy's own."""
+    return [
+        [(m.kind, dict(decode_fields(m.body))["C"].encode() if m.kind == ERROR else m.body) for m in answer.messages]
+        for answer in answers
+    ]
