@@ -152,8 +152,15 @@ class Guard:
     def _viewed(self, statement: StatementFacts) -> Refusal | None:
         """Security: a temporary view is in no catalog snapshot, so what it shows could be compared freely."""
         for effect in statement.effects:
-            creates_view = effect.action is Action.CREATE and effect.kind == "view" and effect.temporary
-            if creates_view and (masked := self._touched(statement)):
+            creates_view = effect.action is Action.CREATE and effect.kind == "view"
+            if creates_view and not effect.temporary and (asked := self._computed(statement)):
+                return Refusal(
+                    rule=MASKED_WRITE,
+                    object=asked[0],
+                    message=f"a view that computes with {asked[0]} is not allowed (rule {MASKED_WRITE})",
+                    hint="It is masked for you, and what a view computes may be grouped by. Show the column as it is.",
+                )
+            if creates_view and effect.temporary and (masked := self._touched(statement)):
                 return Refusal(
                     rule=MASKED_WRITE,
                     object=masked[0],
@@ -161,6 +168,15 @@ class Guard:
                     hint="It is masked for you. Use a WITH query in the statement that needs it.",
                 )
         return None
+
+    def _computed(self, statement: StatementFacts) -> list[str]:
+        """Masked columns that the query of a new view makes something else of."""
+        outputs = statement.inner.outputs if statement.inner is not None else None
+        if outputs is None:
+            return self._touched(statement)
+        made = {Derivation.EXPRESSION, Derivation.OPAQUE}
+        columns = {ref for output in outputs if output.derivation in made for ref in output.sources}
+        return sorted(self.ground.name(ref) for ref in self._expanded(columns) if self._is_masked(ref))
 
     def _touched(self, statement: StatementFacts) -> list[str]:
         """Names of the masked columns that a statement touches in any way."""

@@ -309,7 +309,7 @@ class Gate:
             identity=facts.identity,
             analysis=analysis,
             mask_key=self.shared.keys.masking,
-            distrusted=self._changed_catalog,
+            distrusted=self._changed_catalog or _changes_catalog(analysis),
         )
         session = [s.session for s in analysis.statements]
         verdict = Verdict(
@@ -558,11 +558,21 @@ def _changes_what_it_reads(analysis: Analysis) -> bool:
     )
 
 
+def _changes_catalog(analysis: Analysis) -> bool:
+    # Security: what the server says of the origin of a column is looked up in a catalog that is old by then.
+    return len(analysis.statements) > 1 and any(s.session.catalog for s in analysis.statements)
+
+
 def _distrusted(analysis: Analysis) -> Analysis:
     return replace(
         analysis,
         statements=tuple(
-            replace(s, opaque=True, outputs=None if s.outputs is None or s.outputs else s.outputs)
+            replace(
+                s,
+                opaque=True,
+                outputs=None if s.outputs is None or s.outputs else s.outputs,
+                flows=tuple(replace(flow, opaque=True) for flow in s.flows),
+            )
             for s in analysis.statements
         ),
     )

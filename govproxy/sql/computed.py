@@ -29,6 +29,33 @@ def filling(body: Node) -> Iterator[Node]:
             yield node["def"]
 
 
+def looking(body: Node, relation: Node) -> Node:
+    """A SELECT that looks at an existing relation as an index, a CHECK or a trigger made on it does.
+
+    Security: building and checking them goes over all rows, and may fail by what it finds.
+    """
+    shown: list[Node] = list(filling(body))
+    decided: list[Node] = [body[key] for key in ("whereClause", "whenClause", "qual", "with_check") if body.get(key)]
+    for tag, node in _nodes(body):
+        if tag == "IndexElem" and "expr" in node:
+            shown.append(node["expr"])
+        elif tag == "Constraint" and node.get("contype") == "CONSTR_CHECK" and "raw_expr" in node:
+            decided.append(node["raw_expr"])
+    select: Node = {
+        "targetList": [{"ResTarget": {"val": node}} for node in shown],
+        "fromClause": [
+            {"RangeVar": {key: relation[key] for key in ("schemaname", "relname", "inh") if key in relation}}
+        ],
+        "limitOption": "LIMIT_OPTION_DEFAULT",
+        "op": "SETOP_NONE",
+    }
+    if decided:
+        select["whereClause"] = {"BoolExpr": {"boolop": "AND_EXPR", "args": decided}}
+    if body.get("unique"):
+        select["groupClause"] = shown
+    return {"SelectStmt": select} if shown or decided else {}
+
+
 def runs_foreign_code(expression: Node, catalog: Catalog, search_path: tuple[str, ...] | None) -> bool:
     """Whether anything but PostgreSQL's own code, or code known to compute only, runs in an expression."""
     names = Names(catalog, search_path)

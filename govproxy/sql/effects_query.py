@@ -171,7 +171,8 @@ def create_view(_: str, body: Node, notes: Collector) -> None:
     temporary = view.get("relpersistence") == "t"
     facts = {"replace": True} if body.get("replace") else NO_FACTS
     creates_relation(view, "view", notes, facts)
-    notes.absorb(notes.describe(body["query"]))
+    notes.inner = notes.describe(body["query"])
+    notes.absorb(notes.inner)
     notes.changed_catalog(temporary)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from govproxy.sql.catalog import is_temporary_schema
-from govproxy.sql.computed import filling, runs_foreign_code
+from govproxy.sql.computed import filling, looking, runs_foreign_code
 from govproxy.sql.effects import NO_FACTS, Collector, Fact, Facts
 from govproxy.sql.effects_query import creates_relation
 from govproxy.sql.objects import (
@@ -27,7 +27,7 @@ from govproxy.sql.objects import (
     verb,
 )
 from govproxy.sql.tree import Node, field_names
-from govproxy.sql.values import Action, Effect, Flow
+from govproxy.sql.values import Action, Derivation, Effect, Flow, OutputColumn
 
 
 class Simple(NamedTuple):
@@ -167,6 +167,7 @@ def create_index(kind: str, body: Node, notes: Collector) -> None:
     temporary = is_own if schema is None else is_temporary_schema(schema)
     home = "pg_temp" if temporary else notes.schema_of(relation)
     notes.take(Effect(action=Action.CREATE, kind="index", schema=home, name=name, temporary=temporary, facts=facts))
+    _looks(body, relation, notes)
     notes.reach_fields(kind, body, ("relation",))
     notes.changed_catalog(temporary)
 
@@ -219,6 +220,8 @@ def _made_on_table(
     said = {**facts, "table": str(table["relname"])}
     notes.add(action, sort, notes.schema_of(table), name, said)
     notes.relation(Action.ALTER, table, facts={"commands": f"{action.value}_{sort}"})
+    if sort == "policy":
+        _looks(body, table, notes)
     notes.reach_fields(kind, body, ("relation", "table", "constrrel", "funcname", "transitionRels"))
     notes.changed_catalog()
 
@@ -251,8 +254,19 @@ def alter_table(kind: str, body: Node, notes: Collector) -> None:
         if part is not None:
             notes.relation(Action.ALTER, part, facts={"commands": _snake(command["subtype"])})
     _fills(body, body["relation"], notes)
+    for output in _looks(body, body["relation"], notes):
+        # New or changed columns that are computed from others.
+        if output.sources:
+            unclear = output.derivation is Derivation.OPAQUE
+            notes.flows.append(Flow(sources=output.sources, target=str(body["relation"]["relname"]), opaque=unclear))
     notes.reach_fields(kind, body, ("relation",))
     notes.changed_catalog(is_temporary_schema(body["relation"].get("schemaname", "")))
+
+
+def _looks(body: Node, relation: Node, notes: Collector) -> tuple[OutputColumn, ...]:
+    """What a definition looks at of the rows that are there."""
+    select = looking(body, relation) if notes.resolve(relation) else {}
+    return (notes.trace(select).outputs or ()) if select else ()
 
 
 def _fills(body: Node, relation: Node, notes: Collector) -> None:

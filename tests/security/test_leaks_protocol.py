@@ -1,0 +1,365 @@
+"""No planted value comes back by playing with the protocol: names that mean something else, errors in pipelines,
+portals that outlive what they were judged by, changes that others make meanwhile.
+
+``SECRET`` and ``CLEAN`` have one shape; each test tries to have the rows of the first by the verdict on the second.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from tests.security.test_leaks import ENGINEER, Lab, lab
+from tests.support.raw_session import (
+    FLUSH,
+    SYNC,
+    Answer,
+    RawSession,
+    bind,
+    close,
+    describe,
+    execute,
+    extended,
+    message,
+    parse,
+    query,
+)
+
+__all__ = ["lab"]
+
+SECRET = "SELECT reverse(email) AS title FROM people"
+CLEAN = "SELECT upper(title) AS title FROM products"
+FAILS = parse("SELECT 1/0", b"z") + bind(b"", b"z") + execute()
+LONG = b"a" * 63
+# Longer than the control process takes to see a change by itself.
+SEEN_S = 5.0
+
+# What is sent, packet by packet, and how many ReadyForQuery answer each.
+Script = list[tuple[bytes, int]]
+
+SCRIPTS: dict[str, Script] = {
+    "a Parse of an existing name fails": [
+        (parse(SECRET, b"n") + SYNC, 1),
+        (parse(CLEAN, b"n") + SYNC + bind(b"", b"n") + execute() + SYNC, 2),
+    ],
+    "the same, with the statement described": [
+        (parse(SECRET, b"n") + describe(b"S", b"n") + SYNC, 1),
+        (parse(CLEAN, b"n") + SYNC + describe(b"S", b"n") + bind(b"", b"n") + execute() + SYNC, 2),
+    ],
+    "a Parse of the unnamed statement is skipped": [
+        (parse(SECRET) + SYNC, 1),
+        (FAILS + parse(CLEAN) + SYNC + bind() + execute() + SYNC, 2),
+    ],
+    "two Parses are skipped": [
+        (parse(SECRET) + SYNC, 1),
+        (FAILS + parse(CLEAN) + parse(CLEAN) + SYNC + bind() + execute() + SYNC, 2),
+    ],
+    "a Close and a Parse are skipped": [
+        (parse(SECRET, b"n") + SYNC, 1),
+        (FAILS + close(b"S", b"n") + parse(CLEAN, b"n") + SYNC + bind(b"", b"n") + execute() + SYNC, 2),
+    ],
+    "PREPARE, then a Parse of that name": [
+        (query(f"PREPARE n AS {SECRET}") + parse(CLEAN, b"n") + SYNC + bind(b"", b"n") + execute() + SYNC, 3),
+    ],
+    "Parse, then a PREPARE of that name that fails": [
+        (parse(SECRET, b"n") + SYNC, 1),
+        (query(f"PREPARE n AS {CLEAN}"), 1),
+        (query("EXECUTE n"), 1),
+    ],
+    "PREPARE, DEALLOCATE, Parse": [
+        (query(f"PREPARE n AS {CLEAN}"), 1),
+        (query("DEALLOCATE n"), 1),
+        (parse(SECRET, b"n") + SYNC, 1),
+        (query("EXECUTE n"), 1),
+    ],
+    "a name forgotten by SQL and brought back by an error": [
+        (parse(CLEAN, b"n") + SYNC, 1),
+        (parse("SELECT 7", b"n") + SYNC + query("DEALLOCATE n") + query(f"PREPARE n AS {SECRET}"), 3),
+        (bind(b"", b"n") + execute() + SYNC, 1),
+    ],
+    "statement names that the server cuts": [
+        (parse(CLEAN, LONG) + SYNC, 1),
+        (close(b"S", LONG + b"x") + SYNC, 1),
+        (parse(SECRET, LONG + b"y") + SYNC, 1),
+        (bind(b"", LONG) + execute() + SYNC, 1),
+    ],
+    "statement names in another encoding": [
+        (query("SET client_encoding = 'LATIN1'"), 1),
+        (parse(CLEAN, b"\xe9") + SYNC, 1),
+        (query(b'DEALLOCATE "\xe9"'), 1),
+        (query(b'PREPARE "\xe9" AS ' + SECRET.encode()), 1),
+        (bind(b"", b"\xe9") + execute() + SYNC, 1),
+    ],
+    "a cursor closed in SQL and bound in the protocol": [
+        (query("BEGIN"), 1),
+        (query(f"DECLARE c CURSOR FOR {CLEAN}"), 1),
+        (query("CLOSE c"), 1),
+        (parse(SECRET) + bind(b"c") + SYNC, 1),
+        (query("FETCH ALL FROM c"), 1),
+    ],
+    "a portal that a failing DECLARE does not replace": [
+        (query("BEGIN"), 1),
+        (parse(SECRET) + bind(b"c") + SYNC, 1),
+        (query("SAVEPOINT s") + query(f"DECLARE c CURSOR FOR {CLEAN}") + query("ROLLBACK TO s"), 3),
+        (query("FETCH ALL FROM c"), 1),
+    ],
+    "a portal bound, closed and declared": [
+        (query("BEGIN"), 1),
+        (parse(CLEAN) + bind(b"c") + SYNC, 1),
+        (query(f"CLOSE c; DECLARE c CURSOR FOR {SECRET}"), 1),
+        (execute(b"c") + SYNC, 1),
+    ],
+    "a portal that survives to a savepoint": [
+        (query("BEGIN"), 1),
+        (parse(SECRET) + bind(b"a") + SYNC, 1),
+        (query("SAVEPOINT s"), 1),
+        (parse("ROLLBACK TO s", b"r") + SYNC, 1),
+        (parse(CLEAN) + bind(b"a") + SYNC + bind(b"", b"r") + execute() + SYNC + execute(b"a") + SYNC, 3),
+    ],
+    "a skipped Close of a portal that survives": [
+        (query("BEGIN"), 1),
+        (parse(SECRET) + bind(b"a") + SYNC, 1),
+        (query("SAVEPOINT s"), 1),
+        (parse("ROLLBACK TO s", b"r") + SYNC, 1),
+        (
+            FAILS
+            + close(b"P", b"a")
+            + parse(CLEAN)
+            + bind(b"a")
+            + SYNC
+            + bind(b"", b"r")
+            + execute()
+            + SYNC
+            + describe(b"P", b"a")
+            + execute(b"a")
+            + SYNC,
+            3,
+        ),
+    ],
+    "portals that replace each other half read": [
+        (query("BEGIN"), 1),
+        (parse(CLEAN, b"g") + parse(SECRET, b"b") + SYNC, 1),
+        (bind(b"", b"g") + execute(b"", 1) + bind(b"", b"b") + execute(b"", 2) + execute() + SYNC, 1),
+    ],
+    "portals read in turns": [
+        (query("BEGIN"), 1),
+        (parse(CLEAN, b"g") + parse(SECRET, b"b") + SYNC, 1),
+        (bind(b"x", b"g") + bind(b"y", b"b") + (execute(b"x", 1) + execute(b"y", 1)) * 3 + execute(b"y") + SYNC, 1),
+    ],
+    "EXECUTE bound before the name is replaced": [
+        (query("BEGIN"), 1),
+        (query(f"PREPARE n AS {CLEAN}"), 1),
+        (parse("EXECUTE n", b"x") + bind(b"p", b"x") + SYNC, 1),
+        (query("DEALLOCATE n"), 1),
+        (query(f"PREPARE n AS {SECRET}"), 1),
+        (execute(b"p") + SYNC, 1),
+    ],
+    "FETCH bound before the cursor is replaced": [
+        (query("BEGIN"), 1),
+        (query(f"DECLARE c CURSOR FOR {CLEAN}"), 1),
+        (parse("FETCH ALL FROM c", b"x") + bind(b"p", b"x") + SYNC, 1),
+        (query("CLOSE c"), 1),
+        (query(f"DECLARE c CURSOR FOR {SECRET}"), 1),
+        (execute(b"p") + SYNC, 1),
+    ],
+    "a cursor that code opens": [
+        (query("BEGIN"), 1),
+        (query(f"DECLARE c CURSOR FOR {CLEAN}"), 1),
+        (query("CLOSE c"), 1),
+        (extended("SELECT f_open('c')") + SYNC, 1),
+        (query("FETCH ALL FROM c"), 1),
+    ],
+    **{
+        f"{text.split(' ')[0]} bound before search_path changes": [
+            (query("BEGIN"), 1),
+            (parse(text, b"x") + bind(b"p", b"x") + SYNC, 1),
+            (query("SET search_path = other"), 1),
+            (execute(b"p") + SYNC, 1),
+            (query(after), 1),
+        ]
+        for text, after in (
+            ("CREATE TEMP TABLE kept AS SELECT reverse(label) a FROM items", "SELECT a FROM kept"),
+            ("DECLARE c CURSOR FOR SELECT reverse(label) a FROM items", "FETCH ALL FROM c"),
+            ("PREPARE n AS SELECT reverse(label) a FROM items", "EXECUTE n"),
+            ("EXPLAIN ANALYZE SELECT reverse(label) a FROM items", "SELECT 1"),
+        )
+    },
+    "a statement bound after search_path changed in its pipeline": [
+        (parse("SELECT reverse(label) FROM items", b"n") + SYNC, 1),
+        (extended("SET search_path = other") + bind(b"", b"n") + execute() + SYNC, 1),
+    ],
+    "FunctionCall": [(message(b"F", (3062).to_bytes(4, "big") + b"\0\0\0\1\0\0\0\1a\0\0"), 1)],
+}
+
+
+@pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
+def test_nothing_planted_comes_back(script: Script, lab: Lab) -> None:
+    with lab.connect() as session:
+        for packet, count in script:
+            assert not lab.watcher.look(session.answers(packet, count))
+
+
+def test_the_scripts_reach_what_is_secret(lab: Lab) -> None:
+    """Directly, most of them show planted values: else there would be nothing to see here."""
+    shown = 0
+    for script in SCRIPTS.values():
+        with lab.direct() as session:
+            shown += any(lab.watcher.look(session.answers(packet, count)) for packet, count in script)
+    assert shown >= len(SCRIPTS) - 6
+
+
+@pytest.mark.parametrize("delay_s", [0.0005, 0.001, 0.002, 0.004])
+def test_a_verdict_goes_to_no_other_text(delay_s: float, lab: Lab) -> None:
+    """What waits for the catalog is dropped by an error before it; its verdict must go with it."""
+    code = "DO $$ BEGIN RAISE NOTICE 'it ran'; END $$"
+    slow = parse(f"SELECT pg_sleep({delay_s})", b"s") + bind(b"", b"s") + execute()
+    with lab.connect() as session:
+        packet = slow + FAILS + FLUSH + parse(f"SELECT * FROM unknown_{time.time_ns()}") + SYNC + query(code)
+        _, answer = session.answers(packet, 2)
+    assert [error["C"] for error in answer.errors] == ["42501"]
+    assert "N" not in answer.kinds
+
+
+def test_a_describe_that_was_skipped_is_asked_again(lab: Lab) -> None:
+    with lab.connect() as session:
+        session.ask(parse(CLEAN, b"n") + SYNC)
+        session.ask(FAILS + describe(b"S", b"n") + SYNC)
+        assert len(session.ask(bind(b"", b"n") + execute() + SYNC).rows) == 40
+        _, answer = session.answers(FAILS + describe(b"S", b"n") + SYNC + bind(b"", b"n") + execute() + SYNC, 2)
+        assert len(answer.rows) == 40
+
+
+def test_names_that_the_server_would_read_otherwise_are_refused(lab: Lab) -> None:
+    with lab.connect() as session:
+        for name in (LONG + b"x", "é".encode()):
+            for packet in (parse("SELECT 1", name), bind(name), close(b"S", name), close(b"P", name)):
+                assert [error["C"] for error in session.ask(packet + SYNC).errors] == ["53400"]
+
+
+@pytest.mark.parametrize("size", [100, 65_500, 65_536, 131_060, 1_000_000])
+@pytest.mark.parametrize("code", [0, 1], ids=["text", "binary"])
+def test_a_strong_shape_at_the_end_of_a_large_value_is_masked(size: int, code: int, lab: Lab) -> None:
+    email = str(lab.planted.people[0][2])
+    with _direct(lab) as direct:
+        direct.execute("DELETE FROM inbox")
+        direct.execute("INSERT INTO inbox VALUES (1, repeat('lorem ', %s) || %s || ' ipsum')", (size // 6, email))
+    with lab.connect() as session:
+        for columns in ("what", "string_agg(what, '')", "array_agg(what)", "to_jsonb(array_agg(i))"):
+            packet = parse(f"SELECT {columns} FROM inbox i GROUP BY what") + bind(formats=(code,)) + execute() + SYNC
+            answer = session.ask(packet)
+            assert len(answer.rows) == 1
+            assert not any(email.encode() in (cell or b"") for cell in answer.rows[0])
+    with _direct(lab) as direct:
+        direct.execute("DELETE FROM inbox")
+
+
+# ---------------------------------------------------------------------- what others change meanwhile
+
+
+@pytest.fixture
+def changing(lab: Lab) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    """A direct connection, and tables of its own that are gone afterwards."""
+    with _direct(lab) as direct:
+        direct.execute("CREATE TABLE moved (id int PRIMARY KEY, a text, email text)")
+        direct.execute("INSERT INTO moved SELECT p.id, r.title, p.email FROM people p JOIN products r USING (id)")
+        direct.execute("CREATE VIEW shown AS SELECT id, title FROM products")
+        direct.execute("ANALYZE moved")
+        time.sleep(SEEN_S)
+        yield direct
+        direct.execute("DROP VIEW IF EXISTS shown; DROP TABLE IF EXISTS moved")
+
+
+def test_names_exchanged_by_somebody_else(changing: psycopg.Connection[tuple[object, ...]], lab: Lab) -> None:
+    """Plain columns follow the server's origin at once; computed ones the catalog, once it has been seen."""
+    plain, computed = "SELECT id, a FROM moved", "SELECT reverse(a) FROM moved"
+    with lab.connect() as session:
+        for name, text in ((b"p", plain), (b"c", computed)):
+            session.ask(parse(text, name) + describe(b"S", name) + SYNC)
+            assert not lab.watcher.look([session.ask(bind(b"", name) + execute() + SYNC)])
+        session.query(f"PREPARE sql_c AS {computed}")
+        assert not lab.watcher.look([session.query("EXECUTE sql_c")])
+        changing.execute("BEGIN; ALTER TABLE moved RENAME a TO b; ALTER TABLE moved RENAME email TO a; COMMIT")
+        assert not lab.watcher.look([session.query(plain), session.query("SELECT * FROM moved")])
+        time.sleep(SEEN_S)
+        for name in (b"p", b"c"):
+            assert not lab.watcher.look([session.ask(bind(b"", name) + execute() + SYNC)])
+        assert not lab.watcher.look([session.query("EXECUTE sql_c"), session.query(computed)])
+
+
+def test_what_is_dropped_and_made_again(changing: psycopg.Connection[tuple[object, ...]], lab: Lab) -> None:
+    with lab.connect() as session:
+        session.ask(parse("SELECT id, a FROM moved", b"n") + describe(b"S", b"n") + SYNC)
+        session.ask(bind(b"", b"n") + execute() + SYNC)
+        changing.execute("DROP TABLE moved; CREATE TABLE moved (id int, a text, ssn text)")
+        changing.execute("INSERT INTO moved SELECT id, email, ssn FROM people")
+        texts = ("SELECT * FROM moved", "SELECT a FROM moved", "SELECT ssn || '' FROM moved", "SELECT moved FROM moved")
+        at_once = [session.query(text) for text in texts]
+        assert not lab.watcher.look([*at_once, session.ask(bind(b"", b"n") + execute() + SYNC)])
+
+
+def test_a_view_replaced_by_somebody_who_is_masked_too(
+    changing: psycopg.Connection[tuple[object, ...]], lab: Lab
+) -> None:
+    replaced = "CREATE OR REPLACE VIEW shown AS SELECT id, full_name AS title FROM people"
+    texts = ("SELECT title FROM shown", "SELECT upper(title) FROM shown")
+    with lab.connect(ENGINEER) as engineer, lab.connect() as analyst:
+        for text in texts:
+            analyst.query(text)
+        in_one = [engineer.query(f"{replaced}; {text}") for text in texts]
+        later = [session.query(text) for session in (engineer, analyst) for text in texts]
+        inside = _all(engineer, "BEGIN", replaced, *texts, "ROLLBACK", *texts)
+        made = "CREATE TABLE copied AS SELECT title FROM shown"
+        stored = _all(engineer, "BEGIN", replaced, made, "TABLE copied", "COMMIT", "TABLE copied", "DROP TABLE copied")
+        assert not lab.watcher.look([*in_one, *later, *inside, *stored])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CREATE VIEW asking AS SELECT id, email LIKE 'a%' AS hit FROM people",
+        "CREATE MATERIALIZED VIEW asking AS SELECT id, email LIKE 'a%' AS hit FROM people",
+        "ALTER TABLE people ADD COLUMN hit boolean GENERATED ALWAYS AS (email LIKE 'a%') STORED",
+        "ALTER TABLE people ADD CHECK (email NOT LIKE 'a%')",
+        "ALTER TABLE people ALTER email TYPE int USING email::int",
+        "ALTER TABLE people ALTER country TYPE text USING reverse(email)",
+        "CREATE UNIQUE INDEX ON people ((email LIKE 'a%'))",
+        "CREATE INDEX ON people ((1 / strpos(email, 'a')))",
+        "CREATE INDEX ON people (id) WHERE email LIKE 'a%'",
+        "CREATE POLICY asking ON people USING (email LIKE 'a%')",
+        "ALTER TABLE scratch ADD COLUMN w text DEFAULT f_first()",
+        "CREATE TABLE asking (w text DEFAULT f_first())",
+    ],
+)
+def test_definitions_ask_nothing_of_masked_columns(text: str, lab: Lab) -> None:
+    with lab.connect(ENGINEER) as engineer:
+        assert [error["C"] for error in engineer.query(text).errors] == ["42501"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CREATE VIEW plain AS SELECT id, email, upper(country) AS country FROM people",
+        "CREATE INDEX ON people (lower(email))",
+        "CREATE UNIQUE INDEX ON people (lower(email))",
+        "CREATE INDEX ON people (country) WHERE score > 5",
+        "ALTER TABLE products ADD CHECK (stock >= 0)",
+        "ALTER TABLE products ADD COLUMN worth numeric GENERATED ALWAYS AS (price * stock) STORED",
+        "ALTER TABLE inbox ALTER id TYPE bigint USING id::bigint",
+        "ALTER TABLE people ADD COLUMN seen timestamptz DEFAULT now()",
+        "CREATE TABLE fresh (id int PRIMARY KEY, at timestamptz DEFAULT now(), what text CHECK (what <> ''))",
+    ],
+)
+def test_ordinary_definitions_pass(text: str, lab: Lab) -> None:
+    with lab.connect(ENGINEER) as engineer:
+        assert not [error for answer in _all(engineer, "BEGIN", text, "ROLLBACK") for error in answer.errors]
+
+
+def _all(session: RawSession, *texts: str) -> list[Answer]:
+    return [session.query(text) for text in texts]
+
+
+def _direct(lab: Lab) -> psycopg.Connection[tuple[object, ...]]:
+    return psycopg.connect(lab.postgres.dsn("leaks", user=lab.role, password=lab.password), autocommit=True)
