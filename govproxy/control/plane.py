@@ -21,6 +21,7 @@ from govproxy.control.keys import load_keys
 from govproxy.control.metadata import MetadataConnection, connect_to
 from govproxy.errors import GovproxyError
 from govproxy.masking.classify import Correction, classify
+from govproxy.masking.kept import KeptClasses
 from govproxy.policy.loader import load_policy
 from govproxy.session.log import get_logger
 from govproxy.session.snapshot import DatabaseSnapshot, Snapshot
@@ -128,7 +129,8 @@ class ControlPlane:
             Correction(pattern=f"{c.schema}.{c.relation}.{c.column}", tag=c.tag) for c in self._policy.classify
         ]
         # Thousands of columns with their values take a while: not on the loop.
-        classification = await asyncio.to_thread(classify, catalog, corrections)
+        found = await asyncio.to_thread(classify, catalog, corrections)
+        classification = watched.kept.keep(catalog, found, corrections)
         picture = DatabaseSnapshot(
             name=name,
             environment=watched.database.environment,
@@ -156,6 +158,7 @@ class _Watched:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.catalog: Catalog | None = None
+        self.kept = KeptClasses()
         self._connection: MetadataConnection | None = None
         self._fingerprint = ""
         self._mark = ""

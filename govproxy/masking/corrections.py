@@ -80,6 +80,12 @@ def correct(
             known[oid] = known.get(oid, frozenset()) | {column.attnum}
 
 
+def is_corrected(catalog: Catalog, relation: Relation, column: Column, corrections: Sequence[Correction]) -> bool:
+    """Whether a person has said what this column is, or is not."""
+    parsed = [(correction, correction.parts()) for correction in corrections]
+    return (_chosen(parsed, relation, column) or _inherited(parsed, relation, column, catalog)) is not None
+
+
 def _chosen(
     parsed: Sequence[tuple[Correction, tuple[str, str, str]]], relation: Relation, column: Column
 ) -> Correction | None:

@@ -363,3 +363,16 @@ def _all(session: RawSession, *texts: str) -> list[Answer]:
 
 def _direct(lab: Lab) -> psycopg.Connection[tuple[object, ...]]:
     return psycopg.connect(lab.postgres.dsn("leaks", user=lab.role, password=lab.password), autocommit=True)
+
+
+def test_a_new_name_takes_no_class_away(lab: Lab) -> None:
+    """Whoever may rename a column must not see it by that."""
+    with lab.connect(ENGINEER) as engineer:
+        assert not engineer.query("ALTER TABLE accounts RENAME passport_no TO c1").errors
+        try:
+            texts = ("SELECT c1 FROM accounts", "SELECT lower(c1) FROM accounts")
+            assert not lab.watcher.look(_all(engineer, *texts))
+            time.sleep(SEEN_S)
+            assert not lab.watcher.look(_all(engineer, *texts))
+        finally:
+            engineer.query("ALTER TABLE accounts RENAME c1 TO passport_no")
