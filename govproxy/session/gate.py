@@ -59,6 +59,8 @@ LOOKED_UP_LATE = frozenset(
         "CREATE VIEW",
     }
 )
+# Commands of ALTER after which a column's name, or a table's, means another one.
+RENAMING = frozenset({"rename", "set_schema", "add_inherit", "attach_partition"})
 # Languages whose functions cannot open a cursor under a name that is told them.
 _PLAIN_LANGUAGES = frozenset({"sql", "internal"})
 
@@ -110,6 +112,7 @@ class Gate:
         self._codec = _codec(client_encoding)
         self._shadow = Shadow(prepared={}, cursors={})
         self._prepared: dict[str, tuple[str, ...]] = {}  # texts of PREPARE, by the name they give
+        self._renamed: frozenset[int] = frozenset()  # relations that are not what the catalog says
         self._ran_code = False  # code of somebody's own has run in this transaction and may have opened cursors
         self._changed_catalog = False
         self._waiting: bytes | None = None
@@ -221,8 +224,20 @@ class Gate:
             self._wait(text, values=bool(unread))
             return None
         if self._changed_catalog or _changes_what_it_reads(analysis):
-            analysis = _distrusted(analysis)
+            analysis = _distrusted(analysis, self._renamed | self._renames(analysis))
         return self._judged(conversation, text, analysis)
+
+    def _renames(self, analysis: Analysis) -> frozenset[int]:
+        """Relations whose columns show something else once the text has run than the catalog says."""
+        known = self.snapshot.catalog.by_name
+        found: set[int] = set()
+        for effect in (effect for statement in analysis.statements for effect in statement.effects):
+            if effect.action is Action.CREATE and effect.kind == "view":
+                found.update(oid for oid in (known.get((effect.schema, effect.name)),) if oid is not None)
+            elif effect.action is Action.ALTER and effect.relation is not None:
+                commands = set(str(effect.facts.get("commands", "")).split(","))
+                found.update({effect.relation} if commands & RENAMING else ())
+        return frozenset(found)
 
     def _known(self, conversation: Conversation) -> Shadow:
         """What the session made in SQL, without the names under which something else may stand.
@@ -396,6 +411,8 @@ class Gate:
         """The statement goes to the backend now: from here on, what it may change is uncertain."""
         analysis = _analysis_of(verdict)
         was_known = self._search_path is not None
+        if any(statement.session.catalog for statement in analysis.statements):
+            self._renamed = (self._renamed if self._changed_catalog else frozenset()) | self._renames(analysis)
         self._ran_code = self._ran_code or _runs_code(analysis)
         for statement in analysis.statements:
             change = statement.session
@@ -563,7 +580,9 @@ def _changes_catalog(analysis: Analysis) -> bool:
     return len(analysis.statements) > 1 and any(s.session.catalog for s in analysis.statements)
 
 
-def _distrusted(analysis: Analysis) -> Analysis:
+def _distrusted(analysis: Analysis, renamed: frozenset[int]) -> Analysis:
+    # Security: a comparison with what is called otherwise now may be one with a masked column.
+    compared = Effect(action=Action.UNKNOWN, kind="node", facts={"node": "ConditionOnRenamedColumns"})
     return replace(
         analysis,
         statements=tuple(
@@ -572,6 +591,7 @@ def _distrusted(analysis: Analysis) -> Analysis:
                 opaque=True,
                 outputs=None if s.outputs is None or s.outputs else s.outputs,
                 flows=tuple(replace(flow, opaque=True) for flow in s.flows),
+                effects=(*s.effects, compared) if any(u.column.relation in renamed for u in s.uses) else s.effects,
             )
             for s in analysis.statements
         ),

@@ -119,6 +119,9 @@ def analyze(
             known = remember(known, found[-1])
     except RecursionError:
         raise UnparsableStatement(Refused.TOO_DEEP) from None
+    if len(found) > 1 and search_path is not None and any(facts.session.settings for facts in found):
+        # Names may mean something else from one statement of the text to the next.
+        return analyze(text, catalog, None, shadow=shadow)
     redacted, digest = redact.redact(text, tokens)
     facts = tuple(found)
     return Analysis(

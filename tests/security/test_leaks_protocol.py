@@ -223,6 +223,19 @@ def test_a_verdict_goes_to_no_other_text(delay_s: float, lab: Lab) -> None:
     assert "N" not in answer.kinds
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SET search_path = other; SELECT id FROM items WHERE label LIKE 'a%'",
+        "PREPARE i AS SELECT id FROM items WHERE label LIKE 'a%'; SET search_path = other; EXECUTE i",
+        "SET search_path = other; CREATE TEMP TABLE kept AS SELECT reverse(label) FROM items",
+    ],
+)
+def test_names_mean_what_they_mean_when_their_statement_runs(text: str, lab: Lab) -> None:
+    with lab.connect() as session:
+        assert [error["C"] for error in session.query(text).errors] == ["42501"]
+
+
 def test_a_describe_that_was_skipped_is_asked_again(lab: Lab) -> None:
     with lab.connect() as session:
         session.ask(parse(CLEAN, b"n") + SYNC)
@@ -314,6 +327,10 @@ def test_a_view_replaced_by_somebody_who_is_masked_too(
         made = "CREATE TABLE copied AS SELECT title FROM shown"
         stored = _all(engineer, "BEGIN", replaced, made, "TABLE copied", "COMMIT", "TABLE copied", "DROP TABLE copied")
         assert not lab.watcher.look([*in_one, *later, *inside, *stored])
+        asking = "SELECT id FROM shown WHERE title LIKE 'B%'"
+        changed = "CREATE OR REPLACE VIEW shown AS SELECT id, full_name AS title FROM people"
+        for answer in (_all(engineer, "BEGIN", changed, asking)[-1], engineer.query(f"ROLLBACK; {changed}; {asking}")):
+            assert [error["C"] for error in answer.errors] == ["42501"]
 
 
 @pytest.mark.parametrize(
