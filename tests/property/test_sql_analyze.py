@@ -67,6 +67,8 @@ def test_every_statement_of_a_text_is_judged(texts: list[str]) -> None:
     together = judged(";\n".join(texts))
     if any(found is None for found in apart) or not all(found.cacheable for found in apart if found):
         return  # what one statement prepares or hides, the next one sees
+    if any(facts.session.settings for found in apart if found for facts in found.statements):
+        return  # with a setting in it, a text is judged by names as they may be afterwards
     assert together is not None
     assert together.statements == tuple(facts for found in apart if found for facts in found.statements)
 
@@ -92,8 +94,10 @@ def test_a_statement_inside_a_cte_has_its_effects_too(sql: str) -> None:
 @given(st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\0"), min_size=8, max_size=40))
 def test_no_literal_survives_redaction(secret: str) -> None:
     quoted = "'" + secret.replace("'", "''") + "'"
-    for text in (f"SELECT {quoted}", f"ALTER ROLE x PASSWORD {quoted}", f"COMMENT ON TABLE t IS {quoted}"):
-        found = judged(text)
+    for skeleton in ("SELECT ", "ALTER ROLE x PASSWORD ", "COMMENT ON TABLE t IS "):
+        if secret in skeleton:
+            continue  # words of the statement itself, which stay
+        found = judged(skeleton + quoted)
         assert found is not None
         assert secret not in found.redacted_sql
 
