@@ -3,7 +3,7 @@
 Text in, verdict out: analyse, decide, note what the rows will need. Everything a decision reads
 is either an argument or part of the context id, so that a cached verdict can be trusted until
 one of them changes. The gate owns what later statements depend on: whether search_path is still
-known, what SQL prepared and declared under which name, whether the catalog can be trusted.
+known, whether the catalog can be trusted; what SQL prepared and declared is in `sqlnames`.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ from govproxy.session.obligations import Obligations
 from govproxy.session.parameters import ENCODINGS, safe_encoding
 from govproxy.session.shared import Shared
 from govproxy.session.snapshot import DatabaseSnapshot
-from govproxy.sql.analyze import NO_SHADOW, Shadow, analyze, remember
+from govproxy.session.sqlnames import MAX_NAMES, SqlNames, runs_code
+from govproxy.sql.analyze import NO_SHADOW, Shadow, analyze
 from govproxy.sql.parse import UnparsableStatement
 from govproxy.sql.redact import redact
 from govproxy.sql.values import Action, Analysis, Effect, StatementFacts
 from govproxy.wire.errors import error_response
 
-MAX_SHADOW_NAMES = 1_000
 UNREADABLE = "unreadable-statement"
 UTF8 = "utf-8"
 # Command tags of what Bind plans, and of what takes the names in it for what they mean when it runs.
@@ -61,8 +61,6 @@ LOOKED_UP_LATE = frozenset(
 )
 # Commands of ALTER after which a column's name, or a table's, means another one.
 RENAMING = frozenset({"rename", "set_schema", "add_inherit", "attach_partition"})
-# Languages whose functions cannot open a cursor under a name that is told them.
-_PLAIN_LANGUAGES = frozenset({"sql", "internal"})
 
 
 class Resumable(Protocol):
@@ -110,10 +108,8 @@ class Gate:
         self._clock = clock
         self._search_path = search_path
         self._codec = _codec(client_encoding)
-        self._shadow = Shadow(prepared={}, cursors={})
-        self._prepared: dict[str, tuple[str, ...]] = {}  # texts of PREPARE, by the name they give
+        self._names = SqlNames()
         self._renamed: frozenset[int] = frozenset()  # relations that are not what the catalog says
-        self._ran_code = False  # code of somebody's own has run in this transaction and may have opened cursors
         self._changed_catalog = False
         self._waiting: bytes | None = None
         self._conversation: Conversation | None = None
@@ -147,7 +143,7 @@ class Gate:
                 self._codec,
                 self._changed_catalog,
                 self.shared.epoch(snapshot.name),
-                self._shadow.temporary,
+                self._names.temporary,
             )
         )
 
@@ -168,7 +164,7 @@ class Gate:
             return
         if self._changed_catalog and conversation.idle:
             self._changed_catalog = False
-        self._prepare_again()
+        self._names.prepare_again(self.snapshot.catalog, self._search_path)
         conversation.context_id = self.context_id()
 
     # ------------------------------------------------------------------ judging
@@ -213,7 +209,7 @@ class Gate:
         except UnicodeDecodeError:
             return self._unreadable(text, UnsupportedEncoding("statement is not valid in the client_encoding"))
         try:
-            analysis = analyze(source, self.snapshot.catalog, self._search_path, shadow=self._known(conversation))
+            analysis = analyze(source, self.snapshot.catalog, self._search_path, shadow=self._names.known(conversation))
         except UnparsableStatement as error:
             return self._unreadable(text, error, source)
         unread = self._unread(analysis)
@@ -239,29 +235,6 @@ class Gate:
                 found.update({effect.relation} if commands & RENAMING else ())
         return frozenset(found)
 
-    def _known(self, conversation: Conversation) -> Shadow:
-        """What the session made in SQL, without the names under which something else may stand.
-
-        Security: SQL and protocol share the names of prepared statements and of cursors, and code that
-        was called may have opened a cursor under any.
-        """
-        shadow = self._shadow
-        if not shadow.prepared and not shadow.cursors:
-            return shadow
-        if conversation.outstanding == 0 and conversation.transaction_status == ord("I"):
-            self._ran_code = False
-        prepared = {
-            name: found
-            for name, found in shadow.prepared.items()
-            if not conversation.named_in_protocol(name, cursor=False)
-        }
-        cursors = {
-            name: found
-            for name, found in shadow.cursors.items()
-            if not self._ran_code and not conversation.named_in_protocol(name, cursor=True)
-        }
-        return replace(shadow, prepared=prepared, cursors=cursors)
-
     def still_holds(self, conversation: Conversation, verdict: Verdict) -> bool:
         """Whether a portal may run now by the verdict it was bound with, after the session has changed.
 
@@ -274,24 +247,8 @@ class Gate:
             return True
         if verdict.context_id != conversation.context_id:
             return not any(tag in LOOKED_UP_LATE for tag in late)
-        known = self._known(conversation)
+        known = self._names.known(conversation)
         return (known.prepared, known.cursors) == (basis.shadow.prepared, basis.shadow.cursors)
-
-    def _prepare_again(self) -> None:
-        """What PREPARE made is planned anew by the server once names mean something else: so it is here."""
-        prepared: dict[str, tuple[StatementFacts, ...]] = {}
-        for name, texts in self._prepared.items():
-            found: list[StatementFacts] = []
-            try:
-                for text in texts:
-                    analysis = analyze(text, self.snapshot.catalog, self._search_path, shadow=self._shadow)
-                    found += [
-                        s.inner for s in analysis.statements if s.inner is not None and name in s.session.prepares
-                    ]
-            except UnparsableStatement:
-                continue  # an unknown name: EXECUTE of it is refused
-            prepared[name] = tuple(found)
-        self._shadow = replace(self._shadow, prepared=prepared)
 
     def _unread(self, analysis: Analysis) -> tuple[str, ...]:
         """Relations within reach that were empty or not readable when their values were looked at."""
@@ -312,9 +269,9 @@ class Gate:
             client_address=facts.client_address,
         )
         decision = decide(request, policy, snapshot.classification, snapshot.catalog)
-        if decision.verb is Verb.ALLOW and self._shadow_full(analysis):
+        if decision.verb is Verb.ALLOW and self._names.full(analysis):
             refusal: GovproxyError | None = LimitExceeded(
-                f"too many names made in one session; the limit is {MAX_SHADOW_NAMES}"
+                f"too many names made in one session; the limit is {MAX_NAMES}"
             )
         else:
             refusal = _refusal_of(decision)
@@ -336,14 +293,14 @@ class Gate:
                 analysis=analysis,
                 obligations=obligations,
                 refusal=refusal,
-                shadow=NO_SHADOW if analysis.cacheable else self._known(conversation),
+                shadow=NO_SHADOW if analysis.cacheable else self._names.known(conversation),
             ),
             clear=decision.clear,
             returns_rows=any(s.outputs is None or s.outputs for s in analysis.statements),
             copies_in=any(s.copies_in for s in analysis.statements),
             copies_out=any(e.action is Action.COPY_OUT for s in analysis.statements for e in s.effects),
             tainted=not decision.clear and obligations.tainted,
-            changes_session=_runs_code(analysis)
+            changes_session=runs_code(analysis)
             or any(c.settings or c.prepares or c.cursors or c.catalog or c.creates_temporary for c in session),
             changes_catalog=any(c.catalog or c.creates_temporary for c in session),
             cacheable=analysis.cacheable and not decision.varies,
@@ -413,24 +370,13 @@ class Gate:
         was_known = self._search_path is not None
         if any(statement.session.catalog for statement in analysis.statements):
             self._renamed = (self._renamed if self._changed_catalog else frozenset()) | self._renames(analysis)
-        self._ran_code = self._ran_code or _runs_code(analysis)
-        for statement in analysis.statements:
-            change = statement.session
-            if change.settings:
-                self._search_path = None
-            if change.catalog:
-                self._changed_catalog = True
-            # Security: a name keeps everything it ever stood for. Whether the backend really replaced
-            # it is not known here, so sources only add.
-            self._shadow = remember(self._shadow, statement)
-            if change.prepares:
-                conversation.forget(change.prepares, cursors=False)
-            if change.cursors:
-                conversation.forget(change.cursors, cursors=True)
-        if any(statement.inner is not None and statement.session.prepares for statement in analysis.statements):
-            self._note_prepared(verdict.text.decode(self._codec), analysis)
+        if any(statement.session.settings for statement in analysis.statements):
+            self._search_path = None
+        if any(statement.session.catalog for statement in analysis.statements):
+            self._changed_catalog = True
+        self._names.made(conversation, analysis, verdict.text.decode(self._codec))
         if was_known and self._search_path is None:
-            self._prepare_again()
+            self._names.prepare_again(self.snapshot.catalog, self._search_path)
         conversation.context_id = self.context_id()
 
     def catalog_changed(self, conversation: Conversation) -> None:
@@ -452,20 +398,6 @@ class Gate:
             case _:
                 return
         conversation.context_id = self.context_id()
-
-    def _note_prepared(self, text: str, analysis: Analysis) -> None:
-        for statement in analysis.statements:
-            for name in statement.session.prepares if statement.inner is not None else ():
-                texts = self._prepared.get(name, ())
-                if text not in texts:
-                    self._prepared[name] = (*texts, text)
-
-    def _shadow_full(self, analysis: Analysis) -> bool:
-        names = len(self._shadow.prepared) + len(self._shadow.cursors) + len(self._shadow.temporary)
-        return names >= MAX_SHADOW_NAMES and any(
-            s.session.creates_temporary or (s.inner is not None and (s.session.prepares or s.session.cursors))
-            for s in analysis.statements
-        )
 
     # ------------------------------------------------------------------ what comes back
 
@@ -556,16 +488,6 @@ def _effect_note(effect: Effect) -> dict[str, object]:
     if effect.facts:
         note["facts"] = dict(effect.facts)
     return note
-
-
-def _runs_code(analysis: Analysis) -> bool:
-    # Somebody's own function, procedure or block that may do more than compute.
-    return any(
-        effect.action in (Action.CALL, Action.DO)
-        and not set(str(effect.facts.get("language", "?")).split(",")) <= _PLAIN_LANGUAGES
-        for statement in analysis.statements
-        for effect in statement.effects
-    )
 
 
 def _changes_what_it_reads(analysis: Analysis) -> bool:
