@@ -120,6 +120,19 @@ def explain(
     command.run(config, sql, database=database, user=user, groups=group or [], agent=agent, as_json=as_json)
 
 
+@app.command()
+def classify(
+    database: Annotated[str, typer.Option("--database", "-d", help="A database of the configuration.")],
+    config: Config = DEFAULT_CONFIG,
+    everything: Annotated[bool, typer.Option("--all", help="Clean columns and system catalogs as well.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Which columns of a database are sensitive, and why. Changes nothing."""
+    from govproxy.cli import classify as command
+
+    command.run(config, database=database, everything=everything, as_json=as_json)
+
+
 def main() -> None:
     """Entry point of the ``govproxy`` script."""
     try:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -33,12 +33,21 @@ _DEEPEST_DOMAIN = 32
 _Row = Mapping[str, Any]
 
 
-async def collect(connection: MetadataConnection, database: str) -> Catalog:
+async def collect(
+    connection: MetadataConnection, database: str, *, progress: Callable[[str], None] | None = None
+) -> Catalog:
     """The snapshot of everything the metadata role can see, with values of columns as statistics.
 
     Catalog tables are read in one read-only transaction, so that they agree with each other; values
-    after it, in short ones of their own.
+    after it, in short ones of their own. ``progress`` is told what is being done, for people.
     """
+    structure = await collect_structure(connection, database)
+    statistics = await collect_statistics(connection, structure, progress=progress)
+    return replace(structure, statistics=statistics)
+
+
+async def collect_structure(connection: MetadataConnection, database: str) -> Catalog:
+    """The same without values: much cheaper, and enough to know whether anything changed."""
     reader = _Reader(connection, database)
     settings = await reader.settings()
     async with connection.transaction(isolation="repeatable_read", readonly=True):
@@ -63,8 +72,7 @@ async def collect(connection: MetadataConnection, database: str) -> Catalog:
         user_operators=operators,
         user_casts=casts,
     )
-    statistics = await collect_statistics(connection, structure)
-    return replace(structure, version=version_of(structure), statistics=statistics)
+    return replace(structure, version=version_of(structure))
 
 
 async def fingerprint(connection: MetadataConnection) -> str:

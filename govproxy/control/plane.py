@@ -18,9 +18,10 @@ from govproxy.config.loader import load
 from govproxy.config.settings import Database, Settings
 from govproxy.control import catalog as catalogs
 from govproxy.control.keys import load_keys
+from govproxy.control.look import corrections_of
 from govproxy.control.metadata import MetadataConnection, connect_to
 from govproxy.errors import GovproxyError
-from govproxy.masking.classify import Correction, classify
+from govproxy.masking.classify import classify
 from govproxy.masking.kept import KeptClasses
 from govproxy.policy.loader import load_policy
 from govproxy.session.log import get_logger
@@ -125,9 +126,7 @@ class ControlPlane:
         )
 
     async def _note(self, name: str, watched: _Watched, catalog: Catalog) -> None:
-        corrections = [
-            Correction(pattern=f"{c.schema}.{c.relation}.{c.column}", tag=c.tag) for c in self._policy.classify
-        ]
+        corrections = corrections_of(self._policy)
         # Thousands of columns with their values take a while: not on the loop.
         found = await asyncio.to_thread(classify, catalog, corrections)
         classification = watched.kept.keep(catalog, found, corrections)

@@ -11,7 +11,7 @@ Foreign tables are never sampled: reading one may run a program or reach another
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]
@@ -54,7 +54,9 @@ _TELLING_NOTHING = _words(
 _UNREAD = ColumnStatistics(source="none")
 
 
-async def collect_statistics(connection: MetadataConnection, catalog: Catalog) -> dict[ColumnRef, ColumnStatistics]:
+async def collect_statistics(
+    connection: MetadataConnection, catalog: Catalog, *, progress: Callable[[str], None] | None = None
+) -> dict[ColumnRef, ColumnStatistics]:
     """Values of the columns of all user tables, at most ``MOST_VALUES`` of them."""
     tables = [
         relation
@@ -68,7 +70,9 @@ async def collect_statistics(connection: MetadataConnection, catalog: Catalog) -
     statistics = await _analysed(connection, catalog, tables, per_column)
     readable = await _readable(connection, catalog.database)
     sampled = 0
-    for relation in sorted(tables, key=lambda r: r.oid):
+    for place, relation in enumerate(sorted(tables, key=lambda r: r.oid)):
+        if progress is not None:
+            progress(f"looking at values, table {place + 1} of {len(tables)}")
         wanted: list[Column] = []
         for column in relation.columns:
             ref = ColumnRef(relation.oid, column.attnum)
