@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from govproxy import __version__
-from govproxy.cli import audit, sessions
+from govproxy.cli import audit, metrics, sessions
 from govproxy.errors import GovproxyError
 
 app = typer.Typer(
@@ -84,6 +84,9 @@ def check(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
     from govproxy.cli import check as command
 
     command.run(config, as_json=as_json)
+
+
+app.command(name="metrics")(metrics.show)
 
 
 @app.command()

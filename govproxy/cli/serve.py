@@ -1,4 +1,4 @@
-"""``govproxy serve``: compose control plane, supervisor and admin socket, and run until told to stop."""
+"""``govproxy serve``: compose control plane, supervisor, admin socket and console, and run until told to stop."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from govproxy.config.loader import load
 from govproxy.config.settings import Settings
+from govproxy.console.server import ConsoleServer
 from govproxy.control.admin import AdminServer
 from govproxy.control.plane import ControlPlane
 from govproxy.server.supervisor import Supervisor
@@ -22,8 +23,11 @@ def run(config: Path, *, workers: int | None) -> None:
 async def _serve(settings: Settings, workers: int | None) -> int:
     supervisor = Supervisor(ControlPlane(settings), workers=workers)
     admin = AdminServer(settings, supervisor)
+    console = ConsoleServer(settings, supervisor)
     await admin.start()
     try:
+        await console.start()
         return await supervisor.run()
     finally:
+        await console.stop()
         await admin.stop()

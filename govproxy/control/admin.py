@@ -18,6 +18,7 @@ import orjson
 from govproxy.config.settings import Settings
 from govproxy.control.keys import state_directory
 from govproxy.errors import ConfigError
+from govproxy.session.figures import WorkerFigures
 from govproxy.session.link import SessionInfo
 
 SOCKET_NAME = "govproxy.sock"
@@ -30,6 +31,7 @@ class Sessions(Protocol):
 
     async def sessions(self) -> list[SessionInfo]: ...
     async def kill(self, session: str) -> bool: ...
+    async def figures(self) -> list[WorkerFigures]: ...
 
 
 def socket_path(settings: Settings) -> Path:
@@ -82,6 +84,8 @@ class AdminServer:
         match question:
             case {"command": "sessions"}:
                 return {"sessions": [asdict(session) for session in await self._sessions.sessions()]}
+            case {"command": "figures"}:
+                return {"workers": [asdict(figures) for figures in await self._sessions.figures()]}
             case {"command": "kill", "session": str(session)}:
                 return {"killed": await self._sessions.kill(session)}
             case _:

@@ -97,6 +97,7 @@ async def serve_client(worker: Worker, sock: socket.socket, address: Any) -> Non
 def record_failure(worker: Worker, failure: LoginFailure) -> None:
     """Whoever was turned away leaves a trace, even if the answer is never read."""
     startup, error = failure.startup, failure.error
+    worker.shared.counters.logins_refused += 1
     log.info("client refused", sqlstate=error.sqlstate, reason=error.message, cause=_cause(error))
     worker.ledger.record(
         events.auth_failure(
@@ -174,6 +175,10 @@ def _hand_over(worker: Worker, session: Session, handover: Handover) -> None:
 def _end(worker: Worker, session: Session) -> None:
     worker.forget(session)
     session.guest.release()
+    link = session.link
+    worker.shared.counters.ended(
+        session.conversation.number, link.bytes_in if link else 0, link.bytes_out if link else 0
+    )
     elapsed_us = round((time.monotonic() - session.began) * 1_000_000)
     worker.ledger.record(events.session_end(session.who, session.reason, session.conversation.number, elapsed_us))
 

@@ -19,6 +19,7 @@ from typing import Protocol
 from govproxy.config.settings import Settings
 from govproxy.errors import ConfigError, GovproxyError
 from govproxy.session import link
+from govproxy.session.figures import WorkerFigures
 from govproxy.session.log import get_logger
 from govproxy.session.snapshot import Keys, Snapshot
 
@@ -172,7 +173,7 @@ class Supervisor:
                 for other in self._workers.values():
                     if other is not worker:
                         other.send(message)
-            case link.Sessions(request=request) | link.Killed(request=request):
+            case link.Sessions(request=request) | link.Killed(request=request) | link.Figures(request=request):
                 waiting = self._requests.get(request)
                 if waiting is not None and not waiting.done():
                     waiting.set_result(message)
@@ -200,6 +201,15 @@ class Supervisor:
             if isinstance(answer, link.Sessions):
                 found.extend(answer.sessions)
         return sorted(found, key=lambda session: session.started)
+
+    async def figures(self) -> list[WorkerFigures]:
+        """What every worker has counted, by its number. One that does not answer is left out."""
+        found: list[WorkerFigures] = []
+        for worker in tuple(self._workers.values()):
+            answer = await self._ask(worker, lambda request: link.AskFigures(request=request))
+            if isinstance(answer, link.Figures):
+                found.append(answer.figures)
+        return sorted(found, key=lambda figures: figures.worker)
 
     async def kill(self, session: str) -> bool:
         """End a session; False when there is none of that id."""

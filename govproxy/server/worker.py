@@ -31,6 +31,7 @@ from govproxy.server.tls import ServerTls
 from govproxy.server.upstream import UpstreamTarget
 from govproxy.session import link, log
 from govproxy.session.cancel import worker_of
+from govproxy.session.figures import WorkerFigures
 from govproxy.session.rules import login_rules
 from govproxy.session.shared import Shared
 from govproxy.wire.startup import CancelRequest
@@ -100,6 +101,7 @@ class Worker:
     def remember(self, session: Session) -> None:
         """A session begins."""
         self.sessions[session.facts.session_id] = session
+        self.shared.counters.sessions_total += 1
         self.shared.gates.add(session.gate)
 
     def forget(self, session: Session) -> None:
@@ -156,10 +158,36 @@ class Worker:
                 case link.ListSessions(request=request):
                     found = tuple(session.info(self.number) for session in self.sessions.values())
                     self._send(link.Sessions(request=request, sessions=found))
+                case link.AskFigures(request=request):
+                    self._send(link.Figures(request=request, figures=self._figures()))
                 case link.Kill(request=request, session=session_id):
                     self._send(link.Killed(request=request, found=self._kill(session_id)))
                 case _:
                     raise AssertionError(f"unexpected message from control: {type(message).__name__}")
+
+    def _figures(self) -> WorkerFigures:
+        counters, cache, writer = self.shared.counters, self.shared.cache, self.ledger.writer
+        links = [session.link for session in self.sessions.values() if session.link is not None]
+        statements = sum(session.conversation.number for session in self.sessions.values())
+        return WorkerFigures(
+            worker=self.number,
+            sessions=len(self.sessions),
+            sessions_total=counters.sessions_total,
+            logins_refused=counters.logins_refused,
+            statements=counters.ended_statements + statements,
+            bytes_in=counters.ended_bytes_in + sum(link.bytes_in for link in links),
+            bytes_out=counters.ended_bytes_out + sum(link.bytes_out for link in links),
+            exact_hits=cache.exact_hits,
+            folded_hits=cache.folded_hits,
+            misses={reason.value: count for reason, count in counters.misses.items()},
+            miss_time=counters.miss_time,
+            verdicts=len(cache),
+            verdict_bytes=cache.size_bytes,
+            verdict_generations=cache.generations,
+            ledger_healthy=writer.healthy,
+            ledger_pending_bytes=writer.pending_bytes,
+            ledger_lost_outcomes=writer.lost_outcomes,
+        )
 
     def _kill(self, session_id: str) -> bool:
         session = self.sessions.get(session_id)

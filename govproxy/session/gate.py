@@ -8,6 +8,7 @@ known, whether the catalog can be trusted; what SQL prepared and declared is in 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -29,6 +30,7 @@ from govproxy.masking.plan import Field, decode_row_description
 from govproxy.policy.engine import decide, sees_everything
 from govproxy.policy.values import Decision, Request, Verb
 from govproxy.session import messages
+from govproxy.session.figures import Miss
 from govproxy.session.folding import pinned_literals
 from govproxy.session.obligations import Obligations
 from govproxy.session.parameters import ENCODINGS, safe_encoding
@@ -171,6 +173,14 @@ class Gate:
 
     def judge(self, conversation: Conversation, text: bytes) -> Verdict | None:
         """The verdict on ``text``, or None when the catalog must be looked at again first."""
+        began = time.perf_counter_ns()
+        return self._counted(self._judge(conversation, text), began)
+
+    def _counted(self, verdict: Verdict | None, began_ns: int) -> Verdict | None:
+        self.shared.counters.missed(_miss(verdict), (time.perf_counter_ns() - began_ns) / 1_000)
+        return verdict
+
+    def _judge(self, conversation: Conversation, text: bytes) -> Verdict | None:
         if self.facts.database not in self.shared.snapshot.databases:
             return self._unreadable(text, StartingUp("the database cannot be looked at, so nothing can be judged"))
         if self._changed_catalog and conversation.outstanding == 0 and conversation.transaction_status == ord("I"):
@@ -191,10 +201,12 @@ class Gate:
         conversation = self._conversation
         if text is None or conversation is None or self.link is None:
             return
+        began = time.perf_counter_ns()
         if self.facts.database not in self.shared.snapshot.databases:
-            verdict = self.judge(conversation, text)
+            verdict = self._judge(conversation, text)
         else:
             verdict = self._attempt(conversation, text, may_wait=False)
+        self._counted(verdict, began)
         if verdict is None:
             raise AssertionError("a second wait for one statement")
         self.link.resume(verdict)
@@ -477,6 +489,17 @@ def _analysis_of(verdict: Verdict) -> Analysis:
     if basis.analysis is None:
         raise AssertionError("a refused statement was forwarded")
     return basis.analysis
+
+
+def _miss(verdict: Verdict | None) -> Miss:
+    if verdict is None:
+        return Miss.WAITED
+    basis: Basis = verdict.basis
+    if verdict.cacheable:
+        return Miss.NEW
+    if basis.analysis is None:
+        return Miss.UNREADABLE
+    return Miss.VARIES if basis.analysis.cacheable else Miss.SESSION
 
 
 def _effect_note(effect: Effect) -> dict[str, object]:

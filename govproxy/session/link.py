@@ -13,6 +13,7 @@ import pickle
 from dataclasses import dataclass
 
 from govproxy.config.settings import Settings
+from govproxy.session.figures import WorkerFigures
 from govproxy.session.snapshot import Keys, Snapshot
 
 HEADER_BYTES = 4
@@ -110,6 +111,21 @@ class Sessions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AskFigures:
+    """Control → worker: what have you counted?"""
+
+    request: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """Worker → control: the answer."""
+
+    request: int
+    figures: WorkerFigures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Kill:
     """Control → worker: end a session, whatever it is doing."""
 
@@ -131,7 +147,20 @@ class Drain:
 
 
 Message = (
-    Start | Ready | Publish | Refresh | Refreshed | Stale | Cancel | ListSessions | Sessions | Kill | Killed | Drain
+    Start
+    | Ready
+    | Publish
+    | Refresh
+    | Refreshed
+    | Stale
+    | Cancel
+    | ListSessions
+    | Sessions
+    | AskFigures
+    | Figures
+    | Kill
+    | Killed
+    | Drain
 )
 
 

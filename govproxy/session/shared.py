@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from govproxy._fastpath.lexer import Folder
 from govproxy._fastpath.verdicts import VerdictCache
 from govproxy.errors import StartingUp
+from govproxy.session.figures import Counters
 from govproxy.session.snapshot import DatabaseSnapshot, Keys, Snapshot
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Shared:
         self.cache = VerdictCache(cache_bytes)
         self.folder = Folder()
         self.gates: set[Gate] = set()
+        self.counters = Counters()
         self._request_refresh = request_refresh
         self._clock = clock
         self.tell_others = tell_others  # the other workers, of a database whose catalog is stale

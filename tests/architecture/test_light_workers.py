@@ -8,8 +8,10 @@ import sys
 HEAVY = (
     "asyncpg",
     "duckdb",
+    "govproxy.console",
     "govproxy.control",
     "locust",
+    "prometheus_client",
     "prompt_toolkit",
     "psycopg",
     "pydantic",
@@ -17,7 +19,9 @@ HEAVY = (
     "rich",
     "ruamel",
     "sqlalchemy",
+    "starlette",
     "typer",
+    "uvicorn",
 )
 
 
