@@ -13,6 +13,7 @@ import typer
 
 from govproxy import __version__
 from govproxy.cli import audit, metrics, sessions
+from govproxy.cli.policies import app as policies
 from govproxy.errors import GovproxyError
 
 app = typer.Typer(
@@ -23,6 +24,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(audit.app, name="audit", help="Read the ledger.")
+app.add_typer(policies.app, name="policy", help="Policy as code.")
 app.add_typer(sessions.app, name="sessions", help="Live sessions.")
 
 Config = Annotated[Path, typer.Option("--config", "-c", help="govproxy.yaml", show_default=True)]

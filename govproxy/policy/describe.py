@@ -96,7 +96,9 @@ def _shown(derivation: Derivation, sources: tuple[Source, ...]) -> str:
     if derivation is Derivation.OPAQUE:
         return "redacted"
     if See.MASKED in sees:
-        return "masked" if derivation is Derivation.PLAIN and len(sources) == 1 else "redacted"
+        # As in ``masking.plan``: clean sources (a view's own column beside its base's) do not make it several.
+        sensitive = [source for source in sources if source.class_name]
+        return "masked" if derivation is Derivation.PLAIN and len(sensitive) == 1 else "redacted"
     return "clear"
 
 
