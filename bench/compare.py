@@ -1,7 +1,7 @@
 """``python -m bench.compare``: what govproxy costs beside other proxies, in alternated rounds.
 
 Starts a PostgreSQL and every peer, measures, writes report.json, .md and .html, and prints the table of targets.
-Exit status 1: a ratio is worse than the committed baseline, or govproxy failed under load. 2: it cannot run.
+Exit status 1: govproxy failed under load. 2: it cannot run. 3: a ratio is worse than the committed baseline.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench import baseline, evidence, inprocess, machine, mixed, report, values
+from bench.bounds import Bound, measure_bounds
 from bench.database import Ground, ground
 from bench.measure import CellFailed, run_cell
 from bench.page import html
@@ -36,6 +37,7 @@ from govproxy.demo.proxy import ProxyFailed
 
 OUT = Path(__file__).with_name("out")
 PGBENCH_SCALE = 10
+SLOWER = 3  # exit status
 FREE_BYTES_NEEDED = 6 << 30  # the ledger of a full run
 
 
@@ -51,6 +53,7 @@ class Plan:
     workloads: tuple[Workload, ...]
     peers: tuple[str, ...] = ()
     mixed_s: float = 0.0
+    bounds: bool = False
 
     def peers_of(self, workload: Workload) -> tuple[str, ...]:
         """Who takes part in it."""
@@ -60,7 +63,14 @@ class Plan:
 
 QUICK = Plan(mode="quick", rounds=3, seconds=1.0, idle_connections=400, budget_s=190.0, workloads=WORKLOADS)
 FULL = Plan(
-    mode="full", rounds=5, seconds=4.0, idle_connections=600, budget_s=7_200.0, workloads=WORKLOADS, mixed_s=20.0
+    mode="full",
+    rounds=5,
+    seconds=4.0,
+    idle_connections=600,
+    budget_s=7_200.0,
+    workloads=WORKLOADS,
+    mixed_s=20.0,
+    bounds=True,
 )
 
 
@@ -75,6 +85,7 @@ class _Run:
     rounds: int = 0
     evidence: dict[str, Json] = field(default_factory=dict)
     mixed: dict[str, Json] = field(default_factory=dict)
+    bounds: list[Bound] = field(default_factory=list)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -111,6 +122,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", action="append", default=[], metavar="WORKLOAD", help=", ".join(BY_NAME))
     parser.add_argument("--peers", metavar="A,B", default="", help=", ".join(peer.name for peer in PEERS))
     parser.add_argument("--locust", action="store_true", help="the mixed workload in a quick run too")
+    parser.add_argument("--bounds", action="store_true", help="the memory under bursting loads in a quick run too")
     parser.add_argument("--idle", type=int, metavar="N", help="connections for the memory figure")
     parser.add_argument("--out", type=Path, default=OUT, metavar="DIR")
     parser.add_argument("--baseline", type=Path, default=baseline.FILE, metavar="FILE")
@@ -141,6 +153,7 @@ def make_plan(options: argparse.Namespace) -> Plan:
         idle_connections=options.idle or plan.idle_connections,
         peers=peers,
         mixed_s=(mixed_s or 8.0) if options.locust else mixed_s,
+        bounds=options.bounds or (plan.bounds and not names),
     )
 
 
@@ -171,6 +184,7 @@ def measure(plan: Plan, errors: Console) -> Results:
         evidence=run.evidence,
         in_process=inprocess.read(OUT / "benchmark.json", machine.head()),
         mixed=run.mixed,
+        bounds=tuple(bound.as_json() for bound in run.bounds),
     )
 
 
@@ -196,6 +210,12 @@ def _measure(plan: Plan, run: _Run, base: Ground, progress: Progress) -> None:
             run.mixed = mixed.run(base, plan.mixed_s)
         except (RuntimeError, ProcessLookupError, ProxyFailed) as error:
             run.failures.append(Failure(workload="mixed", peer=values.GOVPROXY, round=1, error=str(error)))
+    if plan.bounds:
+        bar = progress.add_task("bounds", total=None)
+        try:
+            run.bounds = measure_bounds(base, lambda text: progress.update(bar, description=text))
+        except (RuntimeError, ProcessLookupError, ProxyFailed) as error:
+            run.failures.append(Failure(workload="bounds", peer=values.GOVPROXY, round=1, error=str(error)))
 
 
 def _fresh_cell(plan: Plan, run: _Run, workload: Workload, peer: Peer) -> None:
@@ -295,6 +315,7 @@ def print_table(console: Console, content: report.Report) -> None:
     if missing:
         console.print(f"{missing} of {len(content['targets'])} targets were not measured; report.md names them")
     _print_other_ratios(console, content)
+    _print_bounds(console, content)
     for skipped in content["skipped"]:
         console.print(Text(f"left out: {skipped['workload']} through {skipped['peer']}: {skipped['why']}"))
     for peer in content["peers"]:
@@ -317,6 +338,18 @@ def _print_other_ratios(console: Console, content: report.Report) -> None:
         console.print(table)
 
 
+def _print_bounds(console: Console, content: report.Report) -> None:
+    """Memory under loads that burst it."""
+    table = Table(title="What one client can make it hold")
+    for heading in ("load", "measured", "bound", "", "besides"):
+        table.add_column(heading, justify="right" if heading in ("measured", "bound") else "left")
+    for bound in content["bounds"]:
+        measured, limit = report.bound_figure(bound, "measured"), report.bound_figure(bound, "limit")
+        table.add_row(Text(bound["text"]), measured, limit, "" if bound["held"] else "NOT held", Text(bound["notes"]))
+    if table.row_count:
+        console.print(table)
+
+
 def verdict(content: report.Report, errors: Console) -> int:
     """One clear line for each reason to fail."""
     if not content["baseline"]["present"]:
@@ -330,8 +363,13 @@ def verdict(content: report.Report, errors: Console) -> int:
     for error in content["mixed"].get("errors", ()):
         status = 1
         errors.print(Text(f"failed: mixed traffic: {error}", style="bold red"))
+    for bound in content["bounds"]:
+        if not bound["held"]:
+            status = 1
+            line = f"{bound['text']}: {report.bound_figure(bound, 'measured')}"
+            errors.print(Text(f"failed: beyond its bound: {line}", style="bold red"))
     for regression in content["baseline"]["regressions"]:
-        status = 1
+        status = status or SLOWER
         errors.print(Text(f"worse than the baseline: {regression['text']}", style="bold red"))
     return status
 

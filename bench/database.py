@@ -18,6 +18,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from govproxy.demo.binaries import choose_user
 from govproxy.demo.postgres import HOST, PostgresServer
 
 DATABASE = "bench"
@@ -25,7 +26,7 @@ ROLE = "bench"
 WIDE_ROWS = 10_000
 WIDE_COLUMNS = 10
 WIDE_QUERY = "SELECT * FROM wide"
-MAX_CONNECTIONS = 1_000
+MAX_CONNECTIONS = 1_100
 
 # Ten columns of about 214 bytes a row, two of which anybody would call sensitive. All lower case: the drain
 # client knows the end of a result by bytes that then cannot stand inside of one.
@@ -58,6 +59,8 @@ class Ground:
     pgbench: Path
     version: str
     folder: Path
+    sockets: Path  # where PostgreSQL listens besides
+    max_connections: int = MAX_CONNECTIONS
 
     def dsn(self, port: int | None = None, *, user: str = ROLE, sslmode: str = "disable") -> str:
         """Where a client connects: directly, or through the peer on ``port``."""
@@ -82,7 +85,18 @@ class Ground:
 @contextmanager
 def ground(folder: Path, *, scale: int) -> Iterator[Ground]:
     """PostgreSQL with pgbench's tables at ``scale`` and the wide one; gone afterwards."""
-    settings = {"max_connections": str(MAX_CONNECTIONS), "shared_buffers": "256MB", "autovacuum": "off", "jit": "off"}
+    sockets = folder / "sockets"
+    sockets.mkdir()
+    run_as = choose_user()
+    if run_as.uid is not None and run_as.gid is not None:
+        os.chown(sockets, run_as.uid, run_as.gid)
+    settings = {
+        "max_connections": str(MAX_CONNECTIONS),
+        "shared_buffers": "256MB",
+        "autovacuum": "off",
+        "jit": "off",
+        "unix_socket_directories": str(sockets),
+    }
     with PostgresServer(prefer_system=True, settings=settings) as server:
         with psycopg.connect(server.dsn(), autocommit=True) as connection:
             role, name = sql.Identifier(ROLE), sql.Identifier(DATABASE)
@@ -100,6 +114,7 @@ def ground(folder: Path, *, scale: int) -> Iterator[Ground]:
             pgbench=_pgbench(server),
             version=str(version[0]),
             folder=folder,
+            sockets=sockets,
         )
         _fill(made, scale)
         yield made

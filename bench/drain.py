@@ -41,7 +41,11 @@ class Drain:
 
     def query(self, text: str) -> int:
         """Run it; gives how many bytes came back."""
-        self._send(text)
+        self.send(text)
+        return self.receive()
+
+    def receive(self) -> int:
+        """Read to the end of the result of what was sent; gives how many bytes came."""
         total, tail, first = 0, b"", b""
         while not tail.endswith(READY):
             count = self._socket.recv_into(self._buffer)
@@ -57,7 +61,7 @@ class Drain:
 
     def rows(self, text: str) -> list[list[bytes | None]]:
         """Run it and cut the rows out: for looking at what comes back, not for measuring."""
-        self._send(text)
+        self.send(text)
         data = b""
         while not data.endswith(READY):
             count = self._socket.recv_into(self._buffer)
@@ -66,7 +70,8 @@ class Drain:
             data += self._buffer[:count]
         return decode_rows(data)
 
-    def _send(self, text: str) -> None:
+    def send(self, text: str) -> None:
+        """Ask, without reading the answer yet."""
         body = text.encode() + b"\0"
         self._socket.sendall(b"Q" + (len(body) + 4).to_bytes(4, "big") + body)
 

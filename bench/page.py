@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from bench.plots import Bar, Dot, bars, dots
-from bench.report import Report, bound, columns, figure, machine_lines, measured, title_of
+from bench.report import Report, bound, bound_figure, columns, figure, machine_lines, measured, title_of
 from bench.targets import Status
 
 _STYLE = """\
@@ -63,6 +63,7 @@ def _page(report: Report) -> Iterator[str]:
     for workload in report["workloads"]:
         yield from _workload(report, workload)
     yield from _mixed(report)
+    yield from _bounds(report)
     yield "</body></html>"
 
 
@@ -112,6 +113,25 @@ def _workload(report: Report, workload: dict[str, Any]) -> Iterator[str]:
         [
             [title_of(report, p["peer"]), *(figure(p["metrics"].get(name)) for name, _ in wanted)]
             for p in workload["peers"]
+        ],
+    )
+
+
+def _bounds(report: Report) -> Iterator[str]:
+    if not report["bounds"]:
+        return
+    yield "<h3>What one client can make it hold</h3>"
+    yield from _table(
+        ["load", "measured", "bound", "", "besides"],
+        [
+            [
+                b["text"],
+                bound_figure(b, "measured"),
+                bound_figure(b, "limit"),
+                "held" if b["held"] else "NOT held",
+                b["notes"],
+            ]
+            for b in report["bounds"]
         ],
     )
 

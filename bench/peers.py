@@ -18,6 +18,7 @@ import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from bench import values
 from bench.database import DATABASE, ROLE, Ground
@@ -34,6 +35,7 @@ PGBOUNCER_VARIABLE = "GOVPROXY_BENCH_PGBOUNCER"
 HAPROXY_VARIABLE = "GOVPROXY_BENCH_HAPROXY"
 START_TIMEOUT_S = 10.0
 STOP_TIMEOUT_S = 10.0
+UNIX_NOTE = "the database on a Unix socket"
 _COMPLAINT_LINES = 30
 _ROOT = Path(__file__).resolve().parents[1]
 
@@ -241,6 +243,7 @@ class PgBouncer(Program):
     name, title = values.PGBOUNCER, "PgBouncer (session)"
     pool_mode = "session"
     tls = False
+    on_socket = False
 
     def _binary(self) -> str:
         return _find("pgbouncer", PGBOUNCER_VARIABLE, "pgbouncer")
@@ -255,6 +258,8 @@ class PgBouncer(Program):
             notes.append(self.cannot("prepared") or "max_prepared_statements 200")
         if self.tls:
             notes.append("TLS to the client, plain to the database")
+        if self.on_socket:
+            notes.append(UNIX_NOTE)
         return PeerFacts(
             name=self.name,
             title=self.title,
@@ -264,10 +269,11 @@ class PgBouncer(Program):
 
     def command(self) -> list[str]:
         # The verifier, not the password: so neither side of a login costs PgBouncer a key derivation.
+        host = self.ground.sockets if self.on_socket else HOST
         users = self.file("users.txt", f'"{ROLE}" "{self.ground.verifier}"\n')
         lines = [
             "[databases]",
-            f"{DATABASE} = host={HOST} port={self.ground.port} dbname={DATABASE}",
+            f"{DATABASE} = host={host} port={self.ground.port} dbname={DATABASE}",
             "[pgbouncer]",
             f"listen_addr = {HOST}",
             f"listen_port = {self.port}",
@@ -314,6 +320,13 @@ class PgBouncerTls(PgBouncer):
     sslmode = "require"
 
 
+class PgBouncerUnix(PgBouncer):
+    """Session mode, the database on a Unix socket."""
+
+    name, title = values.PGBOUNCER_UNIX, "PgBouncer (session, Unix socket)"
+    on_socket = True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MixedUser:
     """One identity of the mixed workload."""
@@ -328,6 +341,7 @@ class GovProxy(Peer):
     name, title = values.GOVPROXY, "govproxy"
     workers = 1
     tls = False
+    on_socket = False
     users: tuple[MixedUser, ...] = ()
 
     def __init__(self, ground: Ground) -> None:
@@ -343,6 +357,8 @@ class GovProxy(Peer):
         ]
         if self.tls:
             notes.append("TLS to the client, plain to the database")
+        if self.on_socket:
+            notes.append(UNIX_NOTE)
         return PeerFacts(name=self.name, title=self.title, version=__version__, notes=tuple(notes))
 
     @property
@@ -362,12 +378,15 @@ class GovProxy(Peer):
         self._process.__enter__()
 
     def _config(self, folder: Path) -> str:
+        database = f"{HOST}:{self.ground.port}/{DATABASE}?sslmode=disable"
+        if self.on_socket:
+            database = f"/{DATABASE}?host={quote(str(self.ground.sockets), safe='')}&port={self.ground.port}"
         users = (MixedUser(name=ROLE, groups=("services",)), *self.users)
         lines = [
             f"listen: {HOST}:{self.port}",
             f"workers: {self.workers}",
             "databases:",
-            f'  {DATABASE}: {{upstream: "postgresql://{ROLE}@{HOST}:{self.ground.port}/{DATABASE}?sslmode=disable", '
+            f'  {DATABASE}: {{upstream: "postgresql://{ROLE}@{database}", '
             "password: {file: password}, environment: production}",
             "identity:",
             "  users:",
@@ -415,6 +434,13 @@ class GovProxyTwoWorkers(GovProxy):
     workers = 2
 
 
+class GovProxyUnix(GovProxy):
+    """The same with the database on a Unix socket."""
+
+    name, title = values.GOVPROXY_UNIX, "govproxy (Unix socket)"
+    on_socket = True
+
+
 class GovProxyTls(GovProxy):
     """The same with TLS to the client."""
 
@@ -433,6 +459,8 @@ PEERS: tuple[type[Peer], ...] = (
     GovProxyTls,
     PgBouncerTls,
     GovProxyTwoWorkers,
+    GovProxyUnix,
+    PgBouncerUnix,
 )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from bench.baseline import Baseline, Comparison, compare
 from bench.ratios import Ratio, paired, summary
 from bench.targets import FORMATS, Target, targets
-from bench.values import DIRECT, GOVPROXY, GOVPROXY_2, GOVPROXY_TLS, SCHEMA, Results
+from bench.values import DIRECT, GOVPROXY, GOVPROXY_2, GOVPROXY_TLS, GOVPROXY_UNIX, SCHEMA, Results
 from bench.workloads import BY_NAME, Kind
 
 Report = dict[str, Any]
@@ -29,7 +29,7 @@ _METRICS = (
     "rss_mb",
     "connections",
 )
-_OURS = (GOVPROXY, GOVPROXY_TLS, GOVPROXY_2)
+_OURS = (GOVPROXY, GOVPROXY_TLS, GOVPROXY_UNIX, GOVPROXY_2)
 
 
 def build(results: Results, baseline: Baseline | None) -> Report:
@@ -62,6 +62,7 @@ def build(results: Results, baseline: Baseline | None) -> Report:
         "targets": [_target(target) for target in targets(results)],
         "in_process": results.in_process,
         "mixed": results.mixed,
+        "bounds": list(results.bounds),
         "skipped": [{"workload": w, "peer": p, "why": why} for w, p, why in results.skipped],
         "failures": [
             {"workload": f.workload, "peer": f.peer, "round": f.round, "error": f.error} for f in results.failures
@@ -217,6 +218,7 @@ def _markdown(report: Report) -> Iterator[str]:
     for workload in report["workloads"]:
         yield from _workload(report, workload)
     yield from _mixed(report)
+    yield from _bounds(report)
     yield from _baseline_words(report)
 
 
@@ -308,6 +310,31 @@ def _mixed(report: Report) -> Iterator[str]:
     for error in mixed["errors"]:
         yield f"* **Failed:** {error}"
     yield ""
+
+
+def _bounds(report: Report) -> Iterator[str]:
+    if not report["bounds"]:
+        return
+    yield "### What one client can make it hold\n"
+    yield from table(
+        ["load", "measured", "bound", "", "besides"],
+        [
+            [
+                b["text"],
+                bound_figure(b, "measured"),
+                bound_figure(b, "limit"),
+                "held" if b["held"] else "NOT held",
+                b["notes"],
+            ]
+            for b in report["bounds"]
+        ],
+    )
+    yield ""
+
+
+def bound_figure(bound: dict[str, Any], which: str) -> str:
+    """A figure of `bounds` with its unit."""
+    return f"{bound[which]:,.1f} {bound['unit']}"
 
 
 def _baseline_words(report: Report) -> Iterator[str]:

@@ -13,7 +13,9 @@ DIRECT = "direct"
 GOVPROXY = "govproxy"
 GOVPROXY_2 = "govproxy-2-workers"
 GOVPROXY_TLS = "govproxy-tls"
+GOVPROXY_UNIX = "govproxy-unix"
 PGBOUNCER = "pgbouncer-session"
+PGBOUNCER_UNIX = "pgbouncer-session-unix"
 PGBOUNCER_TX = "pgbouncer-transaction"
 PGBOUNCER_TLS = "pgbouncer-session-tls"
 HAPROXY = "haproxy"
@@ -67,3 +69,4 @@ class Results:
     evidence: dict[str, Json] = field(default_factory=dict)  # that policy, masking and audit were on
     in_process: dict[str, float] = field(default_factory=dict)
     mixed: dict[str, Json] = field(default_factory=dict)
+    bounds: tuple[dict[str, Json], ...] = ()

@@ -10,10 +10,12 @@ from bench.values import (
     GOVPROXY,
     GOVPROXY_2,
     GOVPROXY_TLS,
+    GOVPROXY_UNIX,
     HAPROXY,
     PGBOUNCER,
     PGBOUNCER_TLS,
     PGBOUNCER_TX,
+    PGBOUNCER_UNIX,
     RELAY,
 )
 
@@ -82,6 +84,13 @@ WORKLOADS: tuple[Workload, ...] = (
     _select("extended", 32, _MAIN),
     _select("prepared", 32, _PREPARED),
     _select("simple", 1, _MAIN),
+    Workload(
+        name="unix-c32",
+        title="point select, simple, 32 clients, the database on a Unix socket",
+        kind=Kind.PGBENCH,
+        clients=32,
+        full=(GOVPROXY_UNIX, PGBOUNCER_UNIX),
+    ),
     Workload(
         name="tpcb-c8",
         title="TPC-B like mix, simple, 8 clients",

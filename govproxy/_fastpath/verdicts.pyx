@@ -21,7 +21,10 @@ from govproxy._fastpath.outbuf cimport outbuf_append, outbuf_byte, outbuf_free, 
 from govproxy._fastpath.rows cimport MaskPlan
 
 cdef enum:
-    VERDICT_COST_BYTES = 1536
+    # What a verdict was measured to hold with its basis and first mask plan: the analysis, which is
+    # the largest part, grows with what the ledger says of it.
+    VERDICT_COST_BYTES = 3072
+    FRAGMENT_COPIES = 3
     MAX_PLANS = 16
 
 
@@ -143,7 +146,7 @@ cdef class VerdictCache:
         remembers the exact text alone.
         """
         cdef bytes numbers
-        cdef size_t cost = VERDICT_COST_BYTES + <size_t>len(verdict.fragment)
+        cdef size_t cost = VERDICT_COST_BYTES + FRAGMENT_COPIES * <size_t>len(verdict.fragment)
         cdef const unsigned char* text = <const unsigned char*>PyBytes_AS_STRING(verdict.text)
         if not verdict.cacheable:
             return

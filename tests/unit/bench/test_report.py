@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from bench import baseline, report
+from bench.bounds import Bound
 from bench.compare import verdict, write
 from bench.page import html
 from bench.plots import Bar, Dot, bars, dots
@@ -22,7 +23,7 @@ from tests.unit.bench.recorded import results, scaled
 # What report.json promises; docs/performance.md describes it.
 SCHEMA = {
     "schema", "mode", "started", "rounds", "seconds_per_cell", "machine", "evidence", "peers", "workloads", "ratios",
-    "targets", "in_process", "mixed", "skipped", "failures", "baseline", "cells",
+    "targets", "in_process", "mixed", "bounds", "skipped", "failures", "baseline", "cells",
 }  # fmt: skip
 SPREAD = {"median", "low", "high", "q1", "q3", "n"}
 
@@ -141,7 +142,7 @@ def test_a_regression_fails_with_one_clear_line(tmp_path: Path) -> None:
     baseline.save(tmp_path / "b.json", recorded, report.all_ratios(recorded))
     made = report.build(results(cells=scaled(4.0)), baseline.load(tmp_path / "b.json"))
     status, text = _verdict(made)
-    assert status == 1
+    assert status == 3
     line = next(line for line in text.splitlines() if "simple-c8/pgbouncer-session" in line)
     assert line.startswith("worse than the baseline: ")
     assert "tolerance +25%" in line
@@ -180,3 +181,17 @@ def test_pictures_keep_inside_their_frame() -> None:
     assert all(0 <= x <= 720 for x in xs)
     picture = ElementTree.fromstring(bars("t", [Bar(label="zero", median=0, low=0, high=0)]))
     assert picture.attrib["aria-label"] == "t"
+
+
+def test_memory_beyond_its_bound_fails_and_is_in_every_form() -> None:
+    held = Bound(key="a", text="some load", unit="MB", measured=3.0, limit=8, notes="n")
+    burst = Bound(key="b", text="other load", unit="MB", measured=12.5, limit=8, notes="n")
+    assert _verdict(report.build(results(bounds=(held.as_json(),)), None))[0] == 0
+    made = report.build(results(bounds=(held.as_json(), burst.as_json())), None)
+    status, text = _verdict(made)
+    assert status == 1
+    assert "other load: 12.5 MB" in text
+    assert "some load" not in text
+    for told in (report.markdown(made), html(made)):
+        assert "12.5 MB" in told
+        assert "NOT held" in told
