@@ -22,7 +22,7 @@ from govproxy._fastpath.maskpieces cimport (
     put_name,
 )
 from govproxy._fastpath.outbuf cimport OutBuf, outbuf_reserve
-from govproxy._fastpath.prf cimport Prf, prf_byte, prf_finish, prf_start
+from govproxy._fastpath.prf cimport Prf, prf_byte, prf_finish, prf_folded, prf_start, prf_stream
 
 OPERATIONS = {
     "pass": OP_PASS, "scan": OP_SCAN, "constant": OP_CONSTANT, "null": OP_NULL, "partial": OP_PARTIAL,
@@ -62,23 +62,26 @@ SURNAMES[:] = [
 ]
 
 
-cdef void digest_text(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, unsigned char* digest) noexcept nogil:
-    # The keyed digest of the normalised value: ASCII case folded; for numbers of any kind only
+cdef void tag_text(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, unsigned char* tag) noexcept nogil:
+    # The keyed tag of the normalised value: ASCII case folded; for numbers of any kind only
     # letters and digits count, so that 555-12-3456 and 555123456 meet.
     cdef Prf prf
     cdef Py_ssize_t i
     cdef bint compact = spec.style == S_TAIL4 or spec.style == S_PHONE or spec.style == S_IBAN
-    prf_start(&prf, &spec.key)
     while n > 0 and p[n - 1] == c' ':
         n -= 1
     i = 0
     while i < n and p[i] == c' ':
         i += 1
+    if not compact:
+        prf_folded(&spec.key, p + i, n - i, tag)
+        return
+    prf_start(&prf, &spec.key)
     while i < n:
-        if not compact or is_word(p[i]):
+        if is_word(p[i]):
             prf_byte(&prf, lower(p[i]))
         i += 1
-    prf_finish(&prf, digest)
+    prf_finish(&prf, tag)
 
 
 cdef Py_ssize_t at_sign(const unsigned char* p, Py_ssize_t n) noexcept nogil:
@@ -143,11 +146,12 @@ cdef int partial_text(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n
     return fall_back(spec, out, start)
 
 
-cdef int put_digits(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, const unsigned char* digest,
+cdef int put_digits(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, const unsigned char* tag,
                     OutBuf* out) except -1 nogil:
     # Same shape, other digits and letters: a keyed stream over the places. Not invertible.
     cdef Py_ssize_t i
     cdef Py_ssize_t used = 0
+    cdef unsigned char[16] stream
     cdef unsigned char value
     cdef bint first = True
     outbuf_reserve(out, n)
@@ -155,8 +159,9 @@ cdef int put_digits(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, 
         if not is_word(p[i]):
             put_byte(out, p[i])
             continue
-        # 31 positions, then again with a rotation, so that long values do not repeat plainly.
-        value = <unsigned char>(digest[used % 31] + 7 * (used // 31))
+        if used & 15 == 0:
+            prf_stream(&spec.key, tag, <int>(used >> 4), stream)
+        value = stream[used & 15]
         used += 1
         if is_digit(p[i]):
             # A number keeps its length: no leading zero where there was none.
@@ -170,39 +175,39 @@ cdef int put_digits(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, 
 
 
 cdef int pseudonym_text(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, OutBuf* out) except -1 nogil:
-    cdef unsigned char[32] digest
+    cdef unsigned char[16] tag
     cdef Py_ssize_t start = out.size
     cdef Py_ssize_t at
-    digest_text(spec, p, n, digest)
+    tag_text(spec, p, n, tag)
     if spec.style == S_EMAIL:
         at = at_sign(p, n)
         put(out, b"u_", 2)
-        put_hex(out, digest, 6)
+        put_hex(out, tag, 6)
         if at > 0 and at + 1 < n and (spec.limit < 0 or 14 + n - at <= spec.limit):
             put(out, p + at, n - at)
         else:
             put(out, b"@example.org", 12)
     elif spec.style == S_NAME:
-        put_name(out, GIVEN[digest[0] % NAMES])
+        put_name(out, GIVEN[tag[0] % NAMES])
         put_byte(out, c' ')
-        put_name(out, SURNAMES[digest[1] % NAMES])
+        put_name(out, SURNAMES[tag[1] % NAMES])
     elif spec.style == S_GIVEN:
-        put_name(out, GIVEN[digest[0] % NAMES])
+        put_name(out, GIVEN[tag[0] % NAMES])
     elif spec.style == S_SURNAME:
-        put_name(out, SURNAMES[digest[0] % NAMES])
+        put_name(out, SURNAMES[tag[0] % NAMES])
     elif spec.style == S_TAIL4 or spec.style == S_PHONE or spec.style == S_IBAN or spec.style == S_POSTCODE:
-        put_digits(spec, p, n, digest, out)
+        put_digits(spec, p, n, tag, out)
     else:
         put(out, b"u_", 2)
-        put_hex(out, digest, 6)
+        put_hex(out, tag, 6)
     return fit(spec, out, start)
 
 
 cdef int hash_text(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, OutBuf* out) except -1 nogil:
-    cdef unsigned char[32] digest
+    cdef unsigned char[16] tag
     cdef Py_ssize_t start = out.size
-    digest_text(spec, p, n, digest)
-    put_hex(out, digest, 16)
+    tag_text(spec, p, n, tag)
+    put_hex(out, tag, 16)
     return fit(spec, out, start)
 
 

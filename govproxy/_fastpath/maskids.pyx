@@ -5,7 +5,7 @@ from libc.string cimport memcpy, memset
 from govproxy._fastpath.maskers cimport OP_GENERALISE, OP_HASH, OP_PARTIAL, OP_PSEUDONYM, MaskSpec
 from govproxy._fastpath.maskpieces cimport fall_back, is_digit, put, put_byte, put_hex, put_name
 from govproxy._fastpath.outbuf cimport OutBuf
-from govproxy._fastpath.prf cimport Prf, prf_byte, prf_finish, prf_start
+from govproxy._fastpath.prf cimport prf_value
 
 cdef extern from "arpa/inet.h" nogil:
     int inet_pton(int family, const char* text, void* address)
@@ -26,8 +26,7 @@ cdef int hex_value(unsigned char c) noexcept nogil:
 cdef int mask_uuid(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, OutBuf* out) except -1 nogil:
     # Another UUID of the same version and variant, the same from text and from binary.
     cdef unsigned char[16] raw
-    cdef unsigned char[32] digest
-    cdef Prf prf
+    cdef unsigned char[16] tag
     cdef Py_ssize_t i
     cdef int nibbles = 0
     cdef int value
@@ -49,20 +48,17 @@ cdef int mask_uuid(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, O
             nibbles += 1
         if nibbles != 32:
             return fall_back(spec, out, out.size)
-    prf_start(&prf, &spec.key)
-    for i in range(16):
-        prf_byte(&prf, raw[i])
-    prf_finish(&prf, digest)
-    digest[6] = (digest[6] & 0x0F) | (raw[6] & 0xF0)
-    digest[8] = (digest[8] & 0x3F) | (raw[8] & 0xC0)
+    prf_value(&spec.key, raw, 16, tag)
+    tag[6] = (tag[6] & 0x0F) | (raw[6] & 0xF0)
+    tag[8] = (tag[8] & 0x3F) | (raw[8] & 0xC0)
     if spec.binary:
-        put(out, digest, 16)
+        put(out, tag, 16)
         return 1
-    put_hex(out, digest, 4)
+    put_hex(out, tag, 4)
     for i in range(4, 16):
         if i == 4 or i == 6 or i == 8 or i == 10:
             put_byte(out, c'-')
-        put_hex(out, &digest[i], 1)
+        put_hex(out, &tag[i], 1)
     return 1
 
 

@@ -31,7 +31,7 @@ from govproxy._fastpath.maskpieces cimport (
     put_int64,
 )
 from govproxy._fastpath.outbuf cimport OutBuf, outbuf_int16, outbuf_int32
-from govproxy._fastpath.prf cimport Prf, prf_byte, prf_finish, prf_start
+from govproxy._fastpath.prf cimport prf_value
 
 cdef int64_t WIDEST = 999999999999999999     # 18 digits: what parse_int reads
 cdef int64_t EXACT = 9007199254740991        # 2^53-1, which every client reads exactly
@@ -79,11 +79,9 @@ cdef int put_int(const MaskSpec* spec, int64_t value, OutBuf* out) except -1 nog
 
 cdef int whole_number(const MaskSpec* spec, int64_t value, int64_t greatest, int64_t* masked) noexcept nogil:
     # The masked form of a whole number, within +-greatest. 0 when there is none.
-    cdef unsigned char[32] digest
-    cdef Prf prf
+    cdef unsigned char[16] tag
     cdef char[24] text
     cdef int size
-    cdef int i
     cdef int64_t magnitude = value if value >= 0 else -value
     if spec.op == OP_PARTIAL:
         if spec.style != S_TAIL4 or magnitude < 100000000:
@@ -96,11 +94,8 @@ cdef int whole_number(const MaskSpec* spec, int64_t value, int64_t greatest, int
     if spec.op == OP_HASH or spec.op == OP_PSEUDONYM:
         # The decimal text is what is hashed, so text and binary agree.
         size = snprintf(text, 24, "%lld", <long long>value)
-        prf_start(&prf, &spec.key)
-        for i in range(size):
-            prf_byte(&prf, <unsigned char>text[i])
-        prf_finish(&prf, digest)
-        masked[0] = 1 + <int64_t>(number_from(digest) % <uint64_t>greatest)
+        prf_value(&spec.key, <const unsigned char*>text, size, tag)
+        masked[0] = 1 + <int64_t>(number_from(tag) % <uint64_t>greatest)
         return 1
     return 0
 

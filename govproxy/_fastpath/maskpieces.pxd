@@ -89,11 +89,11 @@ cdef inline int put_hex(OutBuf* out, const unsigned char* data, Py_ssize_t size)
     return 0
 
 
-cdef inline uint64_t number_from(const unsigned char* digest) noexcept nogil:
+cdef inline uint64_t number_from(const unsigned char* tag) noexcept nogil:
     cdef uint64_t value = 0
     cdef int i
     for i in range(8):
-        value = (value << 8) | digest[i]
+        value = (value << 8) | tag[i]
     return value
 
 

@@ -46,7 +46,7 @@ from govproxy._fastpath.outbuf cimport (
     outbuf_reserve,
 )
 from govproxy._fastpath.prf cimport prf_key
-from govproxy._fastpath.prf import keyed_digest as _keyed_digest
+from govproxy._fastpath.prf import subkey as _subkey
 from govproxy._fastpath.textfacts cimport is_candidate
 
 cdef enum Routine:
@@ -188,7 +188,6 @@ cdef class MaskPlan:
         cdef ColumnPlan column
         cdef int i
         cdef bytes constant
-        cdef const unsigned char* key
         if self.ops != NULL:
             raise TypeError("a MaskPlan does not change")
         self.columns = tuple(columns)
@@ -222,12 +221,10 @@ cdef class MaskPlan:
                 op.spec.fallback = constant
                 op.spec.fallback_size = len(constant)
             if len(column.key) == 32:
-                key = column.key
-                prf_key(&op.spec.key, key)
+                prf_key(&op.spec.key, column.key)
             self.ciphers.append(None)
             if op.routine == R_FPE:
-                # A key of its own, so that no key serves two algorithms.
-                self.ciphers[i] = Ff1(_keyed_digest(column.key, b"ff1"))
+                self.ciphers[i] = Ff1(_subkey(column.key, b"ff1"))
                 op.spec.op = OP_PSEUDONYM
             if op.spec.op == OP_NULL:
                 constant = b"\xff\xff\xff\xff"

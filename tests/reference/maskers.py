@@ -13,6 +13,11 @@ import struct
 from decimal import ROUND_DOWN, Decimal
 from enum import Enum
 
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import ECB
+from cryptography.hazmat.primitives.cmac import CMAC
+
 from govproxy._fastpath.rows import ColumnPlan
 
 
@@ -54,7 +59,21 @@ def _mask(column: ColumnPlan, key: bytes, value: bytes) -> Masked:
 
 
 def keyed(key: bytes, value: bytes) -> bytes:
-    return hashlib.blake2s(value or b"\0", key=key).digest()
+    """AES-CMAC under the class's key for it."""
+    tag = CMAC(AES(_subkey(key, b"cmac")))
+    tag.update(value)
+    return tag.finalize()
+
+
+def stream(key: bytes, tag: bytes, size: int) -> bytes:
+    """``size`` bytes that belong to the tag: AES over the tag and a counter."""
+    encrypt = Cipher(AES(_subkey(key, b"stream")), ECB()).encryptor().update
+    number = int.from_bytes(tag, "big")
+    return b"".join(encrypt((number ^ i).to_bytes(16, "big")) for i in range(size // 16 + 1))[:size]
+
+
+def _subkey(key: bytes, label: bytes) -> bytes:
+    return hashlib.blake2s(label, key=key, person=b"govmask", digest_size=16).digest()
 
 
 def _fit(column: ColumnPlan, value: bytes) -> bytes:
@@ -91,7 +110,7 @@ def _text(column: ColumnPlan, key: bytes, value: bytes) -> Masked:
         case "hash":
             return _digest(column, key, value)[:16].hex().encode()
         case "pseudonym":
-            return _pseudonym(column, _digest(column, key, value), value)
+            return _pseudonym(column, key, value)
         case "generalise":
             return _generalise(column, value.rstrip(b" "))
         case "shift":
@@ -124,7 +143,8 @@ def _partial(column: ColumnPlan, value: bytes) -> Masked:
             return FALLBACK
 
 
-def _pseudonym(column: ColumnPlan, digest: bytes, value: bytes) -> Masked:
+def _pseudonym(column: ColumnPlan, key: bytes, value: bytes) -> Masked:
+    digest = _digest(column, key, value)
     short = b"u_" + digest[:6].hex().encode()
     if column.style == "email":
         local, at, domain = value.rpartition(b"@")
@@ -134,11 +154,12 @@ def _pseudonym(column: ColumnPlan, digest: bytes, value: bytes) -> Masked:
     if column.style in (*COMPACT_STYLES, "postcode"):
         output = b""
         used = 0
+        numbers = stream(key, digest, len(value))
         for char in (value[i : i + 1] for i in range(len(value))):
             if not re.match(WORD, char):
                 output += char
                 continue
-            number = (digest[used % 31] + 7 * (used // 31)) % 256
+            number = numbers[used]
             if char.isdigit():
                 output += b"%d" % (1 + number % 9 if used == 0 and char != b"0" else number % 10)
             elif char.isupper():

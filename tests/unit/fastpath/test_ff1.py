@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from govproxy._fastpath.ff1 import Ff1
-from govproxy._fastpath.prf import keyed_digest
+from govproxy._fastpath.prf import subkey
 from govproxy._fastpath.rows import ColumnPlan, MaskPlan
+from tests.reference import ff1 as reference
 from tests.reference.rows import decode_row, encode_row
 
 KEY_128 = "2B7E151628AED2A6ABF7158809CF4F3C"
@@ -36,9 +39,10 @@ def numerals(text: str) -> bytes:
     return bytes(int(c, 36) for c in text)
 
 
+@pytest.mark.parametrize("portable", [False, True], ids=["hardware", "portable"])
 @pytest.mark.parametrize(("key", "radix", "tweak", "plain", "cipher"), SAMPLES)
-def test_samples(key: str, radix: int, tweak: str, plain: str, cipher: str) -> None:
-    ff1 = Ff1(bytes.fromhex(key), radix)
+def test_samples(key: str, radix: int, tweak: str, plain: str, cipher: str, portable: bool) -> None:
+    ff1 = Ff1(bytes.fromhex(key), radix, portable=portable)
     assert ff1.encrypt(numerals(plain), bytes.fromhex(tweak)) == numerals(cipher)
     assert ff1.decrypt(numerals(cipher), bytes.fromhex(tweak)) == numerals(plain)
 
@@ -48,6 +52,38 @@ def test_samples(key: str, radix: int, tweak: str, plain: str, cipher: str) -> N
 def test_decrypt_undoes_encrypt(digits: list[int], tweak: bytes) -> None:
     ff1 = Ff1(bytes(16))
     assert ff1.decrypt(ff1.encrypt(bytes(digits), tweak), tweak) == bytes(digits)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sampled_from([(2, 20, 120), (10, 6, 36), (36, 4, 22), (256, 3, 14)]),
+    st.data(),
+    st.binary(max_size=11),
+    st.randoms(use_true_random=False),
+)
+def test_the_reference_says_the_same(
+    shape: tuple[int, int, int], data: st.DataObject, tweak: bytes, random: Random
+) -> None:
+    radix, least, most = shape
+    size = data.draw(st.integers(least, most))
+    values = [bytes(random.randrange(radix) for _ in range(size)) for _ in range(random.randrange(1, 20))]
+    key = bytes(random.randrange(256) for _ in range(16))
+    assert Ff1(key, radix).encrypt(values[0], tweak) == reference.encrypt(key, radix, values[0], tweak)
+    assert Ff1(key, radix).encrypt_many(values) == [reference.encrypt(key, radix, value) for value in values]
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 8, 9, 16, 17])
+@pytest.mark.parametrize("size", [6, 7, 9, 16, 19, 36])
+def test_many_at_once_is_one_by_one(count: int, size: int) -> None:
+    ff1 = Ff1(bytes(range(16)))
+    values = [bytes((3 * i + 7 * j) % 10 for j in range(size)) for i in range(count)]
+    assert ff1.encrypt_many(values) == [ff1.encrypt(value) for value in values]
+
+
+@pytest.mark.parametrize("values", [[b"\1" * 5], [b"\1" * 8, b"\1" * 9], [b"\1" * 8, b"\12" * 8]])
+def test_many_are_refused_as_one_is(values: list[bytes]) -> None:
+    with pytest.raises(ValueError, match="outside what|one length|below the radix"):
+        Ff1(bytes(16)).encrypt_many(values)
 
 
 @pytest.mark.parametrize("digits", [b"", b"\1", b"\1" * 5, b"\1" * 37, b"\1" * 9 + b"\12"])
@@ -75,7 +111,7 @@ def masked(value: bytes, family: str = "text", fmt: int = 0, style: str = "gener
 
 
 def undo(digits: bytes) -> bytes:
-    return bytes(48 + d for d in Ff1(keyed_digest(KEY, b"ff1")).decrypt(bytes(c - 48 for c in digits)))
+    return bytes(48 + d for d in Ff1(subkey(KEY, b"ff1")).decrypt(bytes(c - 48 for c in digits)))
 
 
 def test_a_column_keeps_the_shape_and_can_be_turned_back() -> None:

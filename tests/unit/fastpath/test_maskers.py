@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import struct
 
 import pytest
 
-from govproxy._fastpath.prf import keyed_digest
 from govproxy._fastpath.rows import ColumnPlan, MaskPlan
 from tests.reference.maskers import numeric_text
 from tests.reference.rows import decode_row, encode_row
@@ -39,17 +37,6 @@ def masked(
     _, output, _, _ = MaskPlan([column]).apply(encode_row([value]))
     (result,) = decode_row(output)
     return result
-
-
-@pytest.mark.parametrize("size", [1, 31, 32, 63, 64, 65, 127, 128, 129, 1000])
-def test_the_keyed_function_is_blake2s(size: int) -> None:
-    data = bytes(i % 251 for i in range(size))
-    assert keyed_digest(KEY, data) == hashlib.blake2s(data, key=KEY).digest()
-
-
-def test_the_key_has_32_bytes() -> None:
-    with pytest.raises(ValueError, match="32 bytes"):
-        keyed_digest(b"short", b"x")
 
 
 @pytest.mark.parametrize(
