@@ -67,3 +67,6 @@ cdef struct MaskSpec:
 
 # Appends the masked form of p[0:n]. Returns 1, or 0 when SQL NULL is to be sent instead.
 cdef int mask_value(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, OutBuf* out) except -1 nogil
+
+# 16 bytes of which the first few follow a token of ``n`` bytes (at most 15), so that it can be recognised.
+cdef void token_check(const PrfKey* key, const unsigned char* p, int n, unsigned char* check) noexcept nogil

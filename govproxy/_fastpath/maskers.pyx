@@ -5,6 +5,8 @@ cannot read it never lets through. Equal inputs give equal outputs under one key
 styles, not columns or policies; ``masking.plan`` chooses.
 """
 
+from libc.string cimport memcpy
+
 from govproxy._fastpath.maskdates cimport date_text, mask_date
 from govproxy._fastpath.maskids cimport mask_hardware, mask_inet, mask_uuid, network_text
 from govproxy._fastpath.maskjson cimport mask_leaves
@@ -22,7 +24,7 @@ from govproxy._fastpath.maskpieces cimport (
     put_name,
 )
 from govproxy._fastpath.outbuf cimport OutBuf, outbuf_reserve
-from govproxy._fastpath.prf cimport Prf, prf_byte, prf_finish, prf_folded, prf_start, prf_stream
+from govproxy._fastpath.prf cimport Prf, PrfKey, prf_byte, prf_finish, prf_folded, prf_start, prf_stream, prf_value
 
 OPERATIONS = {
     "pass": OP_PASS, "scan": OP_SCAN, "constant": OP_CONSTANT, "null": OP_NULL, "partial": OP_PARTIAL,
@@ -82,6 +84,22 @@ cdef void tag_text(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, u
             prf_byte(&prf, lower(p[i]))
         i += 1
     prf_finish(&prf, tag)
+
+
+cdef void token_check(const PrfKey* key, const unsigned char* p, int n, unsigned char* check) noexcept nogil:
+    # The 16 bytes whose first follow the ``n`` bytes of a token (at most 15), so that it is known for
+    # one when it comes back. No text that is masked begins with NUL.
+    cdef unsigned char[16] block
+    block[0] = 0
+    memcpy(&block[1], p, <size_t>n)
+    prf_value(key, block, n + 1, check)
+
+
+cdef int put_token(const MaskSpec* spec, const unsigned char* tag, int size, int check, OutBuf* out) except -1 nogil:
+    cdef unsigned char[16] following
+    token_check(&spec.key, tag, size, following)
+    put_hex(out, tag, size)
+    return put_hex(out, following, check)
 
 
 cdef Py_ssize_t at_sign(const unsigned char* p, Py_ssize_t n) noexcept nogil:
@@ -182,8 +200,8 @@ cdef int pseudonym_text(const MaskSpec* spec, const unsigned char* p, Py_ssize_t
     if spec.style == S_EMAIL:
         at = at_sign(p, n)
         put(out, b"u_", 2)
-        put_hex(out, tag, 6)
-        if at > 0 and at + 1 < n and (spec.limit < 0 or 14 + n - at <= spec.limit):
+        put_token(spec, tag, 6, 3, out)
+        if at > 0 and at + 1 < n and (spec.limit < 0 or 20 + n - at <= spec.limit):
             put(out, p + at, n - at)
         else:
             put(out, b"@example.org", 12)
@@ -199,7 +217,7 @@ cdef int pseudonym_text(const MaskSpec* spec, const unsigned char* p, Py_ssize_t
         put_digits(spec, p, n, tag, out)
     else:
         put(out, b"u_", 2)
-        put_hex(out, tag, 6)
+        put_token(spec, tag, 6, 3, out)
     return fit(spec, out, start)
 
 
@@ -207,7 +225,7 @@ cdef int hash_text(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, O
     cdef unsigned char[16] tag
     cdef Py_ssize_t start = out.size
     tag_text(spec, p, n, tag)
-    put_hex(out, tag, 16)
+    put_token(spec, tag, 12, 4, out)
     return fit(spec, out, start)
 
 

@@ -2,7 +2,7 @@
 
 from libc.string cimport memcpy, memset
 
-from govproxy._fastpath.maskers cimport OP_GENERALISE, OP_HASH, OP_PARTIAL, OP_PSEUDONYM, MaskSpec
+from govproxy._fastpath.maskers cimport OP_GENERALISE, OP_HASH, OP_PARTIAL, OP_PSEUDONYM, MaskSpec, token_check
 from govproxy._fastpath.maskpieces cimport fall_back, is_digit, put, put_byte, put_hex, put_name
 from govproxy._fastpath.outbuf cimport OutBuf
 from govproxy._fastpath.prf cimport prf_value
@@ -27,6 +27,7 @@ cdef int mask_uuid(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, O
     # Another UUID of the same version and variant, the same from text and from binary.
     cdef unsigned char[16] raw
     cdef unsigned char[16] tag
+    cdef unsigned char[16] check
     cdef Py_ssize_t i
     cdef int nibbles = 0
     cdef int value
@@ -51,6 +52,8 @@ cdef int mask_uuid(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, O
     prf_value(&spec.key, raw, 16, tag)
     tag[6] = (tag[6] & 0x0F) | (raw[6] & 0xF0)
     tag[8] = (tag[8] & 0x3F) | (raw[8] & 0xC0)
+    token_check(&spec.key, tag, 12, check)
+    memcpy(&tag[12], check, 4)
     if spec.binary:
         put(out, tag, 16)
         return 1

@@ -7,7 +7,7 @@ and anything computed from a column is OTHER. Knows nothing of queries.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from govproxy.sql import total
@@ -17,7 +17,7 @@ from govproxy.sql.names import Names, qualified
 from govproxy.sql.scope import Rows, Scope, Value, combine, opaque
 from govproxy.sql.seams import Evaluator
 from govproxy.sql.types import BOOL, TEXT, VARCHAR, operator_result
-from govproxy.sql.values import Comparison, Derivation
+from govproxy.sql.values import Comparison, Derivation, Written
 
 Node = dict[str, Any]
 
@@ -29,6 +29,8 @@ _KINDS = {
     ),
 }
 _BETWEEN = {"AEXPR_BETWEEN", "AEXPR_NOT_BETWEEN", "AEXPR_BETWEEN_SYM", "AEXPR_NOT_BETWEEN_SYM"}
+# Nodes that say where one of their tokens stands.
+_PLACED = frozenset({"ColumnRef", "A_Const", "ParamRef", "A_ArrayExpr", "TypeCast", "typeName"})
 SMALL = 1_000_000
 DIGITS = 12
 _UNSTEADY = frozenset(
@@ -76,11 +78,17 @@ class Comparisons:
                     return combine(
                         [self._compare(one, [two], schema, name, scope, deciding) for one, two in rows], BOOL
                     )
-                return self._compare(left, [right] if right is not None else [], schema, name, scope, deciding)
+                place = body if kind == "AEXPR_OP" else None
+                return self._compare(
+                    left, [right] if right is not None else [], schema, name, scope, deciding, place=place
+                )
             case "AEXPR_IN":
-                return self._in(left, _items(right), schema, name, scope, deciding)
+                return self._in(left, _items(right), schema, name, scope, deciding, body)
             case "AEXPR_OP_ANY" | "AEXPR_OP_ALL":
-                return self._compare(left, [right] if right is not None else [], schema, name, scope, deciding, True)
+                place = body if kind == "AEXPR_OP_ANY" else None
+                return self._compare(
+                    left, [right] if right is not None else [], schema, name, scope, deciding, True, place=place
+                )
             case "AEXPR_NULLIF":
                 value = self._compare(left, [right] if right is not None else [], schema, name, scope, False)
                 if deciding:
@@ -133,12 +141,19 @@ class Comparisons:
         self._note(Operand(*left), [Operand(*right)], "=")
 
     def _in(
-        self, left: Node | None, items: list[Node], schema: str | None, name: str, scope: Scope, deciding: bool
+        self,
+        left: Node | None,
+        items: list[Node],
+        schema: str | None,
+        name: str,
+        scope: Scope,
+        deciding: bool,
+        place: Node,
     ) -> Value:
         fields = _row(left) if left is not None else None
         rows = [_row(item) for item in items]
         if fields is None or any(row is None or len(row) != len(fields) for row in rows):
-            return self._compare(left, items, schema, name, scope, deciding)
+            return self._compare(left, items, schema, name, scope, deciding, place=place)
         return combine(
             [
                 self._compare(field, [row[place] for row in rows if row], schema, name, scope, deciding)
@@ -156,6 +171,8 @@ class Comparisons:
         scope: Scope,
         deciding: bool,
         over_array: bool = False,
+        *,
+        place: Node | None = None,
     ) -> Value:
         one = None if left is None else self._operand(left, scope)
         others = [self._operand(node, scope) for node in right]
@@ -166,6 +183,8 @@ class Comparisons:
                     self._findings.use(other.value, Comparison.OTHER)
             else:
                 self._note(one, others, name)
+                if place is not None and name == "=" and schema is None and left is not None:
+                    self._note_equality((one, left), list(zip(others, right, strict=True)), place)
         types = [operand.type for operand in operands]
         if over_array:  # the operator is looked up for the element type
             types = [types[0] if other is None else 0 for other in types]
@@ -213,6 +232,23 @@ class Comparisons:
         elif any(not other.plain for other in others):
             self._note_side(one, kind, all(other.fixed or other.plain for other in others))
 
+    def _note_equality(self, left: tuple[Operand, Node], right: list[tuple[Operand, Node]], place: Node) -> None:
+        """Note where a column as it is stands against values written out, on whichever side."""
+        if left[0].fixed and len(right) == 1:
+            left, right = right[0], [left]
+        (column, _), values = left, [node for _, node in right]
+        if not column.plain or not column.value.sources or not all(operand.fixed for operand, _ in right):
+            return
+        found = [written(value) for value in values]
+        if any(one is None for one in found):
+            return
+        self._findings.equality(
+            column.value.sources,
+            starts_at=min(_locations([place.get("lexpr"), place.get("rexpr")])),
+            operator_at=place.get("location", 0),
+            values=tuple(one for several in found for one in several or ()),
+        )
+
     def _note_side(self, side: Operand, kind: Comparison, against_fixed: bool) -> None:
         if not side.plain:
             kind = Comparison.OTHER
@@ -249,6 +285,55 @@ def is_fixed(node: Node) -> bool:
                 case _:
                     return False
     return True
+
+
+def written(node: Node) -> tuple[Written, ...] | None:
+    """The constants and parameters that a value consists of: one, or an array of them, under casts.
+
+    None for anything that computes.
+    """
+    for tag, body in node.items():
+        match tag:
+            case "A_Const":
+                return (constant(body),)
+            case "ParamRef":
+                return (Written(at=body.get("location", 0), parameter=body.get("number", 0)),)
+            case "TypeCast":
+                return written(body.get("arg", {}))
+            case "A_ArrayExpr":
+                found = [written(element) for element in body.get("elements", ())]
+                if any(one is None or len(one) != 1 for one in found):
+                    return None
+                return tuple(one for several in found for one in several or ())
+            case _:
+                return None
+    return None
+
+
+def constant(body: Node) -> Written:
+    """An A_Const with its value as text; None for NULL, booleans and bit strings."""
+    text = None
+    if "sval" in body:
+        text = str(body["sval"].get("sval", ""))
+    elif "ival" in body:
+        text = str(body["ival"].get("ival", 0))
+    elif "fval" in body:
+        text = str(body["fval"].get("fval", ""))
+    return Written(at=body.get("location", 0), text=text)
+
+
+def _locations(node: Any) -> Iterator[int]:
+    """Where the things in a node stand, as far as the parser says (it leaves out a place of 0)."""
+    pending = [node]
+    while pending:
+        current = pending.pop()
+        if isinstance(current, list):
+            pending.extend(current)
+        elif isinstance(current, dict):
+            for tag, body in current.items():
+                if tag in _PLACED and body.get("location", 0) >= 0:
+                    yield body.get("location", 0)
+                pending.append(body)
 
 
 def is_small(node: Node) -> bool:

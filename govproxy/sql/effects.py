@@ -13,7 +13,17 @@ from dataclasses import dataclass, field, replace
 from govproxy.sql import behind, functions, lineage, system
 from govproxy.sql.catalog import Catalog, ColumnRef, Function, Relation, RelationKind, is_temporary_schema
 from govproxy.sql.tree import Node, Walk, alias_of, field_names
-from govproxy.sql.values import Action, Effect, Flow, OutputColumn, SessionChange, StatementFacts, Use
+from govproxy.sql.values import (
+    Action,
+    Effect,
+    Equality,
+    Flow,
+    OutputColumn,
+    SessionChange,
+    StatementFacts,
+    Stored,
+    Use,
+)
 
 Fact = str | int | bool
 Facts = Mapping[str, Fact]
@@ -81,6 +91,7 @@ class Collector:
         "change",
         "copies_in",
         "describe",
+        "equalities",
         "flows",
         "inner",
         "opaque",
@@ -89,6 +100,7 @@ class Collector:
         "reads",
         "search_path",
         "shadow",
+        "stored",
         "tag",
         "unresolved",
         "uses",
@@ -108,6 +120,8 @@ class Collector:
         self.opaque = False
         self.own = False
         self.uses: list[Use] = []
+        self.equalities: tuple[Equality, ...] = ()
+        self.stored: tuple[Stored, ...] = ()
         self.flows: list[Flow] = []
         self.change: dict[str, bool | tuple[str, ...]] = {}
         self.copies_in = False
@@ -131,6 +145,8 @@ class Collector:
             opaque=self.opaque,
             own=self.own,
             uses=tuple(self.uses),
+            equalities=self.equalities,
+            stored=self.stored,
             flows=tuple(self.flows),
             session=SessionChange(**self.change),  # type: ignore[arg-type]
             copies_in=self.copies_in,

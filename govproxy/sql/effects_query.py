@@ -12,6 +12,7 @@ from govproxy.sql.catalog import ColumnRef, is_temporary_schema
 from govproxy.sql.effects import NO_FACTS, Collector, Fact, Facts
 from govproxy.sql.functions import constant_text
 from govproxy.sql.lineage import Lineage
+from govproxy.sql.stored import stored_values
 from govproxy.sql.system import system_schema
 from govproxy.sql.tree import Node, Walk, Write, field_names
 from govproxy.sql.values import Action, Derivation, Effect, Flow, OutputColumn, StatementFacts, Where
@@ -27,6 +28,8 @@ def query(kind: str, body: Node, notes: Collector) -> None:
     node = {kind: body}
     found = notes.trace(node)
     notes.outputs = found.outputs
+    notes.equalities = found.equalities
+    notes.stored = stored_values(walk.writes, notes.resolve)
     for write in walk.writes:
         _WRITES[write.kind](write, notes)
         if write.body.get("returningClause") and any(r.has_rules for r in notes.resolve(write.body["relation"])):

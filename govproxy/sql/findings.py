@@ -12,7 +12,7 @@ from typing import Any
 
 from govproxy.sql.catalog import ColumnRef, Function
 from govproxy.sql.scope import OWN, UNKNOWN, Value
-from govproxy.sql.values import Comparison, Derivation, Flow, Use
+from govproxy.sql.values import Comparison, Derivation, Equality, Flow, Use, Written
 
 # Expressions and columns looked at in one statement: more than the largest text that is parsed can
 # hold of them once, about 0.2 s of work.
@@ -45,6 +45,7 @@ class Findings:
         self._uses: dict[tuple[ColumnRef, Comparison, ColumnRef | None], None] = {}
         self._flows: dict[Flow, None] = {}
         self._functions: dict[int, FunctionUse] = {}
+        self._equalities: dict[int, Equality] = {}
         self._work = MAX_WORK
 
     def spend(self, amount: int = 1) -> None:
@@ -105,6 +106,18 @@ class Findings:
                 self._uses[other, Comparison.JOIN, one] = None
         self.spend(pairs)
 
+    def equality(
+        self, columns: frozenset[ColumnRef], starts_at: int, operator_at: int, values: tuple[Written, ...]
+    ) -> None:
+        """Note where a column is compared with what is written out. Traced twice, it means both."""
+        known = self._equalities.get(operator_at)
+        self._equalities[operator_at] = Equality(
+            columns=columns if known is None else columns | known.columns,
+            starts_at=starts_at,
+            operator_at=operator_at,
+            values=values,
+        )
+
     def flow(self, value: Value, target: str, columns: Iterable[ColumnRef | None] = (None,)) -> None:
         """Note that a value is stored. Values without sources are no flow unless opaque."""
         is_opaque = value.derivation is Derivation.OPAQUE
@@ -123,6 +136,11 @@ class Findings:
     def uses(self) -> tuple[Use, ...]:
         """All uses found, each once."""
         return tuple(Use(column=column, comparison=kind, partner=partner) for column, kind, partner in self._uses)
+
+    @property
+    def equalities(self) -> tuple[Equality, ...]:
+        """All comparisons of a column with written values, each once."""
+        return tuple(self._equalities.values())
 
     @property
     def flows(self) -> tuple[Flow, ...]:

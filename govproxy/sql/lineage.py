@@ -20,7 +20,7 @@ from govproxy.sql.names import Names, qualified
 from govproxy.sql.queries import StatementQueries
 from govproxy.sql.scope import Rows, Scope
 from govproxy.sql.shapes import DEFINITION_PATH, Shapes, Trace, shapes_of
-from govproxy.sql.values import Derivation, Flow, OutputColumn, Use
+from govproxy.sql.values import Derivation, Equality, Flow, OutputColumn, Use
 
 Node = dict[str, Any]
 
@@ -43,6 +43,7 @@ class Lineage:
     unresolved: tuple[str, ...] = ()
     opaque: bool = True
     uses: tuple[Use, ...] = ()
+    equalities: tuple[Equality, ...] = ()
     flows: tuple[Flow, ...] = ()
     functions: tuple[FunctionUse, ...] = ()
     own: bool = False  # a table of the session's own is read; its columns are not in the catalog
@@ -77,6 +78,7 @@ def trace(node: Node, catalog: Catalog, search_path: tuple[str, ...] | None, *, 
         unresolved=findings.unresolved,
         opaque=findings.opaque,
         uses=findings.uses,
+        equalities=findings.equalities,
         flows=findings.flows,
         functions=findings.functions,
         own=findings.own,

@@ -146,6 +146,40 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """A constant or a parameter at its place in the text. ``at`` is a byte offset as the parser
+    gives it; ``parameter`` is the number of a ``$n``, 0 for a constant, whose value is ``text``.
+    """
+
+    at: int
+    parameter: int = 0
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Equality:
+    """``column = value``, ``column IN (values)`` or ``column = ANY (values)`` that decides something.
+
+    ``columns`` are all that the name may mean. ``starts_at`` and ``operator_at`` are byte offsets of
+    the comparison's first token and of its operator.
+    """
+
+    columns: frozenset[ColumnRef]
+    starts_at: int
+    operator_at: int
+    values: tuple[Written, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """Values written out that end in a column. ``column`` None: in any of those that are written."""
+
+    relation: int | None
+    column: str | None
+    values: tuple[Written, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
     """Values stored: ``sources`` end in ``target`` (a relation OID or None when new or unknown)."""
 
@@ -184,6 +218,8 @@ class StatementFacts:
     opaque: bool = False
     own: bool = False  # a temporary table is read that only this session can have filled
     uses: tuple[Use, ...] = ()
+    equalities: tuple[Equality, ...] = ()
+    stored: tuple[Stored, ...] = ()
     flows: tuple[Flow, ...] = ()
     session: SessionChange = field(default_factory=SessionChange)
     copies_in: bool = False

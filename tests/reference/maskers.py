@@ -108,7 +108,7 @@ def _text(column: ColumnPlan, key: bytes, value: bytes) -> Masked:
         case "partial":
             return _partial(column, value)
         case "hash":
-            return _digest(column, key, value)[:16].hex().encode()
+            return _token(key, _digest(column, key, value)[:12], 4)
         case "pseudonym":
             return _pseudonym(column, key, value)
         case "generalise":
@@ -143,12 +143,17 @@ def _partial(column: ColumnPlan, value: bytes) -> Masked:
             return FALLBACK
 
 
+def _token(key: bytes, identity: bytes, check: int) -> bytes:
+    """What stands for a value, and the bytes by which it is known when it comes back."""
+    return (identity + keyed(key, b"\0" + identity)[:check]).hex().encode()
+
+
 def _pseudonym(column: ColumnPlan, key: bytes, value: bytes) -> Masked:
     digest = _digest(column, key, value)
-    short = b"u_" + digest[:6].hex().encode()
+    short = b"u_" + _token(key, digest[:6], 3)
     if column.style == "email":
         local, at, domain = value.rpartition(b"@")
-        if at and local and domain and (column.limit < 0 or 15 + len(domain) <= column.limit):
+        if at and local and domain and (column.limit < 0 or 21 + len(domain) <= column.limit):
             return short + b"@" + domain
         return short + b"@example.org"
     if column.style in (*COMPACT_STYLES, "postcode"):
@@ -296,6 +301,7 @@ def _uuid(column: ColumnPlan, key: bytes, value: bytes) -> Masked:
     digest = bytearray(keyed(key, raw)[:16])
     digest[6] = digest[6] & 0x0F | raw[6] & 0xF0
     digest[8] = digest[8] & 0x3F | raw[8] & 0xC0
+    digest[12:] = keyed(key, b"\0" + digest[:12])[:4]
     if column.format == 1:
         return bytes(digest)
     return "-".join(bytes(digest[a:b]).hex() for a, b in ((0, 4), (4, 6), (6, 8), (8, 10), (10, 16))).encode()
