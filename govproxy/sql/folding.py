@@ -24,6 +24,7 @@ PLAIN_TYPES = frozenset(
         *("date", "time", "timestamp", "timestamptz", "interval", "uuid"),
     }
 )
+_SPECIAL = frozenset({"A_Expr", "BoolExpr", "InsertStmt", "UpdateStmt", "DeleteStmt", "limitCount", "limitOffset"})
 _STATEMENTS = frozenset({"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt"})
 
 
@@ -58,29 +59,36 @@ class _Finder:
 
     def walk(self, value: Any, *, writing: bool) -> None:
         """Look at everything below ``value``. ``writing``: in a WHERE on which a write depends."""
-        if isinstance(value, list):
-            for item in value:
-                self.walk(item, writing=writing)
-            return
-        if not isinstance(value, dict):
-            return
-        for kind, body in value.items():
-            match kind:
-                case "A_Expr" if isinstance(body, dict):
-                    self._expression(body, writing)
-                case "BoolExpr" if writing and isinstance(body, dict) and body.get("boolop") != "AND_EXPR":
-                    # Which rows `a > 1 OR a <= 2` means depends on the numbers: nothing below folds.
-                    self._pin(body)
-                case "InsertStmt" if isinstance(body, dict):
-                    self._insert(body, writing)
-                case "UpdateStmt" if isinstance(body, dict):
-                    self._update(body)
-                case "DeleteStmt" if isinstance(body, dict):
-                    self.walk(body, writing=True)
-                case "limitCount" | "limitOffset":
-                    self._data(body)
-                case _:
-                    self.walk(body, writing=writing)
+        # Without recursion where nothing special is: most nodes of a tree are neither here nor there.
+        todo = [value]
+        while todo:
+            value = todo.pop()
+            if value.__class__ is list:
+                todo += value
+            elif value.__class__ is dict:
+                for kind, body in value.items():
+                    if body.__class__ is dict and kind in _SPECIAL:
+                        self._special(kind, body, writing, todo)
+                    elif body.__class__ is dict or body.__class__ is list:
+                        todo.append(body)
+
+    def _special(self, kind: str, body: Node, writing: bool, todo: list[Any]) -> None:
+        match kind:
+            case "A_Expr":
+                self._expression(body, writing)
+            case "BoolExpr" if writing and body.get("boolop") != "AND_EXPR":
+                # Which rows `a > 1 OR a <= 2` means depends on the numbers: nothing below folds.
+                self._pin(body)
+            case "InsertStmt":
+                self._insert(body, writing)
+            case "UpdateStmt":
+                self._update(body)
+            case "DeleteStmt":
+                self.walk(body, writing=True)
+            case "limitCount" | "limitOffset":
+                self._data(body)
+            case _:
+                todo.append(body)
 
     def _expression(self, body: Node, writing: bool) -> None:
         operator = _operator(body)
