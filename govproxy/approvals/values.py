@@ -1,0 +1,110 @@
+"""Values of an approval: the request, what people say to it, and how it stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from govproxy.identity.identity import Identity
+
+
+class Status(StrEnum):
+    """How a request stands. Only ``waiting`` can change."""
+
+    WAITING = "waiting"
+    APPROVED = "approved"
+    REFUSED = "refused"
+    TIMED_OUT = "timed_out"
+    WITHDRAWN = "withdrawn"  # the client went away or cancelled, or what it asked for became moot
+
+
+class Answer(StrEnum):
+    """What one approver says."""
+
+    APPROVE = "approve"
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Object:
+    """A relation that the statement touches, by identity. ``tags``: what is sensitive in it."""
+
+    oid: int
+    name: str
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What exactly is to run. Equal subjects are the same statement with the same parameters.
+
+    ``digest`` is `sql.canonical`'s. ``parameters`` is a digest over the values bound, empty where there
+    are none. ``objects`` are sorted by oid. ``settings`` are those that change what a text means:
+    search_path, role and the like, as ``name=value``, sorted.
+    """
+
+    database: str
+    digest: str
+    parameters: str = ""
+    objects: tuple[Object, ...] = ()
+    settings: tuple[str, ...] = ()
+    catalog_version: str
+    policy_version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What the policy wants of a decision. ``approvers`` and ``delegates`` are ``group:x`` and ``user:y``.
+
+    ``delegates`` may decide too once ``delegate_after_s`` seconds have gone without a decision.
+    ``quorum`` different people must approve; one refusal is enough. ``principal_may_approve``: the
+    human may decide what their own agent asks for.
+    """
+
+    names: tuple[str, ...]
+    approvers: frozenset[str]
+    quorum: int = 1
+    delegates: frozenset[str] = frozenset()
+    delegate_after_s: float | None = None
+    principal_may_approve: bool = False
+
+    def __post_init__(self) -> None:
+        if self.quorum < 1:
+            raise ValueError("a quorum is at least one")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """One request. Times are POSIX seconds. ``sql``, ``oddities`` and ``effects`` are for reviewers."""
+
+    id: str
+    session: str
+    statement: str  # its id in the ledger
+    requester: Identity
+    environment: str
+    subject: Subject
+    rule: Rule
+    sql: str
+    oddities: tuple[str, ...] = ()
+    effects: tuple[str, ...] = ()
+    asked: float
+    deadline: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vote:
+    """What one person said. ``person`` is the identity that said it, for the evidence."""
+
+    person: Identity
+    answer: Answer
+    reason: str
+    time: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A request with everything said to it so far."""
+
+    hold: Hold
+    votes: tuple[Vote, ...] = field(default=())
+    status: Status = Status.WAITING
