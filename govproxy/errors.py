@@ -143,6 +143,12 @@ class LedgerUnavailable(GovproxyError):
     sqlstate = "58030"
 
 
+class StateUnavailable(GovproxyError):
+    """The state store cannot be read or written, and what needs it does not happen."""
+
+    sqlstate = "57P03"
+
+
 class ConfigError(GovproxyError):
     """A mistake in a configuration or policy file, with its place."""
 

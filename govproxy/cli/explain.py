@@ -11,18 +11,19 @@ import logging
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from govproxy.cli.output import console, print_json
 from govproxy.config.loader import load
 from govproxy.config.settings import Settings
-from govproxy.control.plane import ControlPlane
-from govproxy.errors import ConfigError, UpstreamUnavailable
+from govproxy.control.catalog import publishable
+from govproxy.control.look import look_once
+from govproxy.errors import ConfigError
 from govproxy.identity.identity import Identity
 from govproxy.policy.describe import describe, outputs
 from govproxy.policy.engine import decide
+from govproxy.policy.loader import load_policy
 from govproxy.policy.values import Request
 from govproxy.session import log
 from govproxy.session.snapshot import DatabaseSnapshot, Snapshot
@@ -52,12 +53,7 @@ def run(
         user=user, groups=frozenset(groups), agent=agent, on_behalf_of=user if agent is not None else None
     )
     text = sys.stdin.read() if sql == "-" else sql
-    only = replace(settings, databases={database: settings.databases[database]})
-    snapshot = asyncio.run(_look(only))
-    if database not in snapshot.databases:
-        raise UpstreamUnavailable(
-            f"the catalog of database `{database}` cannot be read", hint="Is the database up, and the password right?"
-        )
+    snapshot = asyncio.run(_look(settings, database))
     explanation = explain(text, identity, snapshot.databases[database], snapshot)
     if as_json:
         print_json(explanation)
@@ -84,11 +80,16 @@ def explain(text: str, identity: Identity, picture: DatabaseSnapshot, snapshot: 
     return describe(request, decision, columns, snapshot.policy)
 
 
-async def _look(settings: Settings) -> Snapshot:
-    plane = ControlPlane(settings)
-    await plane.start(lambda snapshot: None)
-    await plane.stop()
-    return plane.snapshot
+async def _look(settings: Settings, database: str) -> Snapshot:
+    policy = load_policy(settings.policy)
+    look = await look_once(settings, database, policy)
+    picture = DatabaseSnapshot(
+        name=database,
+        environment=settings.databases[database].environment,
+        catalog=publishable(look.catalog),
+        classification=look.classification,
+    )
+    return Snapshot(number=1, policy=policy, databases={database: picture})
 
 
 def _print(explanation: dict[str, Any]) -> None:

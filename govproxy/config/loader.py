@@ -61,7 +61,7 @@ class _Loader:
         identity = self._identity(file.identity)
         policy = self._file(file.policy, "policy") if file.policy else None
         console = self._console(file.console) if file.console else None
-        state = self._state(file.state)
+        state, state_password = self._state(file.state)
         if self.errors:
             raise ConfigErrors(sorted(self.errors, key=lambda error: error.line or 0))
         given = {name: value for name, value in file.limits.model_dump().items() if value is not None}
@@ -75,6 +75,7 @@ class _Loader:
                 directory=self.base / file.audit.directory, durability=Durability(file.audit.durability)
             ),
             state=state,
+            state_password=state_password,
             tls=tls,
             policy=policy,
             console=console,
@@ -108,21 +109,22 @@ class _Loader:
         )
         if upstream is None:
             return None
-        self._check_upstream(upstream, place)
+        self._check_upstream(upstream, *place, "upstream")
         roles = tuple(entry.role.from_group.items()) if entry.role else ()
         return Database(name=name, upstream=upstream, environment=entry.environment, password=password, roles=roles)
 
-    def _check_upstream(self, upstream: Upstream, place: tuple[Key, ...]) -> None:
+    def _check_upstream(self, upstream: Upstream, *place: Key) -> None:
+        key = place[-1]
         if upstream.socket_directory and upstream.sslmode is not SslMode.DISABLE:
-            self._fail("`upstream`: there is no TLS over a Unix socket; drop sslmode", *place, "upstream")
+            self._fail(f"`{key}`: there is no TLS over a Unix socket; drop sslmode", *place)
         if upstream.sslrootcert is not None:
             if upstream.sslmode not in (SslMode.VERIFY_CA, SslMode.VERIFY_FULL):
-                self._fail(f"`upstream`: sslrootcert has no effect with sslmode={upstream.sslmode}", *place, "upstream")
+                self._fail(f"`{key}`: sslrootcert has no effect with sslmode={upstream.sslmode}", *place)
             if upstream.sslrootcert != SYSTEM_ROOTS:
-                self._file(str(upstream.sslrootcert), *place, "upstream")
+                self._file(str(upstream.sslrootcert), *place)
             elif upstream.sslmode is SslMode.VERIFY_CA:
                 # Any certificate of any public authority would pass.
-                self._fail("`upstream`: sslrootcert=system needs sslmode=verify-full", *place, "upstream")
+                self._fail(f"`{key}`: sslrootcert=system needs sslmode=verify-full", *place)
 
     def _identity(self, identity: schema.Identity) -> IdentitySettings:
         if not identity.tokens and not identity.users:
@@ -175,15 +177,27 @@ class _Loader:
             )
         return ConsoleSettings(listen=listen)
 
-    def _state(self, state: str) -> str:
+    def _state(self, entry: str | schema.StateEntry) -> tuple[str, Secret | None]:
+        if isinstance(entry, str):
+            return self._state_url(entry, ("state",)), None
+        password = self._secret(entry.password, "state", "password")
+        if entry.password is not None and not entry.url.startswith("postgresql://"):
+            self._fail("`state`: only a postgresql:// store has a password", "state", "password")
+        return self._state_url(entry.url, ("state", "url")), password
+
+    def _state_url(self, state: str, place: tuple[Key, ...]) -> str:
         scheme, separator, rest = state.partition("://")
         if not separator or scheme not in ("sqlite", "postgresql"):
-            self._fail("`state` must be sqlite:///file or postgresql://…", "state")
+            self._fail("`state` must be sqlite:///file or postgresql://…", *place)
         elif scheme == "sqlite":
             if not rest.startswith("/") or rest == "/":
-                self._fail("`state`: write sqlite:///file (relative) or sqlite:////file (absolute)", "state")
+                self._fail("`state`: write sqlite:///file (relative) or sqlite:////file (absolute)", *place)
             else:
                 return f"sqlite:///{self.base / rest[1:]}"
+        else:
+            upstream = self._parsed(lambda: parse_upstream(state, base=self.base, default_database="govproxy"), *place)
+            if upstream is not None:
+                self._check_upstream(upstream, *place)
         return state
 
     def _file(self, name: str, *place: Key) -> Path:

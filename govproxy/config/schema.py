@@ -103,6 +103,13 @@ class Console(Strict):
     listen: Text = "127.0.0.1:6480"
 
 
+class StateEntry(Strict):
+    """A state store that needs a password."""
+
+    url: Text
+    password: SecretEntry | None = None
+
+
 class LimitsEntry(Strict):
     """Defaults stand in ``config.settings.Limits``; None here means absent."""
 
@@ -125,6 +132,6 @@ class File(Strict):
     identity: Identity
     policy: Text | None = None
     audit: Audit = Audit()
-    state: Text = "sqlite:///govproxy.db"
+    state: Text | StateEntry = "sqlite:///govproxy.db"
     console: Console | None = None
     limits: LimitsEntry = LimitsEntry()

@@ -175,8 +175,9 @@ class Settings:
     databases: dict[str, Database]
     identity: IdentitySettings
     audit: AuditSettings
-    state: str
+    state: str  # sqlite:///<absolute path> or postgresql://…, checked
     tls: TlsSettings | None = None
     policy: Path | None = None
     console: ConsoleSettings | None = None
+    state_password: Secret | None = None
     limits: Limits = field(default_factory=Limits)

@@ -41,9 +41,14 @@ async def collect(
     Catalog tables are read in one read-only transaction, so that they agree with each other; values
     after it, in short ones of their own. ``progress`` is told what is being done, for people.
     """
-    structure = await collect_structure(connection, database)
-    statistics = await collect_statistics(connection, structure, progress=progress)
-    return replace(structure, statistics=statistics)
+    return await with_values(connection, await collect_structure(connection, database), progress=progress)
+
+
+async def with_values(
+    connection: MetadataConnection, structure: Catalog, *, progress: Callable[[str], None] | None = None
+) -> Catalog:
+    """A snapshot without values, with them."""
+    return replace(structure, statistics=await collect_statistics(connection, structure, progress=progress))
 
 
 async def collect_structure(connection: MetadataConnection, database: str) -> Catalog:

@@ -5,16 +5,25 @@ What ``govproxy classify`` shows and what the control process publishes come fro
 
 from __future__ import annotations
 
+import hashlib
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 import asyncpg  # type: ignore[import-untyped]
 
+from govproxy import masking
 from govproxy.config.settings import Settings
 from govproxy.control import catalog as catalogs
 from govproxy.control.metadata import connect_to
+from govproxy.control.state.classification import ClassNamed, load_kept
+from govproxy.control.state.store import read_store
 from govproxy.errors import UpstreamUnavailable
+from govproxy.masking import taxonomy
 from govproxy.masking.classify import Correction, classify
+from govproxy.masking.kept import KeptClasses
 from govproxy.masking.values import Classification
 from govproxy.policy.rules import Policy
 from govproxy.sql.catalog import Catalog
@@ -30,15 +39,47 @@ class Look:
     classification: Classification
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A catalog, and the marks by which changes of structure and of values show."""
+
+    catalog: Catalog
+    marks: tuple[str, str]
+    has_values: bool
+
+
 def corrections_of(policy: Policy) -> list[Correction]:
     """A policy's ``classify`` as masking knows it."""
     return [Correction(pattern=f"{c.schema}.{c.relation}.{c.column}", tag=c.tag) for c in policy.classify]
 
 
+def class_named(policy: Policy) -> ClassNamed:
+    """Finds a class by its name."""
+    return lambda name: taxonomy.ENTRIES[name].sensitive if name in taxonomy.ENTRIES else None
+
+
+def evidence_of(seen: Seen, policy: Policy) -> str:
+    """A digest of everything that a map rests on: the database by its marks, the policy's words, the code."""
+    parts = (seen.marks, seen.catalog.version, sorted(map(repr, policy.classify)), _code_digest())
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+@cache
+def _code_digest() -> str:
+    """Of the modules that classify, so that another version never takes this one's map for its own."""
+    files = sorted(path for folder in masking.__path__ for path in Path(folder).glob("*.py"))
+    if not files:
+        return secrets.token_hex(32)  # installed without sources: no map outlives the process
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+
+
 async def look_once(settings: Settings, database: str, policy: Policy, *, progress: Progress | None = None) -> Look:
-    """Collect and classify. Raises UpstreamUnavailable when the database cannot be looked at."""
-    configured = settings.databases[database]
-    connection = await connect_to(configured)
+    """Collect and classify, with the classes kept over renames, changing nothing.
+
+    Raises UpstreamUnavailable when the database cannot be looked at, StateUnavailable.
+    """
+    kept = KeptClasses(await read_store(settings, load_kept(database, class_named(policy)), otherwise={}))
+    connection = await connect_to(settings.databases[database])
     try:
         catalog = await catalogs.collect(connection, database, progress=progress)
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
@@ -49,4 +90,6 @@ async def look_once(settings: Settings, database: str, policy: Policy, *, progre
         connection.terminate()
     if progress is not None:
         progress("weighing the evidence")
-    return Look(catalog=catalog, classification=classify(catalog, corrections_of(policy)))
+    corrections = corrections_of(policy)
+    found = classify(catalog, corrections)
+    return Look(catalog=catalog, classification=kept.keep(catalog, found, corrections))

@@ -50,11 +50,12 @@ async def connect_to(database: Database) -> MetadataConnection:
         user=upstream.user,
         database=upstream.database,
         password=database.password.reveal() if database.password is not None else None,
-        tls=None if upstream.socket_directory else _tls(upstream),
+        tls=None if upstream.socket_directory else tls_context(upstream),
     )
 
 
-def _tls(upstream: Upstream) -> ssl.SSLContext | None:
+def tls_context(upstream: Upstream) -> ssl.SSLContext | None:
+    """TLS as a URL's ``sslmode`` and ``sslrootcert`` ask for; None: unencrypted."""
     if upstream.sslmode is SslMode.DISABLE:
         return None
     root = upstream.sslrootcert

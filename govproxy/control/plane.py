@@ -2,7 +2,8 @@
 
 Runs in the parent process. Watches every configured database over a metadata connection of its
 own, and publishes a new snapshot whenever policy or catalog changed. A database that cannot be
-reached is missing from the snapshot, which refuses its clients (57P03) until it is back.
+reached is missing from the snapshot, which refuses its clients (57P03) until it is back. What was
+found goes into the state store before it is published, so that no class is lost by a restart.
 """
 
 from __future__ import annotations
@@ -18,21 +19,33 @@ from govproxy.config.loader import load
 from govproxy.config.settings import Database, Settings
 from govproxy.control import catalog as catalogs
 from govproxy.control.keys import load_keys
-from govproxy.control.look import corrections_of
+from govproxy.control.look import Seen, class_named, corrections_of, evidence_of
 from govproxy.control.metadata import MetadataConnection, connect_to
-from govproxy.errors import GovproxyError
+from govproxy.control.state.classification import (
+    ClassNamed,
+    StoredMap,
+    load_kept,
+    load_map,
+    save_kept,
+    save_map,
+)
+from govproxy.control.state.store import StateStore, open_store
+from govproxy.errors import GovproxyError, StateUnavailable
 from govproxy.masking.classify import classify
-from govproxy.masking.kept import KeptClasses
+from govproxy.masking.kept import Kept, KeptClasses
+from govproxy.masking.values import Classification
 from govproxy.policy.loader import load_policy
+from govproxy.policy.rules import Policy
 from govproxy.session.log import get_logger
 from govproxy.session.snapshot import DatabaseSnapshot, Snapshot
-from govproxy.sql.catalog import Catalog
+from govproxy.sql.catalog import ColumnRef
 
 POLL_INTERVAL_S = 2.0
 VALUES_INTERVAL_S = 2.0
 RETRY_INTERVAL_S = 1.0
 QUERY_TIMEOUT_S = 60.0
 
+_UNREACHABLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, GovproxyError)
 UNREAD = "unread"  # the class of columns nobody could look into
 
 log = get_logger("govproxy.control")
@@ -49,6 +62,7 @@ class ControlPlane:
         self._snapshot = Snapshot(number=1, policy=self._policy, databases={})
         self._publish: Callable[[Snapshot], None] = lambda snapshot: None
         self._tasks: list[asyncio.Task[None]] = []
+        self._store: StateStore | None = None
 
     @property
     def snapshot(self) -> Snapshot:
@@ -56,8 +70,11 @@ class ControlPlane:
         return self._snapshot
 
     async def start(self, publish: Callable[[Snapshot], None]) -> None:
-        """Look at every database once, then keep watching them."""
+        """Look at every database once, then keep watching them. Raises StateUnavailable."""
         self._publish = publish
+        self._store = await open_store(self.settings)
+        for name, watched in self._watched.items():
+            await watched.remember(self._store, class_named(self._policy), name)
         for name, watched in self._watched.items():
             await self._look(name, watched)
         self._tasks = [
@@ -72,6 +89,8 @@ class ControlPlane:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for watched in self._watched.values():
             await watched.close()
+        if self._store is not None:
+            await self._store.close()
 
     async def reload(self) -> None:
         """Read configuration and policy again, all or nothing.
@@ -82,11 +101,20 @@ class ControlPlane:
         settings = load(self.settings.file)
         policy = load_policy(settings.policy)
         changed = policy.version != self._policy.version
-        self._policy = policy
+        pictures: dict[str, DatabaseSnapshot] = {}
         for name, watched in self._watched.items():
-            if watched.catalog is not None:
-                await self._note(name, watched, watched.catalog)
-        self._renew(self._snapshot.databases)
+            async with watched.lock:
+                try:
+                    seen = await watched.with_values(policy)
+                except _UNREACHABLE as error:
+                    await watched.close()  # the watch finds it again, and judges it by the new policy
+                    log.warning("database cannot be looked at", database=name, error=type(error).__name__)
+                    continue
+                if seen is not None:
+                    pictures[name] = await self._picture(name, watched, seen, policy)
+        self._policy = policy
+        # Security: what could not be judged by the new policy is not shown by the old one.
+        self._renew(pictures)
         log.info("policy reloaded", version=policy.version, changed=changed)
 
     async def refresh(self, database: str, *, values: bool) -> None:
@@ -100,46 +128,73 @@ class ControlPlane:
 
     async def _watch(self, name: str, watched: _Watched) -> None:
         while True:
-            await asyncio.sleep(POLL_INTERVAL_S if watched.catalog else RETRY_INTERVAL_S)
+            await asyncio.sleep(POLL_INTERVAL_S if watched.is_seen else RETRY_INTERVAL_S)
             await self._look(name, watched)
 
     async def _look(self, name: str, watched: _Watched, *, values: bool = False) -> None:
+        async with watched.lock:
+            await self._look_alone(name, watched, values)
+
+    async def _look_alone(self, name: str, watched: _Watched, values: bool) -> None:
         began = time.perf_counter()
+        picture: DatabaseSnapshot | None = None
+        seen: Seen | None = None
         try:
-            found = await watched.look(values=values)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, GovproxyError) as error:
+            seen = await watched.look(self._policy, values=values)
+            if seen is not None:
+                picture = await self._picture(name, watched, seen, self._policy)
+        except _UNREACHABLE as error:
             # Security: an old picture must not stand for a database that may have changed unseen.
             await watched.close()
             if name in self._snapshot.databases:
                 self._renew({key: value for key, value in self._snapshot.databases.items() if key != name})
             log.warning("database cannot be looked at", database=name, error=type(error).__name__)
             return
-        if found is None:
+        if picture is None or seen is None:
             return
-        await self._note(name, watched, found)
+        self._renew({**self._snapshot.databases, name: picture})
         log.info(
             "catalog read",
             database=name,
-            version=found.version,
-            relations=len(found.relations),
+            version=picture.catalog.version,
+            relations=len(picture.catalog.relations),
+            map="made" if seen.has_values else "stored",
             seconds=round(time.perf_counter() - began, 3),
         )
 
-    async def _note(self, name: str, watched: _Watched, catalog: Catalog) -> None:
-        corrections = corrections_of(self._policy)
-        # Thousands of columns with their values take a while: not on the loop.
-        found = await asyncio.to_thread(classify, catalog, corrections)
-        classification = watched.kept.keep(catalog, found, corrections)
-        picture = DatabaseSnapshot(
+    async def _picture(self, name: str, watched: _Watched, seen: Seen, policy: Policy) -> DatabaseSnapshot:
+        """What is to be published of a database. Raises StateUnavailable when a class could be lost."""
+        corrections = corrections_of(policy)
+        found = watched.stored_map(seen, policy)
+        if found is None:
+            # Thousands of columns with their values take a while: not on the loop.
+            found = await asyncio.to_thread(classify, seen.catalog, corrections)
+        classification = watched.kept.keep(seen.catalog, found, corrections)
+        await self._save(name, watched, seen, policy, found)
+        return DatabaseSnapshot(
             name=name,
             environment=watched.database.environment,
-            catalog=catalogs.publishable(catalog),
+            catalog=catalogs.publishable(seen.catalog),
             classification=classification,
             unread=frozenset(
                 c.relation for c, found in classification.columns.items() if found.sensitive.name == UNREAD
             ),
         )
-        self._renew({**self._snapshot.databases, name: picture})
+
+    async def _save(self, name: str, watched: _Watched, seen: Seen, policy: Policy, found: Classification) -> None:
+        if self._store is None:
+            raise AssertionError("not started")
+        known = dict(watched.kept.known)
+        if known != watched.saved:
+            # Security: first stored, then published. A class that only memory holds would be gone after a restart.
+            await self._store.run(save_kept(name, watched.saved, known))
+            watched.saved = known
+        if not seen.has_values or any(verdict.sensitive.name == UNREAD for verdict in found.columns.values()):
+            return  # nothing new, or something that another look may see
+        try:
+            await self._store.run(save_map(name, evidence_of(seen, policy), found))
+        except StateUnavailable as error:
+            log.warning("the map is not stored; the next start makes it anew", database=name, error=str(error))
 
     def _renew(self, databases: Mapping[str, DatabaseSnapshot]) -> None:
         self._snapshot = replace(
@@ -152,38 +207,68 @@ class ControlPlane:
 
 
 class _Watched:
-    """One database: its metadata connection and what was seen last."""
+    """One database: its metadata connection and what was seen last. ``lock`` is held over a whole look."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self.catalog: Catalog | None = None
+        self.lock = asyncio.Lock()
         self.kept = KeptClasses()
+        self.saved: dict[ColumnRef, Kept] = {}
+        self._stored: StoredMap | None = None
+        self._seen: Seen | None = None
         self._connection: MetadataConnection | None = None
         self._fingerprint = ""
         self._mark = ""
         self._values_due = 0.0
         self._collected = 0.0
-        self._lock = asyncio.Lock()
 
-    async def look(self, *, values: bool) -> Catalog | None:
-        """The catalog if it is new or changed, else None. ``values``: new in any case, at most every
+    @property
+    def is_seen(self) -> bool:
+        """Whether its catalog is known now."""
+        return self._seen is not None
+
+    async def remember(self, store: StateStore, named: ClassNamed, name: str) -> None:
+        """Take up what an earlier run knew. Raises StateUnavailable."""
+        self.saved = await store.run(load_kept(name, named))
+        self.kept = KeptClasses(self.saved)
+        self._stored = await store.run(load_map(name, named))
+
+    def stored_map(self, seen: Seen, policy: Policy) -> Classification | None:
+        """The map of an earlier run, when it was made of exactly what is seen now."""
+        if self._stored is None or self._stored.evidence != evidence_of(seen, policy):
+            return None
+        return replace(self._stored.classification, catalog_version=seen.catalog.version)
+
+    async def look(self, policy: Policy, *, values: bool) -> Seen | None:
+        """What is there if it is new or changed, else None. ``values``: new in any case, at most every
         few moments, since looking at all tables costs the database something."""
-        async with self._lock, asyncio.timeout(QUERY_TIMEOUT_S):
+        async with asyncio.timeout(QUERY_TIMEOUT_S):
             if self._connection is None or self._connection.is_closed():
                 self._connection = await connect_to(self.database)
                 self._fingerprint = ""
             fingerprint = await catalogs.fingerprint(self._connection)
-            if fingerprint == self._fingerprint and self.catalog is not None:
+            if fingerprint == self._fingerprint and self._seen is not None:
                 asked = values and time.monotonic() >= self._collected + VALUES_INTERVAL_S
                 if not asked and not await self._filled():
                     return None
             # Before the values themselves: what comes in between moves the mark again.
             self._mark = await catalogs.values_mark(self._connection)
-            catalog = await catalogs.collect(self._connection, self.database.name)
+            catalog = await catalogs.collect_structure(self._connection, self.database.name)
+            seen = Seen(catalog=catalog, marks=(fingerprint, self._mark), has_values=False)
+            if values or self.stored_map(seen, policy) is None:
+                self._stored = None
+                catalog = await catalogs.with_values(self._connection, catalog)
+                seen = replace(seen, catalog=catalog, has_values=True)
+                self._collected = time.monotonic()
             self._fingerprint = fingerprint
-            self.catalog = catalog
-            self._collected = time.monotonic()
-            return catalog
+            self._seen = seen
+            return seen
+
+    async def with_values(self, policy: Policy) -> Seen | None:
+        """What was seen last, with values to weigh again; None when the database is not there."""
+        if self._seen is None or self._seen.has_values:
+            return self._seen
+        return await self.look(policy, values=True)
 
     async def _filled(self) -> bool:
         """True when tables have got so many more values that what they hold must be looked at again."""
@@ -197,6 +282,6 @@ class _Watched:
     async def close(self) -> None:
         """Forget the connection and what was seen over it."""
         connection, self._connection = self._connection, None
-        self.catalog = None
+        self._seen = None
         if connection is not None and not connection.is_closed():
             connection.terminate()

@@ -43,6 +43,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "asyncpg": ("control", "demo", "cli"),
     "psycopg": ("demo",),
     "structlog": ("session",),
+    "sqlalchemy": ("control",),
     "cel": ("policy",),
 }
 

@@ -1,0 +1,50 @@
+"""Every step that the tables of the state store have taken, oldest first.
+
+A step that was released never changes; what comes later is a new step at the end. SQL that SQLite
+and PostgreSQL both understand: text, bigint, double precision, primary keys.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step, run in the same transaction that notes its number."""
+
+    number: int
+    subject: str
+    statements: tuple[str, ...]
+
+
+STEPS: tuple[Step, ...] = (
+    Step(
+        number=1,
+        subject="classification",
+        statements=(
+            """
+            CREATE TABLE govproxy_kept_classes (
+                database_name text NOT NULL,
+                relation bigint NOT NULL,
+                attnum bigint NOT NULL,
+                schema_name text NOT NULL,
+                table_name text NOT NULL,
+                column_name text NOT NULL,
+                class_name text NOT NULL,
+                confidence double precision NOT NULL,
+                reason text NOT NULL,
+                PRIMARY KEY (database_name, relation, attnum)
+            )
+            """,
+            """
+            CREATE TABLE govproxy_classifications (
+                database_name text NOT NULL PRIMARY KEY,
+                evidence text NOT NULL,
+                columns_found text NOT NULL,
+                columns_known text NOT NULL
+            )
+            """,
+        ),
+    ),
+)
