@@ -55,12 +55,19 @@ def corrections_of(policy: Policy) -> list[Correction]:
 
 def class_named(policy: Policy) -> ClassNamed:
     """Finds a class by its name."""
-    return lambda name: taxonomy.ENTRIES[name].sensitive if name in taxonomy.ENTRIES else None
+    known = {entry.sensitive.name: entry.sensitive for entry in taxonomy.TABLE}
+    known.update({own.name: own for own in policy.own.classes})
+    return known.get
 
 
 def evidence_of(seen: Seen, policy: Policy) -> str:
     """A digest of everything that a map rests on: the database by its marks, the policy's words, the code."""
-    parts = (seen.marks, seen.catalog.version, sorted(map(repr, policy.classify)), _code_digest())
+    # Sets print in any order.
+    own = (
+        sorted(repr((c.name, sorted(c.tags), c.level, c.masker)) for c in policy.own.classes),
+        sorted(map(repr, policy.own.recognitions)),
+    )
+    parts = (seen.marks, seen.catalog.version, sorted(map(repr, policy.classify)), own, _code_digest())
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
@@ -91,5 +98,5 @@ async def look_once(settings: Settings, database: str, policy: Policy, *, progre
     if progress is not None:
         progress("weighing the evidence")
     corrections = corrections_of(policy)
-    found = classify(catalog, corrections)
+    found = classify(catalog, corrections, policy.own)
     return Look(catalog=catalog, classification=kept.keep(catalog, found, corrections))

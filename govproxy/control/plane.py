@@ -168,7 +168,7 @@ class ControlPlane:
         found = watched.stored_map(seen, policy)
         if found is None:
             # Thousands of columns with their values take a while: not on the loop.
-            found = await asyncio.to_thread(classify, seen.catalog, corrections)
+            found = await asyncio.to_thread(classify, seen.catalog, corrections, policy.own)
         classification = watched.kept.keep(seen.catalog, found, corrections)
         await self._save(name, watched, seen, policy, found)
         return DatabaseSnapshot(

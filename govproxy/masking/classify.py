@@ -19,10 +19,11 @@ from govproxy.masking import taxonomy
 from govproxy.masking.corrections import Correction, check_correction, correct
 from govproxy.masking.detect_samples import array_elements, contradicts, judge_documents, random_share, vote
 from govproxy.masking.names import BELIEVED, NameEvidence, hints_at_secret, judge_comment, judge_name
+from govproxy.masking.own import own_verdict, stronger
 from govproxy.masking.system_columns import SYSTEM_SCHEMAS, system_class
 from govproxy.masking.taxonomy import Family
 from govproxy.masking.type_families import Shape, shape_of, shape_of_type
-from govproxy.masking.values import Classification, ColumnClass
+from govproxy.masking.values import Classification, ColumnClass, OwnTaxonomy
 from govproxy.sql.catalog import Catalog, Column, ColumnRef, ColumnStatistics, Relation, RelationKind
 
 __all__ = ["Correction", "check_correction", "classify", "describe", "digest"]
@@ -36,12 +37,15 @@ _WITH_SYSTEM_ATTRIBUTES = frozenset(
 _FREE_FORM = frozenset({Family.TEXT, Family.JSON, Family.KEYED, Family.OTHER, Family.BYTES})
 _DOCUMENTS = frozenset({Family.JSON, Family.KEYED})
 _DEEPEST_RECORD = 4
+NOTHING_OWN = OwnTaxonomy()
 
 
-def classify(catalog: Catalog, corrections: Sequence[Correction] = ()) -> Classification:
-    """The map of ``catalog``. Raises ValueError for an unusable correction."""
+def classify(
+    catalog: Catalog, corrections: Sequence[Correction] = (), own: OwnTaxonomy = NOTHING_OWN
+) -> Classification:
+    """The map of ``catalog``, with what a policy knows itself. Raises ValueError for an unusable correction."""
     for correction in corrections:
-        check_correction(correction)
+        check_correction(correction, own.classes)
     found: dict[ColumnRef, ColumnClass] = {}
     known: dict[int, frozenset[int]] = {}
     for oid in sorted(catalog.relations):
@@ -50,6 +54,8 @@ def classify(catalog: Catalog, corrections: Sequence[Correction] = ()) -> Classi
         for column in relation.columns:
             ref = ColumnRef(oid, column.attnum)
             verdict = _judge(relation, column, catalog)
+            if own.recognitions:
+                verdict = stronger(_own(relation, column, catalog, own), verdict)
             if verdict is None and _unread(relation, column, catalog):
                 # Security: listed, not left out, so that whole rows and opaque statements see it too.
                 verdict = _class("unread", 0.5, "its values may not be looked at, or not in time")
@@ -59,7 +65,7 @@ def classify(catalog: Catalog, corrections: Sequence[Correction] = ()) -> Classi
         known[oid] = frozenset(seen)
         _judge_derived(relation, catalog, found)
     _share_among_relatives(catalog, found)
-    correct(catalog, corrections, found, known)
+    correct(catalog, corrections, found, known, own.classes)
     return Classification(
         database=catalog.database,
         catalog_version=catalog.version,
@@ -70,6 +76,17 @@ def classify(catalog: Catalog, corrections: Sequence[Correction] = ()) -> Classi
 
 def _class(name: str, confidence: float, reason: str) -> ColumnClass:
     return ColumnClass(sensitive=taxonomy.by_name(name), confidence=round(confidence, 3), reason=reason)
+
+
+def _own(relation: Relation, column: Column, catalog: Catalog, own: OwnTaxonomy) -> ColumnClass | None:
+    """What the policy's own rules see; nothing in system catalogs and in views, which lineage looks through."""
+    if relation.schema in SYSTEM_SCHEMAS or relation.kind in {RelationKind.SEQUENCE, RelationKind.INDEX}:
+        return None
+    if relation.kind is RelationKind.VIEW and relation.definition:
+        return None
+    shape = shape_of(column, catalog)
+    values = _values(catalog.statistics.get(ColumnRef(relation.oid, column.attnum)), shape)
+    return own_verdict(relation, column, shape.family, values, own)
 
 
 def _unread(relation: Relation, column: Column, catalog: Catalog) -> bool:

@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 
 from govproxy.masking import taxonomy
 from govproxy.masking.system_columns import system_class
-from govproxy.masking.values import ColumnClass
+from govproxy.masking.values import ColumnClass, SensitiveClass
 from govproxy.sql.catalog import Catalog, Column, ColumnRef, Relation
 
 
@@ -33,10 +33,10 @@ class Correction:
         return parts[0], parts[1], parts[2]
 
 
-def check_correction(correction: Correction) -> None:
+def check_correction(correction: Correction, own: Sequence[SensitiveClass] = ()) -> None:
     """Raises ValueError, in words for a person, when the pattern or the tag is not usable."""
     correction.parts()
-    if correction.tag != "none" and taxonomy.class_for(correction.tag) is None:
+    if correction.tag != "none" and taxonomy.class_for(correction.tag, own) is None:
         raise ValueError(f"unknown tag {correction.tag!r}")
 
 
@@ -50,6 +50,7 @@ def correct(
     corrections: Sequence[Correction],
     found: dict[ColumnRef, ColumnClass],
     known: dict[int, frozenset[int]],
+    own: Sequence[SensitiveClass] = (),
 ) -> None:
     """Corrections have the last word; their order does not matter.
 
@@ -63,13 +64,13 @@ def correct(
         return
     for oid, relation in catalog.relations.items():
         for column in relation.columns:
-            chosen = _chosen(parsed, relation, column) or _inherited(parsed, relation, column, catalog)
+            chosen = _chosen(parsed, relation, column, own) or _inherited(parsed, relation, column, catalog, own)
             if chosen is None:
                 continue
             ref = ColumnRef(oid, column.attnum)
             reason = f"classify: {chosen.pattern} is {chosen.tag}"
             if chosen.tag != "none":
-                verdict = taxonomy.class_for(chosen.tag)
+                verdict = taxonomy.class_for(chosen.tag, own)
                 if verdict is None:
                     raise ValueError(f"unknown tag {chosen.tag!r}")
                 found[ref] = ColumnClass(sensitive=verdict, confidence=1.0, reason=reason)
@@ -87,11 +88,14 @@ def is_corrected(catalog: Catalog, relation: Relation, column: Column, correctio
 
 
 def _chosen(
-    parsed: Sequence[tuple[Correction, tuple[str, str, str]]], relation: Relation, column: Column
+    parsed: Sequence[tuple[Correction, tuple[str, str, str]]],
+    relation: Relation,
+    column: Column,
+    own: Sequence[SensitiveClass] = (),
 ) -> Correction | None:
     def strength(correction: Correction) -> tuple[bool, bool, int, str]:
         exact = not any(char in correction.pattern for char in "*?[")
-        verdict = None if correction.tag == "none" else taxonomy.class_for(correction.tag)
+        verdict = None if correction.tag == "none" else taxonomy.class_for(correction.tag, own)
         return exact, verdict is not None, verdict.level if verdict else 0, correction.tag
 
     candidates = [correction for correction, patterns in parsed if _matches(patterns, relation, column)]
@@ -99,7 +103,11 @@ def _chosen(
 
 
 def _inherited(
-    parsed: Sequence[tuple[Correction, tuple[str, str, str]]], relation: Relation, column: Column, catalog: Catalog
+    parsed: Sequence[tuple[Correction, tuple[str, str, str]]],
+    relation: Relation,
+    column: Column,
+    catalog: Catalog,
+    own: Sequence[SensitiveClass] = (),
 ) -> Correction | None:
     seen = {relation.oid}
     queue = list(relation.parents)
@@ -109,7 +117,7 @@ def _inherited(
         if parent is None or oid in seen:
             continue
         seen.add(oid)
-        chosen = _chosen(parsed, parent, column)
+        chosen = _chosen(parsed, parent, column, own)
         if chosen is not None and parent.column(column.name) is not None:
             return chosen
         queue.extend(parent.parents)

@@ -14,7 +14,7 @@ social security numbers (``SPII``), cards (``PCI``) or passwords (``SECRET``) al
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -186,6 +186,9 @@ TABLE: tuple[Entry, ...] = (
 ENTRIES: Mapping[str, Entry] = MappingProxyType({entry.sensitive.name: entry for entry in TABLE})
 TAGS: frozenset[str] = frozenset(tag for entry in TABLE for tag in entry.sensitive.tags)
 
+# Exactly one of these is carried by every class.
+GROUPS = ("PII", "SPII", "PCI", "PHI", "SECRET", "ONLINE")
+
 # What a correction means by a bare group: the class that best stands for it.
 _GROUP_CLASS: Mapping[str, str] = MappingProxyType(
     {
@@ -216,11 +219,17 @@ def by_tag(tag: str) -> tuple[SensitiveClass, ...]:
     return tuple(entry.sensitive for entry in TABLE if tag in entry.sensitive.tags)
 
 
-def class_for(tag_or_name: str) -> SensitiveClass | None:
-    """The class a correction means: a class's name, its own dotted tag, or a group's stand-in."""
+def class_for(tag_or_name: str, own: Sequence[SensitiveClass] = ()) -> SensitiveClass | None:
+    """The class a correction means: a class's name, its own dotted tag, or a group's stand-in.
+
+    ``own`` are the classes that a policy adds.
+    """
     if tag_or_name in ENTRIES:
         return ENTRIES[tag_or_name].sensitive
     if tag_or_name in _GROUP_CLASS:
         return ENTRIES[_GROUP_CLASS[tag_or_name]].sensitive
-    carriers = by_tag(tag_or_name)
+    for sensitive in own:
+        if sensitive.name == tag_or_name:
+            return sensitive
+    carriers = (*by_tag(tag_or_name), *(sensitive for sensitive in own if tag_or_name in sensitive.tags))
     return carriers[0] if len(carriers) == 1 else None

@@ -42,6 +42,29 @@ class ColumnClass:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Recognition:
+    """How a policy recognises columns of a class, by any of three ways.
+
+    ``words`` stand in column names, ``columns`` are ``schema.table.column`` patterns, ``values`` is a
+    regular expression that at least ``share`` of the sampled values match, '' for none.
+    """
+
+    name: str
+    words: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    values: str = ""
+    share: float = 0.9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnTaxonomy:
+    """What a policy adds to the built-in taxonomy: classes, and ways to recognise any class."""
+
+    classes: tuple[SensitiveClass, ...] = ()
+    recognitions: tuple[Recognition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Classification:
     """The map of one database for one catalog version: only sensitive columns are listed.
 

@@ -12,8 +12,9 @@ from pathlib import Path
 from govproxy.config.source import Document, Key, read, suggestion, validate
 from govproxy.errors import ConfigError, ConfigErrors
 from govproxy.masking import taxonomy
-from govproxy.masking.values import Masker
+from govproxy.masking.values import Masker, SensitiveClass
 from govproxy.policy import expressions, schema
+from govproxy.policy.own import OwnReader, known_masker
 from govproxy.policy.rules import (
     ANY,
     NO_TAG,
@@ -62,9 +63,12 @@ class _Loader:
         self.document = document
         self.pack = pack or Policy()
         self.errors: list[ConfigError] = []
+        self.own: tuple[SensitiveClass, ...] = ()
 
     def policy(self, file: schema.File) -> Policy:
         self._names(file)
+        own = OwnReader(self.document, self.pack.own, self.errors).read(file)
+        self.own = own.classes
         own_rules = tuple(self._rule(entry, ("rules", index)) for index, entry in enumerate(file.rules))
         own_columns = tuple(self._column_rule(entry, ("columns", index)) for index, entry in enumerate(file.columns))
         classify = tuple(self._correction(entry, ("classify", index)) for index, entry in enumerate(file.classify))
@@ -72,6 +76,7 @@ class _Loader:
             rules=self.pack.rules + own_rules,
             columns=self.pack.columns + own_columns,
             classify=self.pack.classify + classify,
+            own=own,
         )
         self._overrides(file, policy)
         self._corrections_once(file)
@@ -109,11 +114,9 @@ class _Loader:
         mask: Masker | None = None
         if entry.mask is not None:
             try:
-                mask = Masker(entry.mask)
-            except ValueError:
-                known = [masker.value for masker in Masker]
-                near = suggestion(entry.mask, known) or f" (known: {', '.join(known)})"
-                self._fail(f"unknown masker `{entry.mask}`{near}", *place, "mask")
+                mask = known_masker(entry.mask)
+            except ValueError as error:
+                self._fail(str(error), *place, "mask")
             if see not in (None, See.MASKED):
                 self._fail(f"`mask` has no effect with `see: {entry.see}`", *place, "mask")
             see = See.MASKED
@@ -133,10 +136,13 @@ class _Loader:
         if len(parts) != 3 or not all(parts):
             self._fail(f"`{entry.column}` is not schema.table.column", *place, "column")
             parts = ["", "", ""]
-        if entry.tag != NO_TAG and taxonomy.class_for(entry.tag) is None:
-            known = [NO_TAG, *taxonomy.TAGS, *taxonomy.ENTRIES]
+        if entry.tag != NO_TAG and taxonomy.class_for(entry.tag, self.own) is None:
+            known = [NO_TAG, *self._tags(), *taxonomy.ENTRIES, *(own.name for own in self.own)]
             self._fail(f"unknown tag `{entry.tag}`{suggestion(entry.tag, known)}", *place, "tag")
         return Correction(schema=parts[0], relation=parts[1], column=parts[2], tag=entry.tag)
+
+    def _tags(self) -> frozenset[str]:
+        return taxonomy.TAGS.union(*(own.tags for own in self.own))
 
     def _actions(self, words: Sequence[str], *place: Key) -> frozenset[Action]:
         actions: set[Action] = set()
@@ -185,8 +191,8 @@ class _Loader:
         self._dotted(entry.tables, 2, "schema.table", *place, "tables")
         self._dotted(columns, 3, "schema.table.column", *place, "columns")
         for index, tag in enumerate(entry.tags or ()):
-            if tag not in taxonomy.TAGS and tag not in (ANY, UNKNOWN_TAG):
-                known = [ANY, *taxonomy.TAGS]
+            if tag not in self._tags() and tag not in (ANY, UNKNOWN_TAG):
+                known = [ANY, *self._tags()]
                 self._fail(f"unknown tag `{tag}`{suggestion(tag, known)}", *place, "tags", index)
         return On(
             environments=tuple(sorted(set(entry.environments or ()))),

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
-from govproxy.masking.values import Masker
+from govproxy.masking.values import Masker, OwnTaxonomy
 from govproxy.policy.values import Compare, See, Verb
 from govproxy.sql.values import Action
 
@@ -126,6 +126,7 @@ class Policy:
     rules: tuple[Rule, ...] = ()
     columns: tuple[ColumnRule, ...] = ()
     classify: tuple[Correction, ...] = ()
+    own: OwnTaxonomy = dataclasses.field(default_factory=OwnTaxonomy)
     version: str = ""
 
     def versioned(self) -> Policy:
@@ -142,6 +143,8 @@ def _canonical(value: object) -> object:
             "rules": sorted((_canonical(rule) for rule in value.rules), key=_name),
             "columns": sorted((_canonical(rule) for rule in value.columns), key=_name),
             "classify": sorted((_canonical(c) for c in value.classify), key=repr),
+            "classes": sorted((_canonical(c) for c in value.own.classes), key=repr),
+            "recognise": sorted((_canonical(r) for r in value.own.recognitions), key=repr),
         }
     if isinstance(value, Enum):
         return value.value

@@ -77,6 +77,21 @@ class CorrectionEntry(Strict):
     tag: Text
 
 
+class ClassEntry(Strict):
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,79}$")]
+    tags: Words = Field(min_length=1)
+    level: Annotated[int, Field(ge=1, le=4)]
+    mask: Text = "redact"
+
+
+class RecogniseEntry(Strict):
+    of: Text = Field(alias="class")
+    words: Words = []
+    columns: Words = []
+    values: Text | None = None
+    share: Annotated[float, Field(ge=0.5, le=1.0, strict=False)] = 0.9
+
+
 class File(Strict):
     """The whole file."""
 
@@ -84,3 +99,5 @@ class File(Strict):
     rules: list[RuleEntry] = []
     columns: list[ColumnRuleEntry] = []
     classify: list[CorrectionEntry] = []
+    classes: list[ClassEntry] = []
+    recognise: list[RecogniseEntry] = []

@@ -21,7 +21,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "identity": (),
     "config": (),
     "_fastpath": (),
-    "policy": ("identity", *SQL_VALUES, "masking.values", "masking.taxonomy", "config.source"),
+    "policy": ("identity", *SQL_VALUES, "masking.values", "masking.taxonomy", "masking.patterns", "config.source"),
     "masking": (*SQL_VALUES, "policy.values", "_fastpath"),
     "audit": ("_fastpath",),
     "approvals": ("identity", "policy.values", "audit.events"),

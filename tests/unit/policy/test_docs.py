@@ -7,6 +7,7 @@ from pathlib import Path
 
 from govproxy.policy import rules, schema
 from govproxy.policy.expressions import TABLE
+from govproxy.policy.loader import load_policy
 
 TEXT = (Path(__file__).parents[3] / "docs" / "policy.md").read_text()
 
@@ -22,6 +23,26 @@ def test_every_key_of_a_rule_is_documented() -> None:
         assert f"| `{key}` |" in TEXT, key
     for key in ("see", "compare", "mask"):
         assert f"`{key}`" in TEXT
+
+
+def test_the_examples_load(tmp_path: Path) -> None:
+    """Every whole policy shown is one."""
+    shown = [text for text in re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL) if text.startswith("extends:")]
+    assert len(shown) >= 2
+    for number, text in enumerate(shown):
+        file = tmp_path / f"{number}.yaml"
+        file.write_text(text)
+        assert load_policy(file).rules
+
+
+def test_every_key_of_an_own_class_is_documented() -> None:
+    for section, entry in (("classes", schema.ClassEntry), ("recognise", schema.RecogniseEntry)):
+        for name, field in entry.model_fields.items():
+            assert re.search(
+                rf"^\| .*`{section}\.{field.alias or name}|^\| `{section}\..*`{field.alias or name}`",
+                TEXT,
+                re.MULTILINE,
+            ), name
 
 
 def test_every_guard_is_documented() -> None:

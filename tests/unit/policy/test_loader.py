@@ -203,3 +203,52 @@ def test_single_mistakes(tmp_path: Path, text: str, line: int, says: str) -> Non
 
 def test_a_broken_condition_is_never_an_unconditional_rule(tmp_path: Path) -> None:
     assert problems(tmp_path, 'rules:\n- {name: a, does: [drop], effect: allow, when: "true ||"}\n')
+
+
+OWN = """\
+classes:
+  - {name: loyalty_number, tags: [PII, PII.cards], level: 3, mask: partial}
+recognise:
+  - {class: loyalty_number, words: [loyalty number], columns: ["crm.*.card_ref"], values: 'LC-[0-9]{8}', share: 0.8}
+  - {class: email, words: [postfach]}
+columns:
+  - {name: desk-sees-cards, who: {groups: [desk]}, on: {tags: [PII.cards]}, see: clear}
+classify:
+  - {column: public.a.b, tag: PII.loyalty_number}
+"""
+
+
+def test_own_classes_are_part_of_the_policy_and_travel_to_workers(tmp_path: Path) -> None:
+    policy = load_policy(write(tmp_path, OWN))
+    (own,) = policy.own.classes
+    assert (own.level, own.masker.value) == (3, "partial")
+    assert own.tags == {"PII", "PII.cards", "PII.loyalty_number"}
+    assert [rule.name for rule in policy.own.recognitions] == ["loyalty_number", "email"]
+    assert pickle.loads(pickle.dumps(policy)) == policy
+    other = load_policy(write(tmp_path, OWN.replace("[0-9]{8}", "[0-9]{9}")))
+    assert other.version != policy.version
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "message"),
+    [
+        ("name: loyalty_number", "name: email", 2, "class `email` is built in"),
+        ("tags: [PII, PII.cards]", "tags: [loyal]", 2, "exactly one of the tags"),
+        ("tags: [PII, PII.cards]", "tags: [PII, PCI]", 2, "exactly one of the tags"),
+        ("tags: [PII, PII.cards]", "tags: [PII, PCI.cards]", 2, "begin with `PII.`"),
+        ("mask: partial", "mask: partail", 2, "unknown masker `partail`"),
+        ("level: 3", "level: 0", 2, "greater than or equal to 1"),
+        ("class: loyalty_number,", "class: loyalty_nummer,", 4, "unknown class `loyalty_nummer`; did you mean"),
+        ("'LC-[0-9]{8}'", r"'(a)\1'", 4, "backreferences are not supported"),
+        ("'LC-[0-9]{8}'", "'(?=a)a'", 4, "look-around"),
+        ("crm.*.card_ref", "crm.card_ref", 4, "is not schema.table.column"),
+        ("words: [postfach]", "words: []", 5, "recognises nothing"),
+        ("[postfach]", "[p-f]", 5, "words of a column's name"),
+        ("share: 0.8", "share: 0.1", 4, "greater than or equal to 0.5"),
+        ("on: {tags: [PII.cards]}", "on: {tags: [PII.card]}", 7, "unknown tag `PII.card`"),
+    ],
+)
+def test_mistakes_in_own_classes_have_a_line(tmp_path: Path, old: str, new: str, line: int, message: str) -> None:
+    assert old in OWN
+    found = problems(tmp_path, OWN.replace(old, new, 1))
+    assert any(at == line and message in text for at, text in found), found
