@@ -22,7 +22,7 @@ INSTALL := $(BIN)/python -m pip install -q --disable-pip-version-check -c constr
 CREATE := $(PYTHON) -m venv $(VENV)
 endif
 
-.PHONY: help demo test bench check format build build-strict clean
+.PHONY: help demo test fuzz bench check format build build-strict clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -34,6 +34,11 @@ demo: $(VENV)/.demo $(VENV)/.built ## PostgreSQL with sample data, the proxy bef
 
 test: $(VENV)/.test $(VENV)/.built ## The whole test-suite
 	$(BIN)/python -m pytest $(ARGS)
+
+SECONDS := 3600
+SEED := 1
+fuzz: $(VENV)/.test $(VENV)/.built ## Look for leaks with generated schemas and statements: SECONDS=3600 SEED=1
+	$(BIN)/python -m tests.fuzz.leaks --seconds $(SECONDS) --seed $(SEED) $(ARGS)
 
 bench: $(VENV)/.test $(VENV)/.built ## In-process floors, then the comparison with other proxies: bench/out/report.md
 	@mkdir -p bench/out

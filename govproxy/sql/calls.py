@@ -69,6 +69,7 @@ class Calls:
         if len(nodes) == 1 and schema is None and body.keys() <= _BARE_CALL:
             # email(t) is t.email where no function takes it.
             field = self._evaluator.projected(arguments[0], name)
+            self._findings.projection(id(body), field is not None and not routines.candidates)
             if field is not None:
                 return field if not routines.candidates else combine([field, self._result(routines, name, arguments)])
         self._note(id(body), schema, name, routines, nodes)

@@ -405,6 +405,8 @@ class Collector:
         judged = set()
         for call in walk.calls:
             *qualifier, name = field_names(call["funcname"])
+            if found is not None and id(call) in found.projections and functions.is_unlisted(name):
+                continue
             schema = qualifier[-1] if qualifier else None
             judged.add((schema or "", name))
             candidates = self.catalog.resolve_function(schema, name, self.search_path)

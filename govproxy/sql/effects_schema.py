@@ -361,7 +361,8 @@ def drop(_: str, body: Node, notes: Collector) -> None:
     else:
         for item in body["objects"]:
             on_object(Action.DROP, kind, item, notes, facts)
-    notes.changed_catalog()
+    dropped = [effect for effect in notes.effects if effect.action is Action.DROP]
+    notes.changed_catalog(bool(dropped) and all(effect.temporary for effect in dropped))
 
 
 def drop_owned(kind: str, body: Node, notes: Collector) -> None:

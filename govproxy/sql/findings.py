@@ -46,6 +46,7 @@ class Findings:
         self._flows: dict[Flow, None] = {}
         self._functions: dict[int, FunctionUse] = {}
         self._equalities: dict[int, Equality] = {}
+        self._projections: dict[int, bool] = {}
         self._work = MAX_WORK
 
     def spend(self, amount: int = 1) -> None:
@@ -72,6 +73,10 @@ class Findings:
     def function(self, key: int, use: FunctionUse) -> None:
         """Note a call; ``key`` tells calls apart when the same syntax is traced twice."""
         self._functions[key] = use
+
+    def projection(self, key: int, certain: bool) -> None:
+        """Note whether a call is nothing but ``t.name`` written ``name(t)``: it is when it always was."""
+        self._projections[key] = certain and self._projections.get(key, True)
 
     def use(self, value: Value, comparison: Comparison) -> None:
         """Note that a value influences rows or other values. Counts carry nothing to compare."""
@@ -151,3 +156,8 @@ class Findings:
     def functions(self) -> tuple[FunctionUse, ...]:
         """All calls found, each once."""
         return tuple(self._functions.values())
+
+    @property
+    def projections(self) -> frozenset[int]:
+        """Keys of the calls that only name a column."""
+        return frozenset(key for key, certain in self._projections.items() if certain)

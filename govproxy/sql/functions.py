@@ -253,6 +253,11 @@ def safety(name: str) -> Safety:
     return Safety.UNLISTED
 
 
+def is_unlisted(name: str) -> bool:
+    """Whether nothing that comes with the server or a known extension has this name."""
+    return safety(name) is Safety.UNLISTED and name not in DANGERS_OF_EXTENSIONS
+
+
 def _comes_with_the_server(routine: Function) -> bool:
     return routine.schema == "pg_catalog" or (
         routine.schema == "information_schema" and routine.name in INFORMATION_SCHEMA_FUNCTIONS

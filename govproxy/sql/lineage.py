@@ -46,6 +46,7 @@ class Lineage:
     equalities: tuple[Equality, ...] = ()
     flows: tuple[Flow, ...] = ()
     functions: tuple[FunctionUse, ...] = ()
+    projections: frozenset[int] = frozenset()  # ids of the FuncCall bodies that only name a column
     own: bool = False  # a table of the session's own is read; its columns are not in the catalog
 
 
@@ -81,6 +82,7 @@ def trace(node: Node, catalog: Catalog, search_path: tuple[str, ...] | None, *, 
         equalities=findings.equalities,
         flows=findings.flows,
         functions=findings.functions,
+        projections=findings.projections,
         own=findings.own,
     )
 

@@ -268,7 +268,11 @@ class Scope:
                 if part.wild is not None:
                     found.append(part.wild)
             scope = scope.parent
-        return combine(found) if found else None
+        if not found:
+            return None
+        # Security: no column of that name is certain, so the name may be a relation's, for its whole row.
+        item = self.item(name)
+        return combine(found if item is None else (*found, item.whole()))
 
     def item(self, name: str, schema: str | None = None) -> RangeItem | None:
         """The range item a qualifier names: the nearest level that has one."""

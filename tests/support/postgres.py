@@ -66,7 +66,8 @@ def database(server: Postgres, *statements: str, name: str | None = None) -> Ite
             connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'.encode())
 
 
-def _reused() -> ReusedPostgres | None:
+def reused_server() -> ReusedPostgres | None:
+    """The server that ``GOVPROXY_TEST_DSN`` names, if it is set."""
     dsn = os.environ.get(REUSE_VARIABLE)
     if not dsn:
         return None
@@ -82,7 +83,7 @@ def _reused() -> ReusedPostgres | None:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """The server of this test run; ``GOVPROXY_TEST_DSN`` reuses one that runs already."""
-    if (reused := _reused()) is not None:
+    if (reused := reused_server()) is not None:
         yield reused
         return
     with PostgresServer(settings={"max_connections": "300"}) as server:

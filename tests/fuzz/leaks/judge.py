@@ -1,0 +1,121 @@
+"""What is wrong with a statement's answers, if anything: leaks, differences, a session out of step."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from govproxy.wire.backend import Backend
+from govproxy.wire.errors import decode_fields
+from govproxy.wire.framing import Message
+from tests.fuzz.leaks.detector import Detector
+from tests.fuzz.leaks.statements import Statement
+from tests.support.raw_session import Answer
+
+# Ends of a statement that depend on how busy the machine is.
+_CHANCE = frozenset({"57014", "55P03", "40P01"})
+
+
+class Wrong(StrEnum):
+    """The kinds of find."""
+
+    LEAK = "leak"  # a planted value came out
+    DIFFERENT = "different"  # ordinary work gave something else than directly
+    REFUSED = "refused"  # ordinary work was refused
+    BROKEN = "broken"  # the connection ended, hung, or fell out of step
+    INTERNAL = "internal"  # the proxy's own bug: XX000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """``wrong`` is None for what is as it should be; ``outcome`` counts for the shares."""
+
+    outcome: str  # allowed, masked, denied, failed
+    wrong: Wrong | None = None
+    detail: str = ""
+
+
+def judge(statement: Statement, through: Sequence[Answer], around: Sequence[Answer], detector: Detector) -> Verdict:
+    """Compare the answers through the proxy with those around it."""
+    outcome = _outcome(through, around)
+    found = detector.look(through)
+    if found:
+        return Verdict(outcome=outcome, wrong=Wrong.LEAK, detail="; ".join(found[:3]))
+    internal = [error for error in _errors(through) if error["C"] == "XX000"]
+    if internal and not any(error["C"] == "XX000" for error in _errors(around)):
+        return Verdict(outcome=outcome, wrong=Wrong.INTERNAL, detail=str(internal[0]))
+    if statement.clean and (detail := _difference(statement, through, around)):
+        wrong = Wrong.REFUSED if outcome == "denied" else Wrong.DIFFERENT
+        return Verdict(outcome=outcome, wrong=wrong, detail=detail)
+    return Verdict(outcome=outcome)
+
+
+def _errors(answers: Sequence[Answer]) -> list[dict[str, str]]:
+    return [error for answer in answers for error in answer.errors]
+
+
+def _outcome(through: Sequence[Answer], around: Sequence[Answer]) -> str:
+    if any(error["C"] == "42501" for error in _errors(through)):
+        return "denied"
+    if any(error["C"] != "25P02" for error in _errors(through)):
+        return "failed"
+    same = [answer.rows for answer in through] == [answer.rows for answer in around]
+    return "allowed" if same else "masked"
+
+
+def _difference(statement: Statement, through: Sequence[Answer], around: Sequence[Answer]) -> str:
+    """In words, '' when there is none. What fails directly need only fail through the proxy as well."""
+    if len(through) != len(around):
+        return f"{len(through)} answers, directly {len(around)}"
+    if not statement.ordered and not _errors(through) and not _errors(around) and _all(through) == _all(around):
+        return ""  # portals give any part of the rows first
+    for number, (ours, theirs) in enumerate(zip(through, around, strict=True)):
+        if theirs.errors:
+            return "" if ours.errors else f"answer {number}: no error, directly {theirs.errors[0]}"
+        left, right = _comparable(ours), _comparable(theirs)
+        if left == right or (not statement.ordered and Counter(left) == Counter(right)):
+            continue
+        if any(error["C"] in _CHANCE for error in ours.errors):
+            return ""
+        for one, other in zip(left, right, strict=False):
+            if one != other:
+                return f"answer {number}: {_shown(one)}, directly {_shown(other)}"
+        return f"answer {number}: {len(left)} messages, directly {len(right)}"
+    return ""
+
+
+def _all(answers: Sequence[Answer]) -> Counter[tuple[int, bytes]]:
+    return Counter(message for answer in answers for message in _comparable(answer))
+
+
+def _comparable(answer: Answer) -> list[tuple[int, bytes]]:
+    """Messages; of errors and notices what a client decides by."""
+    return [(message.kind, _body(message)) for message in answer.messages]
+
+
+def _body(message: Message) -> bytes:
+    match message.kind:
+        case Backend.ERROR_RESPONSE | Backend.NOTICE_RESPONSE:
+            fields = dict(decode_fields(message.body))
+            return f"{fields.get('S')} {fields.get('C')} {fields.get('M')}".encode()
+        case Backend.ROW_DESCRIPTION:
+            return _without_temporary(message.body)
+        case _:
+            return message.body
+
+
+def _without_temporary(body: bytes) -> bytes:
+    """A RowDescription without the OIDs of tables: temporary ones get a new one each time."""
+    parts, at = [body[:2]], 2
+    for _ in range(int.from_bytes(body[:2], "big")):
+        end = body.index(b"\0", at) + 1
+        origin = b"table" if any(body[end : end + 4]) else b"none"
+        parts += [body[at:end], origin, body[end + 4 : end + 18]]
+        at = end + 18
+    return b"".join(parts)
+
+
+def _shown(pair: tuple[int, bytes]) -> str:
+    return f"{chr(pair[0])} {pair[1][:300]!r}"

@@ -1,0 +1,150 @@
+"""Runs statements of one world against the proxy until told to stop, and collects what is wrong."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from tests.fuzz.leaks import wireforms, world
+from tests.fuzz.leaks.detector import Detector
+from tests.fuzz.leaks.judge import Verdict, Wrong, judge
+from tests.fuzz.leaks.shrink import shrink
+from tests.fuzz.leaks.statements import Statement, Statements
+from tests.fuzz.leaks.target import Target, opened
+from tests.fuzz.leaks.wireforms import Form
+from tests.support.postgres import Postgres
+
+# After these the proxy rightly knows less of a session: names may mean more than one thing.
+_SOILING = frozenset({"setting", "attempt", "sink"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Find:
+    """Something wrong, and all it takes to see it again."""
+
+    seed: int
+    number: int
+    statement: Statement
+    form: Form
+    wrong: Wrong
+    detail: str
+    reduced: Statement | None = None
+    reduced_form: Form | None = None
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a run did."""
+
+    statements: int = 0
+    worlds: int = 0
+    by_kind: Counter[str] = field(default_factory=Counter)
+    by_outcome: Counter[str] = field(default_factory=Counter)
+    by_form: Counter[str] = field(default_factory=Counter)
+    clean: Counter[str] = field(default_factory=Counter)
+    finds: list[Find] = field(default_factory=list)
+
+    def add(self, statement: Statement, form: Form, verdict: Verdict) -> None:
+        """Count one statement."""
+        self.statements += 1
+        self.by_kind[statement.kind] += 1
+        self.by_outcome[verdict.outcome] += 1
+        self.by_form[form.name] += 1
+        if statement.clean:
+            self.clean[verdict.outcome] += 1
+
+    def share(self, outcome: str) -> float:
+        """Of all statements."""
+        return self.by_outcome[outcome] / max(1, self.statements)
+
+
+class Fuzz:
+    """One world, opened; ``try_one`` runs a statement and says what is wrong with it."""
+
+    def __init__(self, target: Target, detector: Detector) -> None:
+        self._target = target
+        self._detector = detector
+        self._marker = 0
+
+    def try_one(self, statement: Statement, form: Form) -> Verdict:
+        """Through the proxy and around it, then a marker that must come back as it went."""
+        packets = form.packets(statement.steps)
+        try:
+            session = self._target.session(statement.who)
+            through = wireforms.send(session, packets)
+            self._marker += 1
+            marked = session.query(f"SELECT 'marker {self._marker}'")
+        except (OSError, AssertionError) as error:
+            self._target.forget()
+            return Verdict(outcome="broken", wrong=Wrong.BROKEN, detail=f"{type(error).__name__}: {str(error)[:300]}")
+        if marked.rows != [[b"marker %d" % self._marker]] or marked.status != b"I":
+            self._target.forget()
+            return Verdict(outcome="broken", wrong=Wrong.BROKEN, detail=f"the marker came back as {marked.messages}")
+        if statement.kind in _SOILING:
+            self._target.forget(statement.who)
+        around = wireforms.send(self._target.direct(), packets, whole=True)
+        return judge(statement, through, around, self._detector)
+
+    def reduce(self, find: Find) -> Find:
+        """The same find with a text as small as it gets."""
+
+        def holds(statement: Statement, form: Form) -> bool:
+            self._target.forget(statement.who)
+            return self.try_one(statement, form).wrong is find.wrong
+
+        if not holds(find.statement, find.form):
+            return find
+        statement, form = shrink(find.statement, find.form, holds)
+        return replace(find, reduced=statement, reduced_form=form)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where statements come from: the world's number and the statements made for it."""
+
+    seed: int
+    statements: list[str]
+    corrections: list[str]
+    detector: Detector
+    next: Callable[[], Statement]
+
+
+def source_for(seed: int) -> Source:
+    """The world of that number, and statements over its grammar."""
+    made = world.generate(seed)
+    statements = Statements(random.Random(f"statements {seed}"), made)
+    return Source(seed, made.statements, made.corrections, Detector(made.secrets), statements.next)
+
+
+def run(postgres: Postgres, source: Source, tally: Tally, *, go_on: Callable[[], bool]) -> Iterator[Find]:
+    """Statements one after the other while ``go_on``; gives each find, reduced, as it comes."""
+    chance = random.Random(f"forms {source.seed}")
+    tally.worlds += 1
+    with (
+        tempfile.TemporaryDirectory(prefix="govproxy-fuzz-") as folder,
+        opened(postgres, Path(folder), source.statements, source.corrections) as target,
+    ):
+        fuzz = Fuzz(target, source.detector)
+        number = 0
+        while go_on():
+            number += 1
+            statement, form = source.next(), wireforms.choose(chance)
+            verdict = fuzz.try_one(statement, form)
+            tally.add(statement, form, verdict)
+            if verdict.wrong is not None:
+                find = fuzz.reduce(
+                    Find(
+                        seed=source.seed,
+                        number=number,
+                        statement=statement,
+                        form=form,
+                        wrong=verdict.wrong,
+                        detail=verdict.detail,
+                    )
+                )
+                tally.finds.append(find)
+                yield find
