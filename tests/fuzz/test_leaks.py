@@ -19,7 +19,7 @@ from tests.fuzz.leaks.runner import Tally, run, source_for
 from tests.support.postgres import Postgres
 from tests.support.raw_session import Answer
 
-STATEMENTS = 350
+STATEMENTS = 220
 
 
 @pytest.mark.parametrize("seed", [1, 2])
