@@ -6,11 +6,15 @@ the session: a byte not understood is a byte not sent.
 """
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_INCREF
 from libc.stdint cimport uint64_t
 
+from govproxy._fastpath.copyrows cimport COPY_BINARY, CopyMasker
 from govproxy._fastpath.cursor cimport Cursor, load_i32, need, read_cstring
 from govproxy._fastpath.replies cimport Expected
 from govproxy._fastpath.rows cimport MaskPlan, RowCounts
+from govproxy._fastpath.outbuf cimport OutBuf, outbuf_byte, outbuf_int32, outbuf_put_int32
 from govproxy._fastpath.sinks cimport sink_adopt, sink_bytes, sink_pass
 from govproxy._fastpath.state cimport State
 from govproxy._fastpath.statements cimport Portal, PreparedStatement, with_formats
@@ -44,6 +48,14 @@ cdef Py_ssize_t backend_messages(State state, const unsigned char* data, Py_ssiz
                 break
             pos += part
             continue
+        if event == EVENT_COPY_DATA and state.copier is not None:
+            if size - pos < total:
+                if total > state.max_message_bytes:
+                    raise LimitExceeded(f"row of {total} bytes; the limit is {state.max_message_bytes} bytes")
+                break
+            _copied(state, message, total)
+            pos += total
+            continue
         if event == EVENT_COPY_DATA:
             part = total if total < size - pos else size - pos
             state.backend_skip = total - part
@@ -68,7 +80,7 @@ cdef int _account(
     if event == EVENT_COMPLETE or event == EVENT_EMPTY:
         _completed(state, head, message, total)
     elif event == EVENT_READY:
-        return _ready(state, head, message, total)
+        return _ready(state, head, message, total, swallow)
     elif event == EVENT_PARSED or event == EVENT_NO_DATA or event == EVENT_SUSPENDED:
         if event == EVENT_NO_DATA:
             _described(state, head, b"")
@@ -76,6 +88,8 @@ cdef int _account(
             _end_of_rows(state, <Portal>head.subject)
         elif event == EVENT_PARSED and head.kind == REPLY_PARSE:
             (<PreparedStatement>head.subject).confirmed = True
+        elif event == EVENT_PARSED and head.kind == REPLY_PROBE:
+            state.probed = <PreparedStatement>head.subject
         state.replies.pop()
     elif event == EVENT_BOUND or event == EVENT_CLOSED:
         if head.previous != NULL and isinstance(<object>head.previous, Portal):
@@ -89,6 +103,8 @@ cdef int _account(
         pass
     elif event == EVENT_ERROR:
         return _error(state, head, message, total)
+    elif event == EVENT_NOTICE and head != NULL and head.kind == REPLY_PROBE:
+        return 0   # the statement itself will say it
     elif event == EVENT_NOTICE:
         if not state.clear and state.tainted:
             return _rebuilt(state, b"N", state.gate.rewrite_notice(state, _payload(message, total)))
@@ -103,8 +119,11 @@ cdef int _account(
     elif event == EVENT_COPY_IN:
         _copy_in(state, head)
     elif event == EVENT_COPY_OUT:
-        _copy_out(state, head)
+        _copy_out(state, head, message, total)
     elif event == EVENT_COPY_DONE:
+        if state.copier is not None:
+            state.copier.finish()
+            state.copier = None
         head.kind = REPLY_QUERY if head.kind == REPLY_QUERY_COPY_OUT else REPLY_EXECUTE
     elif event == EVENT_FUNCTION_RESULT:
         if not (<Verdict>head.subject).clear:
@@ -234,6 +253,7 @@ cdef int _end_of_rows(State state, Portal portal) except -1:
 
 cdef int _new_result(State state) except -1:
     state.plan = None
+    state.copier = None
     state.rows = 0
     state.rows_before = 0
     state.size_bytes = 0
@@ -276,7 +296,9 @@ cdef uint64_t _affected(const unsigned char* tag, Py_ssize_t size) noexcept:
     return value if i >= 0 and tag[i] == 32 else 0   # behind a space
 
 
-cdef int _ready(State state, Expected* head, const unsigned char* message, Py_ssize_t total) except -1:
+cdef int _ready(
+    State state, Expected* head, const unsigned char* message, Py_ssize_t total, bint swallow
+) except -1:
     cdef unsigned char status
     if total != HEADER + 1:
         raise UpstreamFault("the database sent something unexpected")
@@ -299,6 +321,8 @@ cdef int _ready(State state, Expected* head, const unsigned char* message, Py_ss
         if state.portals:
             state.end_portals()
     state.replies.pop()
+    if swallow:
+        return 0
     return sink_pass(&state.sinks.frontend, message, total)
 
 
@@ -318,10 +342,56 @@ cdef int _copy_in(State state, Expected* head) except -1:
     return state.enter(PHASE_COPYING)
 
 
-cdef int _copy_out(State state, Expected* head) except -1:
-    if not _verdict_of(head).copies_out:
+cdef int _copy_out(State state, Expected* head, const unsigned char* message, Py_ssize_t total) except -1:
+    cdef Verdict verdict = _verdict_of(head)
+    cdef PreparedStatement probed = state.probed
+    if not verdict.copies_out:
         raise InternalError("the database sends copy data that was not judged")
+    if not verdict.clear:
+        # Security: what was asked before this very statement, and nothing older.
+        state.probed = None
+        if verdict.copy is None or probed is None or probed.verdict is not verdict or not probed.description:
+            raise UpstreamFault("the database sends copy data that it did not describe")
+        _begin_copy(state, verdict, probed.description, message, total)
     head.kind = REPLY_QUERY_COPY_OUT if head.kind == REPLY_QUERY else REPLY_EXECUTE_COPY_OUT
+    return 0
+
+
+cdef int _begin_copy(
+    State state, Verdict verdict, bytes description, const unsigned char* message, Py_ssize_t total
+) except -1:
+    cdef CopyMasker copier
+    if verdict.copy.format == COPY_BINARY:
+        description = with_formats(description, b"\x00\x01")
+    copier = CopyMasker(verdict.copy, _plan(state, verdict, description), state.max_message_bytes)
+    copier.check(message + HEADER, total - HEADER)
+    if not copier.plan.passthrough:
+        state.copier = copier
+    return 0
+
+
+cdef int _copied(State state, const unsigned char* message, Py_ssize_t total) except -1:
+    # One CopyData, complete. Leaves as it is, or what may leave of it and of what came before.
+    cdef RowCounts counts
+    cdef OutBuf* out = &state.sinks.rows
+    counts.rows = 0
+    counts.masked_values = 0
+    counts.changed = False
+    out.size = 0
+    outbuf_byte(out, b"d")
+    outbuf_int32(out, 0)
+    if not state.copier.feed(message + HEADER, total - HEADER, out, &counts):
+        out.size = 0
+        state.size_bytes += <uint64_t>total
+        sink_pass(&state.sinks.frontend, message, total)
+    elif out.size > HEADER:
+        outbuf_put_int32(out, 1, out.size - 1)
+        state.size_bytes += <uint64_t>out.size
+        sink_adopt(&state.sinks.frontend, out)
+    else:
+        out.size = 0
+    state.rows += counts.rows
+    state.masked_values += counts.masked_values
     return 0
 
 
@@ -334,7 +404,13 @@ cdef int _error(State state, Expected* head, const unsigned char* message, Py_ss
     cdef bint fatal = severity != NULL and severity[0] != b"E"
     cdef Reply kind = head.kind if head != NULL else REPLY_NONE
     cdef Portal portal
-    if head != NULL and head.refusal != NULL and not fatal:
+    if kind == REPLY_PROBE and not fatal:
+        _probe_failed(state, message, total)
+        head = state.replies.head()
+        kind = head.kind if head != NULL else REPLY_NONE
+        if kind == REPLY_SYNC:
+            return 0
+    elif head != NULL and head.refusal != NULL and not fatal:
         sink_bytes(&state.sinks.frontend, <bytes>head.refusal)
     elif state.clear or not (state.tainted or kind == REPLY_NONE):
         sink_pass(&state.sinks.frontend, message, total)
@@ -362,6 +438,25 @@ cdef int _error(State state, Expected* head, const unsigned char* message, Py_ss
         pass   # ReadyForQuery follows by itself
     else:
         state.drop_to_sync()
+    return 0
+
+
+cdef int _probe_failed(State state, const unsigned char* message, Py_ssize_t total) except -1:
+    # Whatever is wrong with the query is wrong with the statement around it. Before a simple Query
+    # that will find it out itself, but in a transaction block it will only hear that the block has
+    # failed: then the client reads this error in its place.
+    cdef Expected* query
+    cdef bytes error
+    state.probed = None
+    while state.replies.count and state.replies.head().kind == REPLY_PROBE:
+        state.replies.pop()
+    error = state.gate.probe_error(state, _payload(message, total), state.tainted and not state.clear)
+    if state.replies.count == 0 or state.replies.head().kind != REPLY_SYNC:
+        sink_bytes(&state.sinks.frontend, error)
+    elif state.transaction_status == b"T":
+        query = state.replies.at(1)
+        Py_INCREF(error)
+        query.refusal = <PyObject*>error
     return 0
 
 

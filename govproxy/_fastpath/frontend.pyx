@@ -23,6 +23,7 @@ from govproxy._fastpath.verdicts cimport DENY, Verdict
 from govproxy.errors import (
     LedgerUnavailable,
     LimitExceeded,
+    NotSupported,
     ProtocolViolation,
     UndefinedPortal,
     UndefinedStatement,
@@ -179,6 +180,14 @@ cdef int _query(State state, Cursor* body, const unsigned char* message, Py_ssiz
         return _refuse_verdict(state, verdict, False, text, size)
     if not state.ledger_ready():
         return _refuse_unrecorded(state, False)
+    if verdict.copy is not None:
+        if state.unsynced:
+            # The Sync of the probe would end the client's pipeline in its middle.
+            return state.refuse(
+                state.gate.error(NotSupported("COPY TO STDOUT by a simple query must not follow a pipeline without Sync")),
+                False,
+            )
+        state.probe(verdict, verdict.copy.probe, True)
     entry = state.replies.push(REPLY_QUERY, verdict)
     entry.number = state.record(verdict, text, size)
     entry.started_ns = state.now_ns
@@ -386,6 +395,8 @@ cdef int _execute(State state, Cursor* body, const unsigned char* message, Py_ss
         portal.open = True
     if not portal.verdict.clear and portal.verdict.returns_rows and not _will_be_described(state, portal):
         _ask_for_description(state, portal)
+    if portal.verdict.copy is not None:
+        state.probe(portal.verdict, portal.verdict.copy.probe, False)
     entry = state.replies.push(REPLY_EXECUTE, portal)
     entry.number = portal.number
     state.unsynced = True

@@ -2,6 +2,7 @@
 
 from libc.stdint cimport uint64_t
 
+from govproxy._fastpath.copyrows cimport CopyMasker
 from govproxy._fastpath.ledger cimport LedgerWriter
 from govproxy._fastpath.replies cimport Expected, ReplyQueue
 from govproxy._fastpath.rows cimport MaskPlan
@@ -46,6 +47,8 @@ cdef class State:
     cdef Py_ssize_t backend_skip
     # The result that is coming in
     cdef MaskPlan plan
+    cdef PreparedStatement probed         # what the last probe found out, until it is used
+    cdef CopyMasker copier                # of the COPY that streams, where its rows are masked
     cdef uint64_t rows, rows_before, size_bytes, masked_values
     # The ledger
     cdef readonly uint64_t number         # statements so far
@@ -66,5 +69,6 @@ cdef class State:
     cdef dict _names_of(self, Expected* entry)
     cdef bytes _name_of(self, Expected* entry)
     cdef int drop_to_sync(self) except -1
+    cdef int probe(self, Verdict verdict, bytes messages, bint alone) except -1
     cdef bint expects_copy_in(self) noexcept
     cdef int emit_message(self, unsigned char tag, bytes payload) except -1

@@ -11,6 +11,7 @@ from cpython.ref cimport Py_INCREF
 from libc.stdint cimport uint64_t
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
+from govproxy._fastpath.copyrows cimport CopyMasker
 from govproxy._fastpath.ledger cimport LedgerWriter
 from govproxy._fastpath.outbuf cimport outbuf_append, outbuf_byte, outbuf_int32
 from govproxy._fastpath.replies cimport Expected, ReplyQueue
@@ -29,6 +30,7 @@ cdef bytes FAILING_QUERY = b"Q" + (4 + len(FAILING_TEXT)).to_bytes(4, "big") + F
 cdef bytes FAILING_PARSE = (
     b"P" + (4 + 1 + len(FAILING_TEXT) + 2).to_bytes(4, "big") + b"\x00" + FAILING_TEXT + b"\x00\x00"
 )
+cdef bytes SYNC = b"S\x00\x00\x00\x04"
 cdef bytes READY_IDLE = b"Z\x00\x00\x00\x05I"
 
 
@@ -237,6 +239,23 @@ cdef class State:
             self.replies.pop()
         self.plan = None
         return 0
+
+    # ------------------------------------------------------------------ asking for the client
+
+    cdef int probe(self, Verdict verdict, bytes messages, bint alone) except -1:
+        # Parse, Describe and Close of a statement of the proxy's own, whose replies stay here.
+        # ``alone``: not part of a pipeline of the client's, so that it needs a Sync.
+        cdef PreparedStatement found = PreparedStatement.__new__(PreparedStatement)
+        cdef int _
+        found.verdict = verdict
+        for _ in range(3):
+            self.replies.push(REPLY_PROBE, found).swallow = True
+        sink_bytes(&self.sinks.backend, messages)
+        if not alone:
+            return 0
+        self.replies.push(REPLY_SYNC, None).swallow = True
+        self.segment += 1
+        return sink_bytes(&self.sinks.backend, SYNC)
 
     # ------------------------------------------------------------------ small questions
 

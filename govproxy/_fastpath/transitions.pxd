@@ -33,6 +33,7 @@ cpdef enum Reply:
     REPLY_QUERY               # results of a simple Query, to its ReadyForQuery
     REPLY_QUERY_COPY_OUT      # the same while a COPY TO STDOUT streams
     REPLY_QUERY_REFUSED       # a failing statement sent in place of a denied Query
+    REPLY_PROBE               # the proxy asks what a statement would return; all of it is swallowed
     REPLY_PARSE
     REPLY_PARSE_REFUSED       # a failing Parse sent in place of a denied message
     REPLY_BIND

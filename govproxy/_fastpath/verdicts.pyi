@@ -2,6 +2,8 @@ from collections.abc import Sequence
 from enum import IntFlag
 from typing import Any, Self, final
 
+from govproxy._fastpath.copyrows import CopyOptions
+
 class Outcome(IntFlag):
     ALLOW = 1
     DENY = 2
@@ -20,6 +22,7 @@ class Verdict:
         returns_rows: bool = True,
         copies_in: bool = False,
         copies_out: bool = False,
+        copy: CopyOptions | None = None,
         tainted: bool = True,
         changes_session: bool = False,
         changes_catalog: bool = False,
@@ -43,6 +46,8 @@ class Verdict:
     def copies_in(self) -> bool: ...
     @property
     def copies_out(self) -> bool: ...
+    @property
+    def copy(self) -> CopyOptions | None: ...
     @property
     def tainted(self) -> bool: ...
     @property

@@ -15,6 +15,7 @@ from libc.stdint cimport uint64_t
 cimport cython
 
 from govproxy._fastpath.bytecache cimport ByteCache
+from govproxy._fastpath.copyrows cimport CopyOptions
 from govproxy._fastpath.ledger cimport Fragment
 from govproxy._fastpath.lexer cimport Folder
 from govproxy._fastpath.outbuf cimport outbuf_append, outbuf_byte, outbuf_free, outbuf_init
@@ -44,6 +45,7 @@ cdef class Verdict:
         bint returns_rows=True,
         bint copies_in=False,
         bint copies_out=False,
+        CopyOptions copy=None,
         bint tainted=True,
         bint changes_session=False,
         bint changes_catalog=False,
@@ -59,6 +61,7 @@ cdef class Verdict:
         self.returns_rows = returns_rows
         self.copies_in = copies_in
         self.copies_out = copies_out
+        self.copy = copy
         self.tainted = tainted
         self.changes_session = changes_session
         self.changes_catalog = changes_catalog

@@ -52,6 +52,8 @@ def decide(request: Request, policy: Policy, classification: Classification, cat
         clear=clear,
     )
     outcome = _Outcome()
+    if (refusal := guard.copy_refusal(request.analysis)) is not None:
+        outcome.refuse(refusal)
     for statement in request.analysis.statements:
         scope = _Scope(request, policy, ground, statement)
         for facts in _judged(statement):

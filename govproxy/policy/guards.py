@@ -23,7 +23,7 @@ from govproxy.policy.rules import (
 from govproxy.policy.touched import Ground, touched_columns
 from govproxy.policy.values import ColumnRight, Compare, Refusal, See
 from govproxy.sql.catalog import ColumnRef
-from govproxy.sql.values import Action, Comparison, Derivation, StatementFacts, Use
+from govproxy.sql.values import Action, Analysis, Comparison, Derivation, StatementFacts, Use
 
 _USES = {
     Comparison.EQUALITY: "comparing",
@@ -78,6 +78,20 @@ class Guard:
                 return found
         return None
 
+    def copy_refusal(self, analysis: Analysis) -> Refusal | None:
+        """The reason to refuse a text whose copied rows could not be read, and so not be masked."""
+        if self.clear or analysis.copy_out is not None:
+            return None
+        for effect in (effect for statement in analysis.statements for effect in statement.effects):
+            if effect.action is Action.COPY_OUT:
+                return Refusal(
+                    rule=MASKED_COPY,
+                    object=effect.object,
+                    message=f"this COPY of {effect.object or 'a query'} cannot be masked (rule {MASKED_COPY})",
+                    hint="Send COPY ... TO STDOUT as a statement of its own, in format text, csv or binary.",
+                )
+        return None
+
     def _sensitive_catalog(self, statement: StatementFacts) -> Refusal | None:
         if self.clear:
             return None
@@ -95,13 +109,14 @@ class Guard:
         if self.clear:
             return None
         for effect in statement.effects:
-            if effect.action is Action.COPY_OUT:
+            if effect.action is Action.COPY_OUT and effect.facts.get("target") != "wire":
                 what = effect.object or "a query"
                 return Refusal(
                     rule=MASKED_COPY,
                     object=effect.object,
-                    message=f"COPY of {what} is not allowed to who sees masked values (rule {MASKED_COPY})",
-                    hint="Use SELECT; its result is masked on the way.",
+                    message=f"COPY of {what} to the server's files is not allowed to who sees masked values "
+                    f"(rule {MASKED_COPY})",
+                    hint="COPY ... TO STDOUT is masked on the way.",
                 )
         return None
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from govproxy._fastpath.conversation import Conversation
+from govproxy._fastpath.copyrows import CopyOptions
 from govproxy._fastpath.rows import MaskPlan
 from govproxy._fastpath.verdicts import Outcome, Verdict
 from govproxy.audit.events import statement_fragment
@@ -29,7 +30,7 @@ from govproxy.identity.identity import Identity
 from govproxy.masking.plan import Field, decode_row_description
 from govproxy.policy.engine import decide, sees_everything
 from govproxy.policy.values import Decision, Request, Verb
-from govproxy.session import messages
+from govproxy.session import copying, messages
 from govproxy.session.figures import Miss
 from govproxy.session.folding import pinned_literals
 from govproxy.session.obligations import Obligations
@@ -61,6 +62,8 @@ LOOKED_UP_LATE = frozenset(
         "CREATE VIEW",
     }
 )
+# Command tags of what may return rows without any column, as `SELECT FROM t` does.
+BARE_ROWS = frozenset({"SELECT", "EXECUTE", "FETCH"})
 # Commands of ALTER after which a column's name, or a table's, means another one.
 RENAMING = frozenset({"rename", "set_schema", "add_inherit", "attach_partition"})
 
@@ -287,6 +290,12 @@ class Gate:
             )
         else:
             refusal = _refusal_of(decision)
+        copy: CopyOptions | None = None
+        if refusal is None and analysis.copy_out is not None:
+            try:
+                copy = copying.options(analysis.copy_out, self._codec)
+            except UnsupportedEncoding as error:
+                refusal = error
         obligations = Obligations(
             snapshot=snapshot,
             policy=policy,
@@ -308,8 +317,9 @@ class Gate:
                 shadow=NO_SHADOW if analysis.cacheable else self._names.known(conversation),
             ),
             clear=decision.clear,
-            returns_rows=any(s.outputs is None or s.outputs for s in analysis.statements),
+            returns_rows=any(s.outputs is None or s.outputs or s.tag in BARE_ROWS for s in analysis.statements),
             copies_in=any(s.copies_in for s in analysis.statements),
+            copy=None if refusal or decision.clear else copy,
             copies_out=any(e.action is Action.COPY_OUT for s in analysis.statements for e in s.effects),
             tainted=not decision.clear and obligations.tainted,
             changes_session=runs_code(analysis)
@@ -424,6 +434,10 @@ class Gate:
     def rewrite_error(self, conversation: Conversation, payload: bytes, at_parse: bool) -> bytes:
         """An ErrorResponse as this identity may read it."""
         return messages.rebuild(payload, at_parse=at_parse)
+
+    def probe_error(self, conversation: Conversation, payload: bytes, tainted: bool) -> bytes:
+        """An ErrorResponse for a statement, from the error of the proxy's own question about it."""
+        return messages.elsewhere(payload, tainted=tainted)
 
     def rewrite_notice(self, conversation: Conversation, payload: bytes) -> bytes | None:
         """A NoticeResponse as this identity may read it."""

@@ -64,6 +64,13 @@ def rebuild(payload: bytes, *, at_parse: bool) -> bytes:
     return b"".join(letter.encode() + value + b"\0" for letter, value in kept.items()) + b"\0"
 
 
+def elsewhere(payload: bytes, *, tainted: bool) -> bytes:
+    """A whole ErrorResponse for a statement around the one that failed: its places mean nothing there."""
+    fields = _fields(rebuild(payload, at_parse=True) if tainted else payload)
+    kept = b"".join(letter.encode() + value + b"\0" for letter, value in fields.items() if letter not in "Ppq")
+    return b"E" + (len(kept) + 5).to_bytes(4, "big") + kept + b"\0"
+
+
 def without_payload(payload: bytes) -> bytes:
     """A NotificationResponse that says who notified on which channel and nothing else."""
     reader = Reader(payload)

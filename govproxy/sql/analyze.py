@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from govproxy.sql import copying, parse, redact
 from govproxy.sql import effects_query as queries
 from govproxy.sql import effects_schema as schema
 from govproxy.sql import effects_session as session
-from govproxy.sql import parse, redact
 from govproxy.sql.catalog import Catalog
 from govproxy.sql.effects import Collector, Shadow
 from govproxy.sql.folding import foldable
@@ -130,6 +130,7 @@ def analyze(
         digest=digest,
         cacheable=_is_cacheable(facts),
         foldable=foldable(statements, catalog),
+        copy_out=copying.copy_out(text, tokens, statements, catalog),
     )
 
 

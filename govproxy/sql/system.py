@@ -13,14 +13,30 @@ SYSTEM_SCHEMAS = frozenset({"pg_catalog", "information_schema", "pg_toast"})
 
 SENSITIVE_RELATIONS = frozenset(
     """
-    pg_statistic pg_statistic_ext_data pg_stats pg_stats_ext pg_stats_ext_exprs pg_authid pg_shadow pg_largeobject
-    pg_user_mapping pg_user_mappings pg_subscription pg_prepared_statements pg_cursors pg_hba_file_rules
+    pg_statistic pg_statistic_ext_data pg_authid pg_shadow pg_largeobject pg_hba_file_rules
     pg_ident_file_mappings pg_file_settings pg_stat_wal_receiver user_mapping_options _pg_user_mappings
     """.split()  # noqa: SIM905
 )
 
-# Sensitive through some columns only.
-SENSITIVE_COLUMNS = {"pg_stat_activity": frozenset({"query"})}
+_SAMPLED = frozenset(
+    """
+    most_common_vals most_common_val_nulls most_common_freqs most_common_base_freqs histogram_bounds most_common_elems
+    most_common_elem_freqs elem_count_histogram range_length_histogram range_empty_frac range_bounds_histogram
+    """.split()  # noqa: SIM905
+)
+
+# Sensitive through some columns only: tools read the others every day.
+SENSITIVE_COLUMNS = {
+    "pg_stat_activity": frozenset({"query"}),
+    "pg_stats": _SAMPLED,
+    "pg_stats_ext": _SAMPLED,
+    "pg_stats_ext_exprs": _SAMPLED | {"expr"},
+    "pg_subscription": frozenset({"subconninfo"}),
+    "pg_user_mapping": frozenset({"umoptions"}),
+    "pg_user_mappings": frozenset({"umoptions"}),
+    "pg_prepared_statements": frozenset({"statement"}),
+    "pg_cursors": frozenset({"statement"}),
+}
 
 # Views that extensions bring, in whatever schema: they hold other people's statements.
 SENSITIVE_ANYWHERE = frozenset({"pg_stat_statements", "pg_stat_monitor", "pg_stat_kcache", "pg_qualstats"})

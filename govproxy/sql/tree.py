@@ -234,6 +234,11 @@ class Walk:
             self._operator(body.get("name"))
         elif kind == "SubLink":
             self._operator(body.get("operName"))
+        elif kind == "JoinExpr":
+            # A comparison that names no column, or names it without a reference.
+            if body.get("isNatural"):
+                self.columns.append(["*"])
+            self.columns.extend([name] for name in field_names(body.get("usingClause", [])))
         elif kind == "SortBy":
             self._operator(body.get("useOp"))
         elif kind == "RangeTableSample" and field_names(body["method"])[-1] not in _TABLESAMPLE_METHODS:

@@ -227,6 +227,27 @@ class StatementFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CopyForm:
+    """How rows are written. ``encoding`` None is the session's own; the single characters are ASCII."""
+
+    format: str = "text"  # text | csv | binary
+    delimiter: str = "\t"
+    null: str = "\\N"
+    header: bool = False
+    quote: str = '"'
+    escape: str = '"'
+    encoding: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyOut:
+    """One COPY … TO STDOUT. ``query`` gives the same columns in the same order."""
+
+    query: str
+    form: CopyForm
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Analysis:
     """A whole text. ``redacted_sql`` has data literals replaced; ``digest`` names its shape.
 
@@ -240,6 +261,7 @@ class Analysis:
     digest: str
     cacheable: bool = True
     foldable: frozenset[int] = frozenset()
+    copy_out: CopyOut | None = None  # where the text is one COPY … TO STDOUT whose rows can be read
 
     @property
     def unresolved(self) -> tuple[str, ...]:

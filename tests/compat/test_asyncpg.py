@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import ssl
 from collections.abc import Callable
 
@@ -145,6 +146,23 @@ def test_through_tls(start_proxy: Callable[..., Proxy]) -> None:
             assert row["email"] != clear[number]
         rows = await connection.fetch("SELECT repeat('x', 1000) FROM generate_series(1, 20000)")
         assert len(rows) == 20_000
+        await connection.close()
+
+    asyncio.run(run())
+
+
+def test_copies_from_a_query_and_from_a_table(proxy: Proxy) -> None:
+    async def run() -> None:
+        clear = await clear_emails(proxy)
+        connection = await connect(proxy, ANALYST)
+        rows = await connection.fetch("SELECT id, email FROM customers ORDER BY id")
+        out = io.BytesIO()
+        await connection.copy_from_query("SELECT id, email FROM customers ORDER BY id", output=out, format="csv")
+        assert out.getvalue().decode().splitlines() == [f"{row['id']},{row['email']}" for row in rows]
+        out = io.BytesIO()
+        await connection.copy_from_table("customers", columns=["email"], output=out, format="binary")
+        assert not [email for email in clear.values() if email.encode() in out.getvalue()]
+        assert b"@" in out.getvalue()
         await connection.close()
 
     asyncio.run(run())

@@ -145,7 +145,21 @@ def pgbench_tables(proxy: Proxy) -> str:
     return dsn
 
 
-def test_pg_dump_for_an_unmasked_identity(tmp_path: Path) -> None:
+def test_psql_copies_masked_rows(proxy: Proxy, tmp_path: Path) -> None:
+    dsn = proxy.dsn(*ANALYST, database="shop")
+    expected = psql(dsn, "SELECT id, email FROM customers ORDER BY id").stdout.splitlines()[1:-1]
+    file = tmp_path / "customers.csv"
+    query = r"\copy (SELECT id, email FROM customers ORDER BY id) TO '{}' WITH (FORMAT csv, HEADER, DELIMITER '|')"
+    done = psql(dsn, query.format(file))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert file.read_text().splitlines() == ["id|email", *expected]
+    assert (
+        psql(dsn, "COPY (SELECT id, email FROM customers ORDER BY id) TO STDOUT (DELIMITER '|')").stdout.splitlines()
+        == expected
+    )
+
+
+def test_pg_dump(tmp_path: Path) -> None:
     # Of the machine's own server: pg_dump refuses servers that are newer than itself.
     try:
         server = PostgresServer(prefer_system=True)
@@ -156,6 +170,12 @@ def test_pg_dump_for_an_unmasked_identity(tmp_path: Path) -> None:
         try:
             around = run(tool("pg_dump"), direct(proxy))
             through = run(tool("pg_dump"), proxy.dsn(*DBA, database="shop"))
+            schema = run(tool("pg_dump"), "--schema-only", direct(proxy))
+            masked_schema = run(tool("pg_dump"), "--schema-only", proxy.dsn(*ANALYST, database="shop"))
+            masked = run(tool("pg_dump"), "--data-only", proxy.dsn(*ANALYST, database="shop"))
+            data = run(tool("pg_dump"), "--data-only", direct(proxy))
+            with databases.direct("shop") as connection:
+                clear = connection.execute("SELECT email FROM customers").fetchall()
         finally:
             proxy.stop()
     assert around.returncode == 0, around.stderr
@@ -167,3 +187,9 @@ def test_pg_dump_for_an_unmasked_identity(tmp_path: Path) -> None:
 
     assert stable(through.stdout) == stable(around.stdout)
     assert len(through.stdout) > 10_000
+    assert masked_schema.returncode == 0, masked_schema.stderr
+    assert stable(masked_schema.stdout) == stable(schema.stdout)
+    assert masked.returncode == 0, masked.stderr
+    assert masked.stdout.count("\n") == data.stdout.count("\n")
+    assert masked.stdout != data.stdout
+    assert not [email for (email,) in clear if email in masked.stdout]

@@ -183,13 +183,13 @@ class TestHidden:
         )
 
 
-def test_copy_out_is_for_who_sees_everything(tmp_path: Path) -> None:
+def test_copy_out_that_cannot_be_read_is_for_who_sees_everything(tmp_path: Path) -> None:
     policy = policy_of(tmp_path, SEES_ALL)
-    copying = effect("copy_out", ORDERS)
+    copying = effect("copy_out", ORDERS, target="wire")
     refused = ask(policy, ANA, copying)
     assert refused.refusal is not None
     assert refused.refusal.rule == MASKED_COPY
-    assert "SELECT" in refused.refusal.hint
+    assert "of its own" in refused.refusal.hint
     allowed = ask(policy, DBA, copying)
     assert (allowed.verb, allowed.clear) == (Verb.ALLOW, True)
     assert ask(policy, agent_of(DBA), copying).verb is Verb.DENY
