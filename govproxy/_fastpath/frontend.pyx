@@ -184,7 +184,7 @@ cdef int _query(State state, Cursor* body, const unsigned char* message, Py_ssiz
         if state.unsynced:
             # The Sync of the probe would end the client's pipeline in its middle.
             return state.refuse(
-                state.gate.error(NotSupported("COPY TO STDOUT by a simple query must not follow a pipeline without Sync")),
+                state.gate.error(NotSupported("a simple COPY TO STDOUT must not follow a pipeline without Sync")),
                 False,
             )
         state.probe(verdict, verdict.copy.probe, True)

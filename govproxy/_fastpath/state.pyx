@@ -11,7 +11,6 @@ from cpython.ref cimport Py_INCREF
 from libc.stdint cimport uint64_t
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
-from govproxy._fastpath.copyrows cimport CopyMasker
 from govproxy._fastpath.ledger cimport LedgerWriter
 from govproxy._fastpath.outbuf cimport outbuf_append, outbuf_byte, outbuf_int32
 from govproxy._fastpath.replies cimport Expected, ReplyQueue
