@@ -14,7 +14,8 @@ from typing import Any, Protocol
 
 import orjson
 
-from govproxy.approvals.values import Hold, Object, Status, Subject, Vote
+from govproxy.approvals import forms
+from govproxy.approvals.values import Hold, Status, Subject, Vote
 from govproxy.identity.identity import Identity
 
 CONTEXT = b"govproxy approval 1\n"
@@ -76,14 +77,12 @@ def seal(
             "id": hold.id,
             "statement": hold.statement,
             "status": status.value,
-            "requester": _who(hold.requester),
+            "requester": forms.who(hold.requester),
             "environment": hold.environment,
-            "subject": _subject(hold.subject),
+            "subject": forms.subject(hold.subject),
             "rules": list(hold.rule.names),
             "quorum": hold.rule.quorum,
-            "votes": [
-                {"by": _who(v.person), "answer": v.answer.value, "reason": v.reason, "time": v.time} for v in votes
-            ],
+            "votes": [forms.vote(vote) for vote in votes],
             "uses": uses,
             "asked": hold.asked,
             "decided": decided,
@@ -109,9 +108,9 @@ def flaw(
         return Flaw.FORGED
     if said["status"] != Status.APPROVED.value:
         return Flaw.NOT_APPROVED
-    if said["requester"] != _who(requester):
+    if said["requester"] != forms.who(requester):
         return Flaw.OTHER_REQUESTER
-    if found := _difference(said["subject"], _subject(subject)):
+    if found := _difference(said["subject"], forms.subject(subject)):
         return found
     if now >= said["expires"]:
         return Flaw.EXPIRED
@@ -132,29 +131,3 @@ def _difference(said: dict[str, Any], asked: dict[str, Any]) -> Flaw | None:
     # The catalog's version is evidence, not a condition: another table elsewhere changes it too, and what
     # this statement touches is compared by identity.
     return next((flaw for key, flaw in _COMPARED if said[key] != asked[key]), None)
-
-
-def _subject(subject: Subject) -> dict[str, Any]:
-    return {
-        "database": subject.database,
-        "digest": subject.digest,
-        "parameters": subject.parameters,
-        "objects": [_object(found) for found in subject.objects],
-        "settings": list(subject.settings),
-        "catalog_version": subject.catalog_version,
-        "policy_version": subject.policy_version,
-    }
-
-
-def _object(found: Object) -> dict[str, Any]:
-    return {"oid": found.oid, "name": found.name, "tags": list(found.tags)}
-
-
-def _who(identity: Identity) -> dict[str, Any]:
-    return {
-        "user": identity.user,
-        "groups": sorted(identity.groups),
-        "agent": identity.agent,
-        "on_behalf_of": identity.on_behalf_of,
-        "issuer": identity.issuer,
-    }

@@ -47,4 +47,41 @@ STEPS: tuple[Step, ...] = (
             """,
         ),
     ),
+    Step(
+        number=2,
+        subject="approvals",
+        statements=(
+            """
+            CREATE TABLE govproxy_holds (
+                id text NOT NULL PRIMARY KEY,
+                status text NOT NULL,
+                database_name text NOT NULL,
+                asked double precision NOT NULL,
+                deadline double precision NOT NULL,
+                decided double precision,
+                content text NOT NULL
+            )
+            """,
+            """
+            CREATE TABLE govproxy_votes (
+                hold_id text NOT NULL,
+                person text NOT NULL,
+                said_at double precision NOT NULL,
+                content text NOT NULL,
+                PRIMARY KEY (hold_id, person)
+            )
+            """,
+            """
+            CREATE TABLE govproxy_capsules (
+                hold_id text NOT NULL PRIMARY KEY,
+                content text NOT NULL,
+                signature text NOT NULL,
+                key_id text NOT NULL,
+                uses bigint NOT NULL,
+                used bigint NOT NULL,
+                expires double precision NOT NULL
+            )
+            """,
+        ),
+    ),
 )

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from govproxy.config.settings import Address, AuditSettings, IdentitySettings, Settings
 from govproxy.control.look import class_named
+from govproxy.control.state import approvals
 from govproxy.control.state import classification as subject
 from govproxy.control.state.classification import load_kept, load_map, save_kept, save_map
 from govproxy.control.state.migrations import STEPS, Step
@@ -25,6 +26,7 @@ from govproxy.policy.rules import Policy
 from govproxy.sql.catalog import ColumnRef
 
 T = TypeVar("T")
+TABLES = (subject.KEPT, subject.MAPS, approvals.HOLDS, approvals.VOTES, approvals.CAPSULES)
 NAMED = class_named(Policy())
 SALARY = ColumnRef(20_000, 2)
 EMAIL = ColumnRef(20_000, 3)
@@ -84,11 +86,11 @@ def test_steps_are_numbered_without_gaps_and_make_the_tables_the_code_uses(tmp_p
     def columns(connection: sa.Connection) -> dict[str, set[str]]:
         return {
             table.name: {column["name"] for column in sa.inspect(connection).get_columns(table.name)}
-            for table in (subject.KEPT, subject.MAPS)
+            for table in TABLES
         }
 
     (made,) = in_store(tmp_path, columns)
-    assert made == {table.name: {c.name for c in table.columns} for table in (subject.KEPT, subject.MAPS)}
+    assert made == {table.name: {c.name for c in table.columns} for table in TABLES}
 
 
 def test_a_later_version_takes_only_the_steps_that_are_new(tmp_path: Path) -> None:

@@ -1,0 +1,118 @@
+"""Holds and votes as JSON values, for the store, the API and what is signed. One form for all three."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from govproxy.approvals.values import Answer, Hold, Object, Rule, Subject, Vote
+from govproxy.identity.identity import Identity, Method
+
+Form = dict[str, Any]
+
+
+def who(identity: Identity) -> Form:
+    """An identity as far as a decision is bound to it."""
+    return {
+        "user": identity.user,
+        "groups": sorted(identity.groups),
+        "agent": identity.agent,
+        "on_behalf_of": identity.on_behalf_of,
+        "issuer": identity.issuer,
+    }
+
+
+def subject(what: Subject) -> Form:
+    """What is to run."""
+    return {
+        "database": what.database,
+        "digest": what.digest,
+        "parameters": what.parameters,
+        "objects": [{"oid": o.oid, "name": o.name, "tags": list(o.tags)} for o in what.objects],
+        "settings": list(what.settings),
+        "catalog_version": what.catalog_version,
+        "policy_version": what.policy_version,
+    }
+
+
+def vote(said: Vote) -> Form:
+    """What one person said."""
+    return {"by": who(said.person), "answer": said.answer.value, "reason": said.reason, "time": said.time}
+
+
+def hold(asked: Hold) -> Form:
+    """A whole request."""
+    rule = asked.rule
+    return {
+        "id": asked.id,
+        "session": asked.session,
+        "statement": asked.statement,
+        "requester": who(asked.requester),
+        "environment": asked.environment,
+        "subject": subject(asked.subject),
+        "rule": {
+            "names": list(rule.names),
+            "approvers": sorted(rule.approvers),
+            "quorum": rule.quorum,
+            "delegates": sorted(rule.delegates),
+            "delegate_after_s": rule.delegate_after_s,
+            "principal_may_approve": rule.principal_may_approve,
+        },
+        "sql": asked.sql,
+        "oddities": list(asked.oddities),
+        "effects": list(asked.effects),
+        "asked": asked.asked,
+        "deadline": asked.deadline,
+    }
+
+
+def read_identity(form: Form) -> Identity:
+    """The inverse of `who`. How the identity was proven is not part of the form."""
+    return Identity(
+        user=form["user"],
+        groups=frozenset(form["groups"]),
+        agent=form["agent"],
+        on_behalf_of=form["on_behalf_of"],
+        issuer=form["issuer"],
+        method=Method.TOKEN,
+    )
+
+
+def read_vote(form: Form) -> Vote:
+    """The inverse of `vote`."""
+    return Vote(
+        person=read_identity(form["by"]), answer=Answer(form["answer"]), reason=form["reason"], time=form["time"]
+    )
+
+
+def read_hold(form: Form) -> Hold:
+    """The inverse of `hold`."""
+    rule, what = form["rule"], form["subject"]
+    return Hold(
+        id=form["id"],
+        session=form["session"],
+        statement=form["statement"],
+        requester=read_identity(form["requester"]),
+        environment=form["environment"],
+        subject=Subject(
+            database=what["database"],
+            digest=what["digest"],
+            parameters=what["parameters"],
+            objects=tuple(Object(oid=o["oid"], name=o["name"], tags=tuple(o["tags"])) for o in what["objects"]),
+            settings=tuple(what["settings"]),
+            catalog_version=what["catalog_version"],
+            policy_version=what["policy_version"],
+        ),
+        rule=Rule(
+            names=tuple(rule["names"]),
+            approvers=frozenset(rule["approvers"]),
+            quorum=rule["quorum"],
+            delegates=frozenset(rule["delegates"]),
+            delegate_after_s=rule["delegate_after_s"],
+            principal_may_approve=rule["principal_may_approve"],
+        ),
+        sql=form["sql"],
+        oddities=tuple(form["oddities"]),
+        effects=tuple(form["effects"]),
+        asked=form["asked"],
+        deadline=form["deadline"],
+    )

@@ -1,0 +1,217 @@
+"""What the state store holds about approvals: requests, what was said to them, the signed answers, their uses.
+
+Every function makes work for `StateStore.run`: one transaction each, so that two approvers at once make
+one decision, and a capsule with one use lets one statement run, whoever asks in which process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import orjson
+import sqlalchemy as sa
+
+from govproxy.approvals import deciding, forms
+from govproxy.approvals.capsule import Capsule
+from govproxy.approvals.values import Hold, Standing, Status, Vote
+from govproxy.errors import StateUnavailable
+
+_METADATA = sa.MetaData()
+HOLDS = sa.Table(
+    "govproxy_holds",
+    _METADATA,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("database_name", sa.Text, nullable=False),
+    sa.Column("asked", sa.Double, nullable=False),
+    sa.Column("deadline", sa.Double, nullable=False),
+    sa.Column("decided", sa.Double),
+    sa.Column("content", sa.Text, nullable=False),
+)
+VOTES = sa.Table(
+    "govproxy_votes",
+    _METADATA,
+    sa.Column("hold_id", sa.Text, primary_key=True),
+    sa.Column("person", sa.Text, primary_key=True),  # case-folded: one person, one vote
+    sa.Column("said_at", sa.Double, nullable=False),
+    sa.Column("content", sa.Text, nullable=False),
+)
+CAPSULES = sa.Table(
+    "govproxy_capsules",
+    _METADATA,
+    sa.Column("hold_id", sa.Text, primary_key=True),
+    sa.Column("content", sa.Text, nullable=False),
+    sa.Column("signature", sa.Text, nullable=False),
+    sa.Column("key_id", sa.Text, nullable=False),
+    sa.Column("uses", sa.BigInteger, nullable=False),
+    sa.Column("used", sa.BigInteger, nullable=False),
+    sa.Column("expires", sa.Double, nullable=False),
+)
+
+# Makes the evidence of a decision; None where there is nothing to sign (withdrawn, timed out).
+Sealing = Callable[[Standing], "Sealed | None"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sealed:
+    """A capsule with what it allows."""
+
+    capsule: Capsule
+    uses: int
+    expires: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objected:
+    """A vote that did not count, and why."""
+
+    why: deciding.Objection
+
+
+def ask(hold: Hold) -> Callable[[sa.Connection], None]:
+    """Keep a new request."""
+
+    def work(connection: sa.Connection) -> None:
+        connection.execute(
+            HOLDS.insert().values(
+                id=hold.id,
+                status=Status.WAITING.value,
+                database_name=hold.subject.database,
+                asked=hold.asked,
+                deadline=hold.deadline,
+                content=orjson.dumps(forms.hold(hold)).decode(),
+            )
+        )
+
+    return work
+
+
+def read(hold_id: str) -> Callable[[sa.Connection], Standing | None]:
+    """One request as it stands."""
+    return lambda connection: _standing(connection, hold_id, locked=False)
+
+
+def read_all(*, status: Status | None = None, limit: int = 200) -> Callable[[sa.Connection], list[Standing]]:
+    """Requests as they stand, the newest first."""
+
+    def work(connection: sa.Connection) -> list[Standing]:
+        query = sa.select(HOLDS.c.id).order_by(HOLDS.c.asked.desc(), HOLDS.c.id).limit(limit)
+        if status is not None:
+            query = query.where(HOLDS.c.status == status.value)
+        found = [_standing(connection, row.id, locked=False) for row in connection.execute(query).all()]
+        return [standing for standing in found if standing is not None]
+
+    return work
+
+
+def answer(hold_id: str, vote: Vote, sealing: Sealing) -> Callable[[sa.Connection], Standing | Objected | None]:
+    """Count a vote; None where there is no such request. A decision is sealed in the same transaction."""
+
+    def work(connection: sa.Connection) -> Standing | Objected | None:
+        standing = _standing(connection, hold_id, locked=True)
+        if standing is None:
+            return None
+        why = deciding.objection(standing, vote.person, vote.reason, vote.time)
+        if why is not None:
+            return Objected(why=why)
+        connection.execute(
+            VOTES.insert().values(
+                hold_id=hold_id,
+                person=vote.person.user.casefold(),
+                said_at=vote.time,
+                content=orjson.dumps(forms.vote(vote)).decode(),
+            )
+        )
+        after = deciding.answer(standing, vote)
+        if after.status is not Status.WAITING:
+            _settle(connection, after, vote.time, sealing)
+        return after
+
+    return work
+
+
+def end(hold_id: str, now: float, *, withdrawn: bool) -> Callable[[sa.Connection], Standing | None]:
+    """The request of a client that has gone (``withdrawn``), or whose time is up. What is decided stays so."""
+
+    def work(connection: sa.Connection) -> Standing | None:
+        standing = _standing(connection, hold_id, locked=True)
+        if standing is None:
+            return None
+        after = deciding.withdraw(standing) if withdrawn else deciding.run_out(standing, now)
+        if after.status is not standing.status:
+            _settle(connection, after, now, lambda standing: None)
+        return after
+
+    return work
+
+
+def use(hold_id: str, now: float) -> Callable[[sa.Connection], bool]:
+    """Take one use of an approval. False when none is left, or its time is over."""
+
+    def work(connection: sa.Connection) -> bool:
+        done = connection.execute(
+            CAPSULES.update()
+            .where(CAPSULES.c.hold_id == hold_id, CAPSULES.c.used < CAPSULES.c.uses, CAPSULES.c.expires > now)
+            .values(used=CAPSULES.c.used + 1)
+        )
+        return done.rowcount == 1
+
+    return work
+
+
+def capsule(hold_id: str) -> Callable[[sa.Connection], Capsule | None]:
+    """The evidence of a decision."""
+
+    def work(connection: sa.Connection) -> Capsule | None:
+        row = connection.execute(sa.select(CAPSULES).where(CAPSULES.c.hold_id == hold_id)).one_or_none()
+        if row is None:
+            return None
+        return Capsule(content=row.content.encode(), signature=bytes.fromhex(row.signature), key_id=row.key_id)
+
+    return work
+
+
+def overdue(now: float) -> Callable[[sa.Connection], Sequence[str]]:
+    """Requests that nobody has answered in time and nobody has ended yet."""
+
+    def work(connection: sa.Connection) -> Sequence[str]:
+        query = sa.select(HOLDS.c.id).where(HOLDS.c.status == Status.WAITING.value, HOLDS.c.deadline <= now)
+        return [row.id for row in connection.execute(query)]
+
+    return work
+
+
+def _standing(connection: sa.Connection, hold_id: str, *, locked: bool) -> Standing | None:
+    # SQLite has one writer at a time anyway, and no FOR UPDATE; SQLAlchemy leaves it out there.
+    query = sa.select(HOLDS).where(HOLDS.c.id == hold_id)
+    row = connection.execute(query.with_for_update() if locked else query).one_or_none()
+    if row is None:
+        return None
+    votes = connection.execute(sa.select(VOTES).where(VOTES.c.hold_id == hold_id).order_by(VOTES.c.said_at))
+    try:
+        return Standing(
+            hold=forms.read_hold(orjson.loads(row.content)),
+            votes=tuple(forms.read_vote(orjson.loads(vote.content)) for vote in votes),
+            status=Status(row.status),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise StateUnavailable("the state store's approvals are damaged") from error
+
+
+def _settle(connection: sa.Connection, standing: Standing, now: float, sealing: Sealing) -> None:
+    hold_id = standing.hold.id
+    connection.execute(HOLDS.update().where(HOLDS.c.id == hold_id).values(status=standing.status.value, decided=now))
+    sealed = sealing(standing)
+    if sealed is not None:
+        connection.execute(
+            CAPSULES.insert().values(
+                hold_id=hold_id,
+                content=sealed.capsule.content.decode(),
+                signature=sealed.capsule.signature.hex(),
+                key_id=sealed.capsule.key_id,
+                uses=sealed.uses,
+                used=0,
+                expires=sealed.expires,
+            )
+        )
