@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from govproxy.errors import Reason
 from govproxy.identity.identity import Identity
 from govproxy.masking.values import Classification
 from govproxy.policy import expressions
@@ -84,6 +85,7 @@ class _Outcome:
     approvers: frozenset[str] | None = None
     held: str = ""
     varies: bool = False
+    counted: dict[str, set[tuple[int, int]]] = field(default_factory=dict)  # by a rule's burst: which effects
 
     def refuse(self, refusal: Refusal) -> None:
         self.verb = Verb.DENY
@@ -103,6 +105,7 @@ class _Outcome:
             self.refuse(
                 Refusal(
                     rule=NO_COMMON_APPROVER,
+                    reason=Reason.NO_COMMON_APPROVER,
                     object="",
                     message=f"{self.held} needs approvals that nobody can give together (rule {NO_COMMON_APPROVER})",
                     hint=f"Rules {', '.join(sorted(self.rules[Verb.HOLD]))} name no approver in common.",
@@ -117,6 +120,7 @@ class _Outcome:
             clear=clear,
             policy_version=version,
             varies=self.varies,
+            counts=tuple(sorted((name, len(effects)) for name, effects in self.counted.items())),
         )
 
 
@@ -148,14 +152,17 @@ class _Scope:
         allows = [r for r in standing if r.effect is Verb.ALLOW]
         if denies:
             outcome.rules[Verb.DENY].update(rule.name for rule in denies)
-            outcome.refuse(refused_by(denies[0], effect, facts))
+            outcome.refuse(self._refused(denies[0], effect, facts))
         elif holds:
             outcome.hold(holds, subject(effect, facts))
         elif allows or "via" in effect.facts:
             # An effect `via` a view or a partition is there for restrictions: what was named is judged itself.
             outcome.rules[Verb.ALLOW].update(rule.name for rule in allows)
         else:
-            outcome.refuse(refused_by(None, effect, facts))
+            outcome.refuse(self._refused(None, effect, facts))
+
+    def _refused(self, rule: Rule | None, effect: Effect, facts: StatementFacts) -> Refusal:
+        return refused_by(rule, effect, facts, self.ground.catalog, self.request.now)
 
     def _matches(
         self, rule: Rule, effect: Effect, facts: StatementFacts, identity: Identity, outcome: _Outcome
@@ -170,7 +177,24 @@ class _Scope:
             return False
         if rule.on.tags and not tags_match(rule.on.tags, self._tags(effect, reading), reading):
             return False
-        return not rule.when or self._condition(rule, effect, identity, outcome)
+        if rule.when and not self._condition(rule, effect, identity, outcome):
+            return False
+        return self._in_time(rule, outcome) and self._beyond(rule, effect, facts, outcome)
+
+    def _in_time(self, rule: Rule, outcome: _Outcome) -> bool:
+        if not rule.during:
+            return True
+        outcome.varies = True
+        return any(window.is_open(self.request.now) for window in rule.during)
+
+    def _beyond(self, rule: Rule, effect: Effect, facts: StatementFacts, outcome: _Outcome) -> bool:
+        """Whether what the rule counts is beyond its burst with this effect."""
+        if rule.burst is None:
+            return True
+        outcome.varies = True
+        seen = outcome.counted.setdefault(rule.name, set())
+        seen.add((id(facts), id(effect)))  # once, though an agent's effects are judged for its human as well
+        return self.request.counted.get(rule.name, 0) + len(seen) > rule.burst.count
 
     def _tags(self, effect: Effect, reading: Reading) -> Iterator[frozenset[str]]:
         touched = touched_by_effect(effect, self.columns, self.ground)
@@ -222,6 +246,6 @@ def _not_lifted(matched: list[Rule], identity: Identity) -> list[Rule]:
     return standing
 
 
-def _importance(rule: Rule) -> tuple[bool, str]:
-    """Which of several denials speaks: one with a hint of its own first, then by name."""
-    return (not rule.hint, rule.name)
+def _importance(rule: Rule) -> tuple[bool, bool, str]:
+    """Which of several denials speaks: one that time does not lift, with a hint of its own, then by name."""
+    return (rule.freeze or rule.burst is not None, not rule.hint, rule.name)

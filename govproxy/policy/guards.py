@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from govproxy.errors import Reason
 from govproxy.identity.identity import Identity
 from govproxy.masking.values import ColumnClass
 from govproxy.policy.columns import UNKNOWN_CLASS, column_right
@@ -99,6 +100,7 @@ class Guard:
             if effect.facts.get("catalog") == "sensitive":
                 return Refusal(
                     rule=SENSITIVE_CATALOG,
+                    reason=Reason(SENSITIVE_CATALOG),
                     object=effect.object,
                     message=f"reading {effect.object} is not allowed (rule {SENSITIVE_CATALOG})",
                     hint="It holds row values or secrets of others; only who sees everything clear may read it.",
@@ -113,6 +115,7 @@ class Guard:
                 what = effect.object or "a query"
                 return Refusal(
                     rule=MASKED_COPY,
+                    reason=Reason(MASKED_COPY),
                     object=effect.object,
                     message=f"COPY of {what} to the server's files is not allowed to who sees masked values "
                     f"(rule {MASKED_COPY})",
@@ -132,6 +135,7 @@ class Guard:
             return None
         return Refusal(
             rule=HIDDEN_COLUMN,
+            reason=Reason(HIDDEN_COLUMN),
             object=hidden[0],
             message=f"{hidden[0]} is hidden from you (rule {HIDDEN_COLUMN})",
             hint=f"Leave out of the select list: {', '.join(hidden)}.",
@@ -146,6 +150,7 @@ class Guard:
                 name = self.ground.name(column)
                 return Refusal(
                     rule=COMPARE_RIGHT,
+                    reason=Reason(COMPARE_RIGHT),
                     object=name,
                     message=f"{_USES[use.comparison]} {name} is not allowed (rule {COMPARE_RIGHT})",
                     hint=_compare_hint(found[1], name, found[0]),
@@ -158,6 +163,7 @@ class Guard:
             if effect.action is Action.LOCK and effect.kind in _SIDE_CHANNELS and (masked := self._touched(statement)):
                 return Refusal(
                     rule=COMPARE_RIGHT,
+                    reason=Reason(COMPARE_RIGHT),
                     object=masked[0],
                     message=f"{effect.name} in a statement over {masked[0]} is not allowed (rule {COMPARE_RIGHT})",
                     hint=f"Call {effect.name} in a statement of its own.",
@@ -171,6 +177,7 @@ class Guard:
             if creates_view and not effect.temporary and (asked := self._computed(statement)):
                 return Refusal(
                     rule=MASKED_WRITE,
+                    reason=Reason(MASKED_WRITE),
                     object=asked[0],
                     message=f"a view that computes with {asked[0]} is not allowed (rule {MASKED_WRITE})",
                     hint="It is masked for you, and what a view computes may be grouped by. Show the column as it is.",
@@ -178,6 +185,7 @@ class Guard:
             if creates_view and effect.temporary and (masked := self._touched(statement)):
                 return Refusal(
                     rule=MASKED_WRITE,
+                    reason=Reason(MASKED_WRITE),
                     object=masked[0],
                     message=f"a temporary view over {masked[0]} is not allowed (rule {MASKED_WRITE})",
                     hint="It is masked for you. Use a WITH query in the statement that needs it.",
@@ -247,6 +255,7 @@ class Guard:
                 # Security: a function may read what it likes, and what it gives has no lineage once stored.
                 return Refusal(
                     rule=MASKED_WRITE,
+                    reason=Reason(MASKED_WRITE),
                     object=flow.target,
                     message=f"storing in {flow.target or 'a table'} what somebody's own code, or something else that "
                     f"cannot be traced, gives is not allowed (rule {MASKED_WRITE})",
@@ -255,6 +264,7 @@ class Guard:
             if masked:
                 return Refusal(
                     rule=MASKED_WRITE,
+                    reason=Reason(MASKED_WRITE),
                     object=masked[0],
                     message=f"storing {masked[0]} in {flow.target or 'a table'} is not allowed (rule {MASKED_WRITE})",
                     hint="It is masked for you, and a copy would not be. Leave it out, or write a literal value.",

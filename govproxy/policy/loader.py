@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from govproxy.config.source import Document, Key, read, suggestion, validate
 from govproxy.errors import ConfigError, ConfigErrors
 from govproxy.masking import taxonomy
 from govproxy.masking.values import Masker, SensitiveClass
-from govproxy.policy import expressions, schema
+from govproxy.policy import expressions, schema, windows
 from govproxy.policy.own import OwnReader, known_masker
 from govproxy.policy.rules import (
     ANY,
@@ -21,6 +22,7 @@ from govproxy.policy.rules import (
     RESERVED_NAMES,
     ColumnRule,
     Correction,
+    LoopBreaker,
     Mode,
     On,
     Policy,
@@ -28,6 +30,7 @@ from govproxy.policy.rules import (
     Who,
 )
 from govproxy.policy.values import Compare, See, Verb
+from govproxy.policy.windows import Burst, Window
 from govproxy.sql.values import ACTION_SETS, Action
 
 PACKS = Path(__file__).parent / "packs"
@@ -35,6 +38,13 @@ UNKNOWN_TAG = "unknown"  # carried by columns nobody has classified yet
 
 _ACTIONS = {action.value: action for action in Action}
 _ACTION_WORDS = [*_ACTIONS, *ACTION_SETS]
+# What a freeze stops when it does not say: what changes structure, and what cannot be taken back.
+FROZEN = ("ddl", "danger")
+CHANGES_THAT_LAST = (
+    '!effect.temporary && !(effect.action == "call" && effect.kind == "function"'
+    ' && ("volatility=i" in effect.facts || "volatility=s" in effect.facts)'
+    ' && "security_definer=false" in effect.facts)'
+)
 Place = tuple[Key, ...]
 
 
@@ -70,6 +80,7 @@ class _Loader:
         own = OwnReader(self.document, self.pack.own, self.errors).read(file)
         self.own = own.classes
         own_rules = tuple(self._rule(entry, ("rules", index)) for index, entry in enumerate(file.rules))
+        own_rules += tuple(self._freeze(entry, ("freezes", index)) for index, entry in enumerate(file.freezes))
         own_columns = tuple(self._column_rule(entry, ("columns", index)) for index, entry in enumerate(file.columns))
         classify = tuple(self._correction(entry, ("classify", index)) for index, entry in enumerate(file.classify))
         policy = Policy(
@@ -77,6 +88,7 @@ class _Loader:
             columns=self.pack.columns + own_columns,
             classify=self.pack.classify + classify,
             own=own,
+            loop_breaker=self._loop_breaker(file.loop_breaker),
         )
         self._overrides(file, policy)
         self._corrections_once(file)
@@ -92,6 +104,10 @@ class _Loader:
             self._fail(f"`approvers` belong to `effect: hold`, not to {effect.value}", *place, "approvers")
         if effect is Verb.DENY and entry.overrides:
             self._fail("a deny lifts nothing; `overrides` belongs to allow and hold", *place, "overrides")
+        if effect is Verb.ALLOW and entry.burst:
+            self._fail(
+                "a `burst` is for deny and hold: an allow that begins after so many makes no sense", *place, "burst"
+            )
         if effect is Verb.ALLOW and entry.hint:
             self._fail("`hint` is shown to who is refused or held; an allow shows none", *place, "hint")
         return Rule(
@@ -105,7 +121,67 @@ class _Loader:
             overrides=frozenset(entry.overrides or ()),
             mode=Mode(entry.mode),
             hint=" ".join((entry.hint or "").split()),
+            during=self._during(entry.during, *place, "during"),
+            burst=self._burst(entry.burst, *place, "burst"),
         )
+
+    def _freeze(self, entry: schema.FreezeEntry, place: Place) -> Rule:
+        """A freeze is a deny for a time, of changes that last: not of temporary tables, nor of reading functions."""
+        return Rule(
+            name=entry.name,
+            does=self._actions(entry.does or FROZEN, *place, "does"),
+            effect=Verb.DENY,
+            who=self._who(entry.who, *place, "who"),
+            on=self._on(entry.on, *place, "on"),
+            when=expressions.compile(CHANGES_THAT_LAST).source,
+            mode=Mode(entry.mode),
+            hint=" ".join((entry.hint or "").split()),
+            during=self._during(entry.during, *place, "during"),
+            freeze=True,
+        )
+
+    def _during(self, entry: schema.WindowEntry | list[schema.WindowEntry] | None, *place: Key) -> tuple[Window, ...]:
+        if entry is None:
+            return ()
+        if entry == []:
+            # Security: an empty list would read as "always".
+            self._fail("an empty list is never; leave `during` out for always", *place)
+        found: list[Window] = []
+        for index, one in enumerate(entry if isinstance(entry, list) else [entry]):
+            try:
+                found.append(windows.window(one.from_, one.until, one.timezone))
+            except ValueError as error:
+                self._fail(str(error), *place, *((index,) if isinstance(entry, list) else ()))
+        return tuple(found)
+
+    def _loop_breaker(self, entry: schema.LoopBreakerEntry | Literal[False] | None) -> LoopBreaker | None:
+        """The file's own, none when it says ``false``, the pack's when it says nothing."""
+        if entry is None:
+            return self.pack.loop_breaker
+        if entry is False:
+            return None
+        if entry.end_session_after is not None and entry.end_session_after <= entry.repeats:
+            self._fail(f"`end_session_after` must be more than `repeats` ({entry.repeats})", "loop_breaker")
+        try:
+            within_s = windows.duration_s(entry.within)
+        except ValueError as error:
+            self._fail(str(error), "loop_breaker", "within")
+            within_s = 1
+        return LoopBreaker(
+            repeats=entry.repeats,
+            within_s=within_s,
+            end_session_after=entry.end_session_after,
+            who=self._who(entry.who, "loop_breaker", "who"),
+        )
+
+    def _burst(self, entry: schema.BurstEntry | None, *place: Key) -> Burst | None:
+        if entry is None:
+            return None
+        try:
+            return Burst(count=entry.more_than, within_s=windows.duration_s(entry.within))
+        except ValueError as error:
+            self._fail(str(error), *place, "within")
+            return None
 
     def _column_rule(self, entry: schema.ColumnRuleEntry, place: Place) -> ColumnRule:
         if entry.see is None and entry.compare is None and entry.mask is None:
@@ -232,6 +308,7 @@ class _Loader:
         """Every name once, over rules, column rules and the pack."""
         pack = [rule.name for rule in self.pack.rules] + [rule.name for rule in self.pack.columns]
         own = [("rules", index, entry.name) for index, entry in enumerate(file.rules)]
+        own += [("freezes", index, freeze.name) for index, freeze in enumerate(file.freezes)]
         own += [("columns", index, entry.name) for index, entry in enumerate(file.columns)]
         places: dict[str, str] = dict.fromkeys(pack, "the pack")
         for part, index, name in own:
@@ -275,7 +352,7 @@ class _Loader:
     def _fail(self, message: str, *place: Key) -> None:
         where = ".".join(str(part) for part in place[:1])
         named = self._rule_name(place)
-        prefix = f"rule `{named}`: " if named else ("" if where in ("rules", "columns") else f"{where}: ")
+        prefix = f"rule `{named}`: " if named else ("" if where in ("rules", "freezes", "columns") else f"{where}: ")
         self.errors.append(self.document.error(place, prefix + message))
 
     def _rule_name(self, place: Place) -> str:

@@ -16,6 +16,7 @@ from enum import Enum, StrEnum
 
 from govproxy.masking.values import Masker, OwnTaxonomy
 from govproxy.policy.values import Compare, See, Verb
+from govproxy.policy.windows import Burst, Window
 from govproxy.sql.values import Action
 
 ANY = "any"  # in ``tags`` and in ``overrides``
@@ -78,7 +79,11 @@ class On:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One statement rule. ``who`` empty: everyone; several: any of them. ``when`` is CEL or ''."""
+    """One statement rule. ``who`` empty: everyone; several: any of them. ``when`` is CEL or ''.
+
+    ``during`` empty: always; several: in any of them. With ``burst`` it counts what it would match, and
+    matches what goes beyond. ``freeze``: it was written as a freeze.
+    """
 
     name: str
     does: frozenset[Action]
@@ -90,6 +95,9 @@ class Rule:
     overrides: frozenset[str] = frozenset()
     mode: Mode = Mode.ENFORCE
     hint: str = ""
+    during: tuple[Window, ...] = ()
+    burst: Burst | None = None
+    freeze: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +128,19 @@ class Correction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LoopBreaker:
+    """For whom the same refusal more than ``repeats`` times within ``within_s`` seconds means "stop and ask".
+
+    With ``end_session_after`` refusals the session ends; None: never.
+    """
+
+    repeats: int
+    within_s: int
+    end_session_after: int | None = None
+    who: tuple[Who, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """A whole policy, pack included. ``version`` is a hash of its meaning, not of its text."""
 
@@ -127,7 +148,13 @@ class Policy:
     columns: tuple[ColumnRule, ...] = ()
     classify: tuple[Correction, ...] = ()
     own: OwnTaxonomy = dataclasses.field(default_factory=OwnTaxonomy)
+    loop_breaker: LoopBreaker | None = None
     version: str = ""
+
+    @property
+    def bursts(self) -> tuple[Rule, ...]:
+        """The rules that count."""
+        return tuple(rule for rule in self.rules if rule.burst is not None)
 
     def versioned(self) -> Policy:
         """This policy with its version filled in."""
@@ -145,6 +172,7 @@ def _canonical(value: object) -> object:
             "classify": sorted((_canonical(c) for c in value.classify), key=repr),
             "classes": sorted((_canonical(c) for c in value.own.classes), key=repr),
             "recognise": sorted((_canonical(r) for r in value.own.recognitions), key=repr),
+            "loop_breaker": _canonical(value.loop_breaker),
         }
     if isinstance(value, Enum):
         return value.value

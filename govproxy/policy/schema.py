@@ -48,6 +48,17 @@ class Approvers(Strict):
     users: Words | None = None
 
 
+class WindowEntry(Strict):
+    from_: Text = Field(alias="from")
+    until: Text
+    timezone: Text = "UTC"
+
+
+class BurstEntry(Strict):
+    more_than: int = Field(ge=0, le=900)
+    within: Text
+
+
 class RuleEntry(Strict):
     name: Name
     who: WhoEntry | list[WhoEntry] | None = None
@@ -57,6 +68,18 @@ class RuleEntry(Strict):
     effect: Literal["allow", "deny", "hold"]
     approvers: Approvers | None = None
     overrides: Words | None = None
+    mode: Literal["enforce", "shadow"] = "enforce"
+    hint: Text | None = None
+    during: WindowEntry | list[WindowEntry] | None = None
+    burst: BurstEntry | None = None
+
+
+class FreezeEntry(Strict):
+    name: Name
+    during: WindowEntry | list[WindowEntry]
+    who: WhoEntry | list[WhoEntry] | None = None
+    does: Words | None = Field(default=None, min_length=1)
+    on: OnEntry = OnEntry()
     mode: Literal["enforce", "shadow"] = "enforce"
     hint: Text | None = None
 
@@ -92,12 +115,21 @@ class RecogniseEntry(Strict):
     share: Annotated[float, Field(ge=0.5, le=1.0, strict=False)] = 0.9
 
 
+class LoopBreakerEntry(Strict):
+    repeats: int = Field(ge=1, le=900)
+    within: Text
+    end_session_after: int | None = Field(default=None, ge=2, le=900)
+    who: WhoEntry | list[WhoEntry] | None = None
+
+
 class File(Strict):
     """The whole file."""
 
     extends: Literal["production", "none"] = "production"
     rules: list[RuleEntry] = []
+    freezes: list[FreezeEntry] = []
     columns: list[ColumnRuleEntry] = []
     classify: list[CorrectionEntry] = []
     classes: list[ClassEntry] = []
     recognise: list[RecogniseEntry] = []
+    loop_breaker: LoopBreakerEntry | Literal[False] | None = None

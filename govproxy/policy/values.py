@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+from govproxy.errors import Reason
 from govproxy.identity.identity import Identity
 from govproxy.masking.values import Masker
 from govproxy.sql.values import Analysis
@@ -32,7 +34,11 @@ class Compare(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One question to the engine. ``now`` is POSIX time in seconds, an argument on purpose."""
+    """One question to the engine. ``now`` is POSIX time in seconds, an argument on purpose.
+
+    ``counted``: by the name of a rule with a ``burst``, how many effects this identity has had within the
+    rule's time that the rule counts.
+    """
 
     identity: Identity
     database: str
@@ -41,6 +47,7 @@ class Request:
     now: float
     application: str = ""
     client_address: str = ""
+    counted: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +68,8 @@ class Refusal:
     object: str
     message: str  # without the ``govproxy: `` prefix
     hint: str
+    reason: Reason
+    action: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +80,9 @@ class Decision:
     have, in shadow mode. ``clear`` is True when this identity sees everything untouched
     (``see: clear`` on ``tags: [any]``): no masking and no value scan. ``varies`` is True when a
     condition read something that may differ at the next run of the same text (time, address,
-    application): such an answer must not be kept. ``approvers`` are ``group:name`` and
-    ``user:name``.
+    application, how much came before): such an answer must not be kept. ``counts`` are the rules with a
+    ``burst`` that count this statement once it runs, each with the number of effects. ``approvers`` are
+    ``group:name`` and ``user:name``.
     """
 
     verb: Verb
@@ -83,3 +93,4 @@ class Decision:
     clear: bool = False
     policy_version: str = ""
     varies: bool = False
+    counts: tuple[tuple[str, int], ...] = ()

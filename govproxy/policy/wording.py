@@ -6,9 +6,12 @@ One phrase per action, one hint per reason. Texts hold names of objects and rule
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
+from govproxy.errors import Reason
 from govproxy.policy.rules import DEFAULT_DENY, Rule
 from govproxy.policy.values import Refusal
+from govproxy.sql.catalog import Catalog
 from govproxy.sql.values import Action, Effect, StatementFacts, Where
 
 _PHRASES: Mapping[Action, str] = {
@@ -70,22 +73,81 @@ def _joined(*parts: str) -> str:
     return " ".join(part for part in parts if part)
 
 
-def refused_by(rule: Rule | None, effect: Effect, statement: StatementFacts) -> Refusal:
+def refused_by(rule: Rule | None, effect: Effect, statement: StatementFacts, catalog: Catalog, now: float) -> Refusal:
     """The refusal of a deny rule, or of no rule at all (None)."""
     what = subject(effect, statement)
+    action = effect.action.value
     if rule is None:
         return Refusal(
             rule=DEFAULT_DENY,
+            reason=Reason.NO_RULE_ALLOWS,
+            action=action,
             object=effect.object,
             message=f"{what} is not allowed (no rule allows it: {DEFAULT_DENY})",
-            hint=f"Ask whoever keeps the policy for a rule that allows `{effect.action.value}` to you.",
+            hint=_instead(effect, catalog) or f"Ask whoever keeps the policy for a rule that allows `{action}` to you.",
         )
-    hint = rule.hint
-    if not hint and str(effect.facts.get("where", "")) in _WHERE_PHRASES:
-        hint = _WHERE_HINT
+    if rule.freeze:
+        reason, why = Reason.FREEZE, f"frozen by {rule.name}"
+        hint = rule.hint or f"Ask whoever keeps the policy for a rule that overrides {rule.name}."
+        hint = f"{_until(rule, now)} {hint}"
+    elif rule.burst is not None:
+        reason, why = Reason.BURST, f"rule {rule.name}: more than {rule.burst.count} within {rule.burst.within_s} s"
+        hint = rule.hint or "Is this meant? Wait, or ask whoever keeps the policy to lift the limit for this work."
+    else:
+        reason, why = Reason.DENIED_BY_RULE, f"rule {rule.name}"
+        hint = rule.hint or _instead(effect, catalog)
     if not hint:
         hint = (
-            f"Ask whoever keeps the policy; a rule that allows `{effect.action.value}` to you and overrides "
+            f"Ask whoever keeps the policy; a rule that allows `{action}` to you and overrides "
             f"{rule.name} would let it pass."
         )
-    return Refusal(rule=rule.name, object=effect.object, message=f"{what} is not allowed (rule {rule.name})", hint=hint)
+    return Refusal(
+        rule=rule.name,
+        reason=reason,
+        action=action,
+        object=effect.object,
+        message=f"{what} is not allowed ({why})",
+        hint=hint,
+    )
+
+
+def _until(rule: Rule, now: float) -> str:
+    ends = max((window.closes(now) for window in rule.during if window.is_open(now)), default=now)
+    return f"It ends {datetime.fromtimestamp(ends, UTC):%Y-%m-%d %H:%M} UTC."
+
+
+def _instead(effect: Effect, catalog: Catalog) -> str:
+    """What would pass instead, where the effect itself tells; '' where only a person can."""
+    if effect.action in (Action.UPDATE, Action.DELETE) and str(effect.facts.get("where", "")) in _WHERE_PHRASES:
+        return _narrow(effect, catalog)
+    match effect.action:
+        case Action.TRUNCATE:
+            return f"DELETE with a condition removes chosen rows. {_narrow(effect, catalog)}"
+        case Action.CREATE if effect.kind in ("table", "view", "index", "sequence") and not effect.temporary:
+            return "CREATE TEMP TABLE needs no permission; what lasts is created by somebody who is let."
+        case Action.SET if effect.name:
+            return f"Leave {effect.name} as it is, or ask whoever keeps the policy for a rule that allows it."
+        case Action.SET_ROLE:
+            return "Stay in the role of this session: it was chosen for who you are."
+        case Action.COPY_OUT:
+            return "Use SELECT; its result is masked on the way."
+        case Action.COPY_PROGRAM:
+            return "COPY ... FROM STDIN and SELECT move rows over this connection."
+        case Action.DO | Action.FUNCTION_MESSAGE:
+            return "Send the statements themselves, so that each can be judged."
+        case Action.UNKNOWN if effect.kind == "function" or "function" in effect.facts:
+            return "Use a built-in function, or ask whoever keeps the policy about this one by its name."
+        case Action.LISTEN:
+            return "Ask for the rows with SELECT: what others send in notifications cannot be masked."
+        case _:
+            return ""
+
+
+def _narrow(effect: Effect, catalog: Catalog) -> str:
+    """How to say which rows, in terms of the table's own key."""
+    relation = catalog.relations.get(effect.relation) if effect.relation is not None else None
+    key = [column.name for column in relation.columns if column.attnum in relation.primary_key] if relation else []
+    if not key:
+        return _WHERE_HINT
+    written = " AND ".join(f"{name} = ..." for name in key)
+    return f"Say which rows you mean, by the primary key for example: WHERE {written}"

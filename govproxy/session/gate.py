@@ -8,6 +8,7 @@ known, whether the catalog can be trusted; what SQL prepared and declared is in 
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from govproxy.audit.events import statement_fragment
 from govproxy.errors import (
     GovproxyError,
     LimitExceeded,
+    Reason,
     StartingUp,
     StatementDenied,
     UnsupportedEncoding,
@@ -29,12 +31,15 @@ from govproxy.errors import (
 from govproxy.identity.identity import Identity
 from govproxy.masking.plan import Field, decode_row_description
 from govproxy.policy.engine import decide, sees_everything
+from govproxy.policy.matching import Reading, who_matches
 from govproxy.policy.values import Decision, Request, Verb
 from govproxy.session import copying, messages
 from govproxy.session.figures import Miss
 from govproxy.session.folding import pinned_literals
+from govproxy.session.history import NO_COUNTS, Counts
 from govproxy.session.obligations import Obligations
 from govproxy.session.parameters import ENCODINGS, safe_encoding
+from govproxy.session.refusals import refusal_of, repeated
 from govproxy.session.shared import Shared
 from govproxy.session.snapshot import DatabaseSnapshot
 from govproxy.session.sqlnames import MAX_NAMES, SqlNames, runs_code
@@ -82,6 +87,7 @@ class Basis:
     obligations: Obligations | None
     refusal: GovproxyError | None
     shadow: Shadow = NO_SHADOW  # what names made in SQL stood for when this was judged
+    counts: Counts = NO_COUNTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,6 +263,9 @@ class Gate:
         DECLARE) looks its names up when it runs.
         """
         basis: Basis = verdict.basis
+        bursts = self.shared.snapshot.policy.bursts
+        if self.shared.history.went_beyond(self.facts.identity, bursts, basis.counts, self._clock()):
+            return False
         late = [s.tag for s in _analysis_of(verdict).statements if s.tag not in PLANNED_AT_BIND]
         if not late:
             return True
@@ -282,6 +291,7 @@ class Gate:
             now=self._clock(),
             application=facts.application,
             client_address=facts.client_address,
+            counted=self.shared.history.counted(facts.identity, policy.bursts, self._clock()),
         )
         decision = decide(request, policy, snapshot.classification, snapshot.catalog)
         if decision.verb is Verb.ALLOW and self._names.full(analysis):
@@ -289,7 +299,7 @@ class Gate:
                 f"too many names made in one session; the limit is {MAX_NAMES}"
             )
         else:
-            refusal = _refusal_of(decision)
+            refusal = refusal_of(decision)
         copy: CopyOptions | None = None
         if refusal is None and analysis.copy_out is not None:
             try:
@@ -315,6 +325,7 @@ class Gate:
                 obligations=obligations,
                 refusal=refusal,
                 shadow=NO_SHADOW if analysis.cacheable else self._names.known(conversation),
+                counts=Counts(effects=decision.counts, before=request.counted) if decision.counts else NO_COUNTS,
             ),
             clear=decision.clear,
             returns_rows=any(s.outputs is None or s.outputs or s.tag in BARE_ROWS for s in analysis.statements),
@@ -322,7 +333,8 @@ class Gate:
             copy=None if refusal or decision.clear else copy,
             copies_out=any(e.action is Action.COPY_OUT for s in analysis.statements for e in s.effects),
             tainted=not decision.clear and obligations.tainted,
-            changes_session=runs_code(analysis)
+            changes_session=bool(decision.counts)
+            or runs_code(analysis)
             or any(c.settings or c.prepares or c.cursors or c.catalog or c.creates_temporary for c in session),
             changes_catalog=any(c.catalog or c.creates_temporary for c in session),
             cacheable=analysis.cacheable and not decision.varies,
@@ -380,7 +392,12 @@ class Gate:
         analysis = Analysis(statements=(facts,), redacted_sql=f"FunctionCall {name}", digest="", cacheable=False)
         verdict = self._judged(conversation, b"", analysis)
         if verdict.outcome is Outcome.ALLOW and not verdict.clear:
-            refusal = StatementDenied("FunctionCall is not allowed where results are masked", hint="use SELECT")
+            refusal = StatementDenied(
+                "FunctionCall is not allowed where results are masked",
+                hint="Call the function in a SELECT; its result is masked on the way.",
+                reason=Reason.RESULT_NOT_MASKABLE,
+                facts={"action": Action.FUNCTION_MESSAGE.value, "object": name},
+            )
             return replace_outcome(verdict, refusal)
         return verdict
 
@@ -389,6 +406,8 @@ class Gate:
     def session_changed(self, conversation: Conversation, verdict: Verdict) -> None:
         """The statement goes to the backend now: from here on, what it may change is uncertain."""
         analysis = _analysis_of(verdict)
+        basis: Basis = verdict.basis
+        self.shared.history.note(self.facts.identity, self.shared.snapshot.policy.bursts, basis.counts, self._clock())
         was_known = self._search_path is not None
         if any(statement.session.catalog for statement in analysis.statements):
             self._renamed = (self._renamed if self._changed_catalog else frozenset()) | self._renames(analysis)
@@ -454,7 +473,25 @@ class Gate:
         basis: Basis = verdict.basis
         if basis.refusal is None:
             raise AssertionError("a denial without a reason")
-        return error_response(basis.refusal, request_id=f"{self.facts.session_id}.{number}")
+        shape = basis.analysis.digest if basis.analysis else hashlib.sha256(verdict.text).hexdigest()
+        error = self._or_repeated(basis.refusal, shape)
+        return error_response(error, request_id=f"{self.facts.session_id}.{number}")
+
+    def _or_repeated(self, error: GovproxyError, shape: str) -> GovproxyError:
+        """The refusal, or, to somebody who asks the same again and again, that this leads nowhere.
+
+        Raises it, which ends the session, when the policy says that this is often enough.
+        """
+        breaker, identity = self.shared.snapshot.policy.loop_breaker, self.facts.identity
+        if breaker is None or not who_matches(breaker.who, identity, Reading.RESTRICT):
+            return error
+        count = self.shared.history.refused(identity, shape, breaker, self._clock())
+        if count <= breaker.repeats:
+            return error
+        again = repeated(error, count, breaker)
+        if breaker.end_session_after is not None and count >= breaker.end_session_after:
+            raise again
+        return again
 
     def error(self, error: Exception) -> bytes:
         """An ErrorResponse of the proxy's own."""
@@ -478,24 +515,6 @@ def replace_outcome(verdict: Verdict, refusal: GovproxyError) -> Verdict:
         basis=Basis(analysis=None, obligations=None, refusal=refusal),
         cacheable=False,
     )
-
-
-def _refusal_of(decision: Decision) -> GovproxyError | None:
-    match decision.verb:
-        case Verb.ALLOW:
-            return None
-        case Verb.DENY:
-            refusal = decision.refusal
-            if refusal is None:
-                raise AssertionError("a denial without a reason")
-            return StatementDenied(refusal.message, hint=refusal.hint)
-        case Verb.HOLD:
-            return StatementDenied(
-                f"the statement needs an approval (rule {', '.join(decision.rules)})",
-                hint="Statements cannot wait for approval yet; ask whoever keeps the policy.",
-            )
-        case _:
-            raise AssertionError(decision.verb)
 
 
 def _analysis_of(verdict: Verdict) -> Analysis:

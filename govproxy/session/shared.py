@@ -14,6 +14,7 @@ from govproxy._fastpath.lexer import Folder
 from govproxy._fastpath.verdicts import VerdictCache
 from govproxy.errors import StartingUp
 from govproxy.session.figures import Counters
+from govproxy.session.history import History
 from govproxy.session.snapshot import DatabaseSnapshot, Keys, Snapshot
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Shared:
         self.cache = VerdictCache(cache_bytes)
         self.folder = Folder()
         self.gates: set[Gate] = set()
+        self.history = History()
         self.counters = Counters()
         self._request_refresh = request_refresh
         self._clock = clock

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, cast
 import orjson
 from pglast import parser
 
-from govproxy.errors import ClientFault
+from govproxy.errors import ClientFault, Reason
 
 Node = dict[str, Any]
 
@@ -50,6 +50,14 @@ class Refused(StrEnum):
     SYNTAX = "syntax error"
 
 
+_HINT = "Split it into smaller statements, or pass long values as parameters."
+_HINTS = {
+    Refused.NUL: "A text ends at its first NUL byte: leave it out.",
+    Refused.ENCODING: "Send valid text in the session's client_encoding.",
+    Refused.SYNTAX: "Write it in the grammar of PostgreSQL 18; what cannot be read cannot be judged.",
+}
+
+
 class UnparsableStatement(ClientFault):
     """A text that cannot be judged. ``position`` counts characters from 0, where it is known.
 
@@ -58,11 +66,16 @@ class UnparsableStatement(ClientFault):
     """
 
     sqlstate = "42601"
+    reason = Reason.UNREADABLE
 
     def __init__(self, reason: Refused, *, position: int | None = None, figure: str = "") -> None:
         place = f" at character {position + 1}" if position is not None else ""
-        super().__init__(f"statement cannot be analysed: {reason.value}{figure}{place}")
-        self.reason = reason
+        super().__init__(
+            f"statement cannot be analysed: {reason.value}{figure}{place}",
+            hint=_HINTS.get(reason, _HINT),
+            facts={"cause": reason.name.lower().replace("_", "-")},
+        )
+        self.refused = reason
         self.position = position
 
 

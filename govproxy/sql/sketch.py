@@ -16,7 +16,7 @@ from pglast import ast, parse_sql
 from pglast.stream import RawStream
 from pglast.visitors import Visitor
 
-from govproxy.errors import ClientFault
+from govproxy.errors import ClientFault, Reason
 from govproxy.sql.analyze import analyze
 from govproxy.sql.catalog import Catalog, Column, Function, Relation, RelationKind, Type
 from govproxy.sql.parse import UnparsableStatement, parse
@@ -33,6 +33,7 @@ class NotDrawable(ClientFault):
     """Something in the text that a sketch cannot hold. ``position`` is a character offset."""
 
     sqlstate = "0A000"
+    reason = Reason.NOT_SUPPORTED
 
     def __init__(self, message: str, position: int | None = None) -> None:
         super().__init__(message)

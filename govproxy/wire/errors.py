@@ -6,10 +6,21 @@ our operator's, and clients get a constant text for it.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from typing import Literal
 
-from govproxy.errors import ConfigError, ConfigErrors, GovproxyError, InternalError, ProtocolViolation
+from govproxy.errors import (
+    RETRY,
+    ConfigError,
+    ConfigErrors,
+    GovproxyError,
+    InternalError,
+    ProtocolViolation,
+    Reason,
+    Retry,
+)
 from govproxy.wire.backend import Backend
 from govproxy.wire.cursor import Reader
 from govproxy.wire.framing import encode_message
@@ -17,22 +28,54 @@ from govproxy.wire.framing import encode_message
 PREFIX = "govproxy: "
 INTERNAL_MESSAGE = "internal error; the statement or connection was refused"
 INTERNAL_SQLSTATE = "XX000"
+INTERNAL_HINT = "This is an error of govproxy's own; the operator's log has more under this session."
+_BARE = re.compile(r"[\w.:/@+*-]+", re.ASCII)
+_PAIR = re.compile(r'(?:^| )([a-z_]+)=("(?:[^"\\]|\\.)*"|[\w.:/@+*-]+)', re.ASCII)
 MAX_FIELD_CHARACTERS = 8_192
+MAX_VALUE_CHARACTERS = 200  # of DETAIL: cut here, so that a long one cannot cut off what follows
 
 Severity = Literal["ERROR", "FATAL"]
 
 
 def error_response(error: Exception, *, severity: Severity = "ERROR", request_id: str | None = None) -> bytes:
-    """ErrorResponse for ``error``: S, V, C, M, and D and H where there is something to say.
+    """ErrorResponse for ``error``: S, V, C, M, D, and H where there is something to say.
 
-    The message begins with ``govproxy: ``; DETAIL carries ``request_id=<id>``, by which the
-    ledger's event is found.
+    The message begins with ``govproxy: ``; DETAIL is for programs, in the form of ``encode_detail``, and
+    ``request_id`` in it is the id under which the ledger has the event.
     """
     if not isinstance(error, GovproxyError) or isinstance(error, InternalError | ConfigError | ConfigErrors):
-        return _encode(Backend.ERROR_RESPONSE, severity, INTERNAL_SQLSTATE, INTERNAL_MESSAGE, None, None, request_id)
-    return _encode(
-        Backend.ERROR_RESPONSE, severity, error.sqlstate, error.message, error.detail, error.hint, request_id
-    )
+        facts = _facts(request_id, Reason.INTERNAL, {}, RETRY[Reason.INTERNAL])
+        return _encode(
+            Backend.ERROR_RESPONSE, severity, INTERNAL_SQLSTATE, INTERNAL_MESSAGE, encode_detail(facts), INTERNAL_HINT
+        )
+    facts = _facts(request_id, error.reason, error.facts, error.retry)
+    if error.detail:
+        facts["note"] = error.detail
+    return _encode(Backend.ERROR_RESPONSE, severity, error.sqlstate, error.message, encode_detail(facts), error.hint)
+
+
+def encode_detail(facts: Mapping[str, str]) -> str:
+    """``key=value`` pairs on one line, in order. A value of other than letters, digits and ``_.:/@+*-`` stands in
+    double quotes, written as in JSON; empty ones are left out, long ones are cut."""
+    cut = {key: value[:MAX_VALUE_CHARACTERS] for key, value in facts.items() if value}
+    return " ".join(f"{key}={value if _BARE.fullmatch(value) else json.dumps(value)}" for key, value in cut.items())
+
+
+def decode_detail(text: str) -> dict[str, str]:
+    """What ``encode_detail`` wrote. Raises ValueError for anything else."""
+    found: dict[str, str] = {}
+    position = 0
+    while position < len(text):
+        pair = _PAIR.match(text, position)
+        if pair is None:
+            raise ValueError(f"not key=value at character {position}")
+        found[pair[1]] = json.loads(pair[2]) if pair[2].startswith('"') else pair[2]
+        position = pair.end()
+    return found
+
+
+def _facts(request_id: str | None, reason: Reason, facts: Mapping[str, str], retry: Retry) -> dict[str, str]:
+    return {"request_id": request_id or "", "reason": reason.value, **facts, "retry": retry.value}
 
 
 def notice_response(
@@ -45,7 +88,10 @@ def notice_response(
     request_id: str | None = None,
 ) -> bytes:
     """NoticeResponse in the same form."""
-    return _encode(Backend.NOTICE_RESPONSE, severity, sqlstate, message, detail, hint, request_id)
+    lines = [detail] if detail else []
+    if request_id is not None:
+        lines.append(encode_detail({"request_id": request_id}))
+    return _encode(Backend.NOTICE_RESPONSE, severity, sqlstate, message, "\n".join(lines), hint)
 
 
 def decode_fields(body: bytes) -> Mapping[str, str]:
@@ -70,15 +116,11 @@ def _encode(
     message: str,
     detail: str | None,
     hint: str | None,
-    request_id: str | None,
 ) -> bytes:
-    lines = [detail] if detail else []
-    if request_id is not None:
-        lines.append(f"request_id={request_id}")
     body = bytearray()
     body += _field("S", severity) + _field("V", severity) + _field("C", sqlstate) + _field("M", PREFIX + message)
-    if lines:
-        body += _field("D", "\n".join(lines))
+    if detail:
+        body += _field("D", detail)
     if hint:
         body += _field("H", hint)
     return encode_message(kind, bytes(body) + b"\0")

@@ -92,6 +92,50 @@ def test_the_table_of_errors_is_the_tree_of_errors() -> None:
     assert raised - {"ConfigErrors"} - set(listed) == set()
 
 
+def test_the_table_of_reasons_is_the_enum() -> None:
+    rows = {_code(row[0])[0]: (row[1], row[2]) for row in _rows(ROOT / "docs/errors.md", "| reason ")}
+    assert set(rows) == {reason.value for reason in errors.Reason}
+    assert {name: retry for name, (_, retry) in rows.items()} == {
+        reason.value: errors.RETRY[reason].value for reason in errors.Reason
+    }
+
+
+def test_every_class_of_errors_stands_under_its_reason() -> None:
+    rows = {_code(row[0])[0]: row[1] for row in _rows(ROOT / "docs/errors.md", "| reason ")}
+
+    def tree(kind: type[errors.GovproxyError]) -> list[type[errors.GovproxyError]]:
+        return [kind, *(deeper for below in kind.__subclasses__() for deeper in tree(below))]
+
+    # Mistakes in files never reach a client.
+    for kind in set(tree(errors.GovproxyError)) - set(tree(errors.ConfigError)) - {errors.ConfigErrors}:
+        assert rows[kind.reason.value] == kind.sqlstate, kind.__name__
+
+
+def test_reasons_given_by_hand_are_of_the_sqlstate_they_stand_under() -> None:
+    """``StatementDenied(..., reason=...)`` and refusals: all of them are 42501 in the table."""
+    rows = {_code(row[0])[0]: row[1] for row in _rows(ROOT / "docs/errors.md", "| reason ")}
+    named = {
+        errors.Reason[name]
+        for path in (*PACKAGE.glob("policy/*.py"), *PACKAGE.glob("session/*.py"))
+        for name in re.findall(r"reason=Reason\.([A-Z_]+)", path.read_text())
+    }
+    assert len(named) >= 5
+    assert {rows[reason.value] for reason in named} == {errors.StatementDenied.sqlstate}
+
+
+def test_every_key_of_detail_is_documented() -> None:
+    keys = {key for row in _rows(ROOT / "docs/errors.md", "| key ") for key in _code(row[0])}
+    written = {
+        key
+        for path in PACKAGE.rglob("*.py")
+        for facts in re.findall(r"^(?!.*Effect\().*facts=\{([^}]*)\}", path.read_text(), re.MULTILINE)
+        for key in re.findall(r'"([a-z_]+)":', facts)
+        if path.parts[-2] in ("session", "server", "wire") or path.name == "parse.py"
+    }
+    assert written >= {"rule", "action", "object", "cause"}
+    assert written <= keys
+
+
 def test_the_table_of_packages_is_the_table_of_imports() -> None:
     rows = {_code(row[0])[0]: row[2] for row in _rows(ROOT / "docs/architecture.md", "| package")}
     assert set(rows) == set(MAY_IMPORT)

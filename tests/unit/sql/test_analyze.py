@@ -198,7 +198,7 @@ def test_python_running_out_of_stack_is_a_refusal(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(module, "STATEMENTS", {"SelectStmt": ("SELECT", deep)})
     with pytest.raises(UnparsableStatement) as refused:
         analyze("SELECT 1", CATALOG, PATH)
-    assert refused.value.reason is Refused.TOO_DEEP
+    assert refused.value.refused is Refused.TOO_DEEP
 
 
 def test_an_empty_text_has_no_statements() -> None:

@@ -41,7 +41,7 @@ DEEP = {
 def test_deep_text_is_refused(name: str) -> None:
     with pytest.raises(UnparsableStatement) as refused:
         analyze(DEEP[name], CATALOG, ("public",))
-    assert refused.value.reason in (Refused.TOO_DEEP, Refused.TOO_MANY_TOKENS, Refused.TOO_LARGE)
+    assert refused.value.refused in (Refused.TOO_DEEP, Refused.TOO_MANY_TOKENS, Refused.TOO_LARGE)
 
 
 @pytest.mark.parametrize("thread", [False, True])
@@ -107,7 +107,7 @@ for name, text in DEEP.items():
 def test_refusals(text: str, reason: Refused, position: int | None) -> None:
     with pytest.raises(UnparsableStatement) as refused:
         parse(text)
-    assert (refused.value.reason, refused.value.position) == (reason, position)
+    assert (refused.value.refused, refused.value.position) == (reason, position)
 
 
 def test_a_refusal_is_the_clients_fault_and_quotes_nothing() -> None:

@@ -1,0 +1,50 @@
+"""A decision that does not let a statement pass, as the error its client gets.
+
+Names rule, action and object for programs (docs/errors.md), and what would pass for people. Decides
+nothing.
+"""
+
+from __future__ import annotations
+
+from govproxy.errors import GovproxyError, Reason, StatementDenied
+from govproxy.policy.rules import LoopBreaker
+from govproxy.policy.values import Decision, Verb
+
+
+def refusal_of(decision: Decision) -> GovproxyError | None:
+    """The error of a decision; None when it allows."""
+    match decision.verb:
+        case Verb.ALLOW:
+            return None
+        case Verb.DENY:
+            refusal = decision.refusal
+            if refusal is None:
+                raise AssertionError("a denial without a reason")
+            return StatementDenied(
+                refusal.message,
+                hint=refusal.hint,
+                reason=refusal.reason,
+                facts={"rule": refusal.rule, "action": refusal.action, "object": refusal.object},
+            )
+        case Verb.HOLD:
+            return StatementDenied(
+                f"the statement needs an approval (rule {', '.join(decision.rules)})",
+                hint="Statements cannot wait for approval yet; ask whoever keeps the policy.",
+                reason=Reason.NEEDS_APPROVAL,
+                facts={"rule": ",".join(decision.rules), "approvers": ",".join(sorted(decision.approvers))},
+            )
+        case _:
+            raise AssertionError(decision.verb)
+
+
+def repeated(error: GovproxyError, count: int, breaker: LoopBreaker) -> StatementDenied:
+    """The same refusal for the ``count``-th time, for a model to read: stop, and ask somebody."""
+    ends = f" At {breaker.end_session_after} this session ends." if breaker.end_session_after else ""
+    again = StatementDenied(
+        f"{error.message}; refused {count} times within {breaker.within_s} s: repeating it changes nothing",
+        hint=f"Stop and ask the person you act for.{ends} {error.hint or ''}".rstrip(),
+        reason=Reason.REPEATED,
+        facts={**error.facts, "refused": str(count), "because": error.reason.value},
+    )
+    again.sqlstate = error.sqlstate  # it is the same refusal, whatever is said with it
+    return again
