@@ -10,7 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Reason(StrEnum):
@@ -54,6 +57,7 @@ class Reason(StrEnum):
     SHUTTING_DOWN = "shutting-down"
     STARTING_UP = "starting-up"
     LEDGER = "ledger"
+    STATE = "state"
     INTERNAL = "internal"
 
 
@@ -95,6 +99,7 @@ RETRY: Mapping[Reason, Retry] = {
             Reason.SHUTTING_DOWN,
             Reason.STARTING_UP,
             Reason.LEDGER,
+            Reason.STATE,
         ),
         Retry.LATER,
     ),
@@ -271,6 +276,7 @@ class StateUnavailable(GovproxyError):
     """The state store cannot be read or written, and what needs it does not happen."""
 
     sqlstate = "57P03"
+    reason = Reason.STATE
 
 
 class ConfigError(GovproxyError):
