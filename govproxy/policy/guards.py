@@ -102,7 +102,6 @@ class Guard:
                 return Refusal(
                     rule=SENSITIVE_CATALOG,
                     reason=Reason(SENSITIVE_CATALOG),
-                    reason=Reason(SENSITIVE_CATALOG),
                     object=effect.object,
                     message=f"reading {effect.object} is not allowed (rule {SENSITIVE_CATALOG})",
                     hint="It holds row values or secrets of others; only who sees everything clear may read it.",
@@ -117,7 +116,6 @@ class Guard:
                 what = effect.object or "a query"
                 return Refusal(
                     rule=MASKED_COPY,
-                    reason=Reason(MASKED_COPY),
                     reason=Reason(MASKED_COPY),
                     object=effect.object,
                     message=f"COPY of {what} to the server's files is not allowed to who sees masked values "
@@ -139,7 +137,6 @@ class Guard:
         return Refusal(
             rule=HIDDEN_COLUMN,
             reason=Reason(HIDDEN_COLUMN),
-            reason=Reason(HIDDEN_COLUMN),
             object=hidden[0],
             message=f"{hidden[0]} is hidden from you (rule {HIDDEN_COLUMN})",
             hint=f"Leave out of the select list: {', '.join(hidden)}.",
@@ -155,7 +152,6 @@ class Guard:
                 return Refusal(
                     rule=COMPARE_RIGHT,
                     reason=Reason(COMPARE_RIGHT),
-                    reason=Reason(COMPARE_RIGHT),
                     object=name,
                     message=f"{_USES[use.comparison]} {name} is not allowed (rule {COMPARE_RIGHT})",
                     hint=_compare_hint(found[1], name, found[0]),
@@ -168,7 +164,6 @@ class Guard:
             if effect.action is Action.LOCK and effect.kind in _SIDE_CHANNELS and (masked := self._touched(statement)):
                 return Refusal(
                     rule=COMPARE_RIGHT,
-                    reason=Reason(COMPARE_RIGHT),
                     reason=Reason(COMPARE_RIGHT),
                     object=masked[0],
                     message=f"{effect.name} in a statement over {masked[0]} is not allowed (rule {COMPARE_RIGHT})",
@@ -184,7 +179,6 @@ class Guard:
                 return Refusal(
                     rule=MASKED_WRITE,
                     reason=Reason(MASKED_WRITE),
-                    reason=Reason(MASKED_WRITE),
                     object=asked[0],
                     message=f"a view that computes with {asked[0]} is not allowed (rule {MASKED_WRITE})",
                     hint="It is masked for you, and what a view computes may be grouped by. Show the column as it is.",
@@ -192,7 +186,6 @@ class Guard:
             if creates_view and effect.temporary and (masked := self._touched(statement)):
                 return Refusal(
                     rule=MASKED_WRITE,
-                    reason=Reason(MASKED_WRITE),
                     reason=Reason(MASKED_WRITE),
                     object=masked[0],
                     message=f"a temporary view over {masked[0]} is not allowed (rule {MASKED_WRITE})",
@@ -264,7 +257,6 @@ class Guard:
                 return Refusal(
                     rule=MASKED_WRITE,
                     reason=Reason(MASKED_WRITE),
-                    reason=Reason(MASKED_WRITE),
                     object=flow.target,
                     message=f"storing in {flow.target or 'a table'} what somebody's own code, or something else that "
                     f"cannot be traced, gives is not allowed (rule {MASKED_WRITE})",
@@ -273,7 +265,6 @@ class Guard:
             if masked:
                 return Refusal(
                     rule=MASKED_WRITE,
-                    reason=Reason(MASKED_WRITE),
                     reason=Reason(MASKED_WRITE),
                     object=masked[0],
                     message=f"storing {masked[0]} in {flow.target or 'a table'} is not allowed (rule {MASKED_WRITE})",
