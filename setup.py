@@ -40,7 +40,8 @@ if SANITIZE:
 
 sources = sorted(Path("govproxy/_fastpath").glob("*.pyx"))
 if not sys.platform.startswith("linux"):
-    sources.remove(Path("govproxy/_fastpath/epoll.pyx"))  # elsewhere the loop's own readiness is used
+    for only_linux in ("epoll", "uvwait"):  # elsewhere the loop's own readiness is used
+        sources.remove(Path(f"govproxy/_fastpath/{only_linux}.pyx"))
 extensions = [
     Extension(
         f"govproxy._fastpath.{source.stem}",

@@ -5,9 +5,10 @@ The order that must not bend: feed, write the ledger, then send. All links of a 
 makes its counterpart wait: while something is pending for one leg, the other leg is not read.
 
 How a link hears that a socket is ready is somebody else's: ``readiness`` has ``watch(leg)``, which
-makes ``hears_*`` what ``wants_*`` says, and ``forget(leg)``. ``LoopReadiness`` below works on any
-event loop; ``epoll.EpollReadiness`` hears of many sockets at once, and then the ledger is written
-once for all of them. Another engine is another such file. Knows nothing of policy.
+makes ``hears_*`` what ``wants_*`` says, ``forget(leg)`` and ``close()``. ``LoopReadiness`` below works
+on any event loop; ``epoll.EpollReadiness`` hears of many sockets at once, and then the ledger is
+written once for all of them; ``uvwait.UvReadiness`` does without the loop while there is traffic.
+Another engine is another such file. Knows nothing of policy.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -49,8 +50,9 @@ cdef class Leg:
 
     def ready(self, bint readable, bint writable):
         """For a readiness written in Python."""
-        if self.link is not None:
-            self.link.on_ready(self, readable, writable)
+        cdef Link link = self.link   # held here: what follows may let go of it
+        if link is not None:
+            link.on_ready(self, readable, writable)
 
 
 cdef Leg _leg(Link link, object socket, object tls, bint is_client):
@@ -91,6 +93,9 @@ cdef class LoopReadiness:
         """Hear nothing more; the socket is about to be closed."""
         leg.wants_read = leg.wants_write = False
         self.watch(leg)
+
+    def close(self):
+        """Leave the loop: nothing of it is there."""
 
 
 @cython.final
@@ -149,6 +154,10 @@ cdef class Engine:
             on_linked(link)
         link.start(client_leftover, server_leftover)
         return link
+
+    def close(self):
+        """Leave the loop; after the last link."""
+        self.readiness.close()
 
     cdef int begin_batch(self) except -1:
         # Until end_batch, output that needs the ledger waits for it: one write for all links.

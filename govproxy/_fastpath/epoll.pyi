@@ -1,9 +1,7 @@
 from asyncio import AbstractEventLoop
-from typing import final
 
 from govproxy._fastpath.engine import Engine, Leg
 
-@final
 class EpollReadiness:
     def __init__(self, loop: AbstractEventLoop) -> None: ...
     def attach(self, engine: Engine) -> None: ...

@@ -6,29 +6,8 @@ stops listening for a while, and the set is only touched when what a link wants 
 """
 
 from libc.errno cimport EINTR, errno
-from libc.stdint cimport uint32_t
-
-cimport cython
 
 from govproxy._fastpath.engine cimport Engine, Leg, Link
-
-cdef extern from "<sys/epoll.h>" nogil:
-    ctypedef union epoll_data_t:
-        int fd
-    struct epoll_event:
-        uint32_t events
-        epoll_data_t data
-    int epoll_create1(int flags)
-    int epoll_ctl(int epfd, int operation, int fd, epoll_event* event)
-    int epoll_wait(int epfd, epoll_event* events, int maximum, int timeout)
-    int EPOLL_CLOEXEC
-    int EPOLL_CTL_ADD
-    int EPOLL_CTL_MOD
-    int EPOLL_CTL_DEL
-    uint32_t EPOLLIN
-    uint32_t EPOLLOUT
-    uint32_t EPOLLERR
-    uint32_t EPOLLHUP
 
 cdef extern from "<time.h>" nogil:
     struct timespec:
@@ -40,39 +19,32 @@ cdef extern from "<unistd.h>" nogil:
     int close(int fd)
 
 cdef enum:
-    BATCH = 128
     TURNS = 4
     BULK_BYTES = 8000        # a read of this size: more is on its way
     BULK_PAUSE_NS = 100_000
 
 
-@cython.final
 cdef class EpollReadiness:
-    """See the module. ``engine`` is set by the engine's owner before the first link."""
-
-    cdef object loop
-    cdef Engine engine
-    cdef dict legs            # fd -> Leg
-    cdef int epfd
+    """See the module. ``attach`` gives it its engine, before the first link."""
 
     def __cinit__(self):
         self.epfd = -1
 
     def __init__(self, loop):
         self.loop = loop
-        self.legs = {}
+        self.legs = []
         self.epfd = epoll_create1(EPOLL_CLOEXEC)
         if self.epfd < 0:
             raise OSError(errno, "epoll_create1")
-        loop.add_reader(self.epfd, self._ready)
 
     def __dealloc__(self):
         if self.epfd >= 0:
             close(self.epfd)
 
     def attach(self, Engine engine not None):
-        """The engine whose batches these are."""
+        """The engine whose batches these are; listens from here on."""
         self.engine = engine
+        self.loop.add_reader(self.epfd, self._ready)
 
     def watch(self, Leg leg not None):
         """Make what is heard what is wanted."""
@@ -87,10 +59,11 @@ cdef class EpollReadiness:
         operation = EPOLL_CTL_MOD if known and wanted else EPOLL_CTL_ADD if wanted else EPOLL_CTL_DEL
         if epoll_ctl(self.epfd, operation, leg.fd, &event) < 0:
             raise OSError(errno, "epoll_ctl")
-        if wanted:
-            self.legs[leg.fd] = leg
-        else:
-            self.legs.pop(leg.fd, None)
+        if known != wanted:
+            while len(self.legs) <= leg.fd:
+                self.legs.append(None)
+            self.legs[leg.fd] = leg if wanted else None
+            self.heard += 1 if wanted else -1
         leg.hears_read = leg.wants_read
         leg.hears_write = leg.wants_write
 
@@ -101,27 +74,26 @@ cdef class EpollReadiness:
 
     def _ready(self):
         # While work kept coming in during the last batch, look again before going round the loop.
-        cdef int _
-        for _ in range(TURNS):
-            if self._batch() == 0:
-                return
-
-    cdef int _batch(self) except -1:
-        # One batch: how many sockets were ready.
         cdef epoll_event[BATCH] events
-        cdef int count = epoll_wait(self.epfd, events, BATCH, 0)
+        cdef int count, _
+        for _ in range(TURNS):
+            count = epoll_wait(self.epfd, events, BATCH, 0)
+            if count < 0 and errno != EINTR:
+                raise OSError(errno, "epoll_wait")
+            if count <= 0:
+                return
+            self.work_off(events, count)
+
+    cdef Leg leg_of(self, int fd):
+        return <Leg>self.legs[fd] if fd < len(self.legs) else None
+
+    cdef int work_off(self, epoll_event* events, int count) except -1:
         cdef int i
         cdef Leg leg
         cdef Link link
         cdef timespec pause
-        if count < 0:
-            if errno == EINTR:
-                return 0
-            raise OSError(errno, "epoll_wait")
-        if count == 0:
-            return 0
         if count == 1:
-            leg = <Leg>self.legs.get(events[0].data.fd)
+            leg = self.leg_of(events[0].data.fd)
             if leg is not None and not leg.is_client and leg.last_size >= BULK_BYTES:
                 # A large result from one database and nothing else to do: a moment's rest lets the
                 # next read bring eight times as much for the price of one wake-up.
@@ -134,7 +106,7 @@ cdef class EpollReadiness:
             for i in range(count):
                 # Looked up again each time: what came before may have ended this link and given its
                 # descriptor to nobody yet, since sockets are opened by other callbacks only.
-                leg = <Leg>self.legs.get(events[i].data.fd)
+                leg = self.leg_of(events[i].data.fd)
                 if leg is None:
                     continue
                 link = leg.link
@@ -146,7 +118,7 @@ cdef class EpollReadiness:
                     )
         finally:
             self.engine.end_batch()
-        return count
+        return 0
 
     def close(self):
         """Leave the loop."""

@@ -124,6 +124,8 @@ class Worker:
     def _send(self, message: link.Message) -> None:
         if not self._writer.is_closing():
             self._writer.write(link.encode(message))
+            # A write that only stands in a queue does not end the engine's wait (uvwait.pyx); this does.
+            self._loop.call_soon(_nothing)
 
     def _tell_others(self, database: str) -> None:
         self._send(link.Stale(database=database))
@@ -232,20 +234,27 @@ class Worker:
         await self.listener.close(1.0)
         for task in tuple(self._background):
             task.cancel()
+        self.engine.close()
         self.ledger.wakeup = None
         self.ledger.close()
 
 
 def _engine(loop: asyncio.AbstractEventLoop, ledger: LedgerWriter, linger: Callable[[socket.socket], None]) -> Engine:
-    """The best engine this machine has. ``GOVPROXY_ENGINE=loop`` asks for the portable one."""
-    if not sys.platform.startswith("linux") or os.environ.get(ENGINE_VARIABLE) == "loop":
+    """The best engine this machine has, or the one that ``GOVPROXY_ENGINE`` asks for: loop, epoll or uv."""
+    asked = os.environ.get(ENGINE_VARIABLE, "")
+    if not sys.platform.startswith("linux") or asked == "loop":
         return Engine(loop, ledger, linger=linger)
     from govproxy._fastpath.epoll import EpollReadiness
+    from govproxy._fastpath.uvwait import UvReadiness, available
 
-    readiness = EpollReadiness(loop)
+    readiness = UvReadiness(loop) if asked == "uv" or (not asked and available(loop)) else EpollReadiness(loop)
     engine = Engine(loop, ledger, readiness=readiness, linger=linger)
     readiness.attach(engine)
     return engine
+
+
+def _nothing() -> None:
+    pass
 
 
 def _server_tls(tls: TlsSettings | None) -> ServerTls | None:

@@ -1,4 +1,4 @@
-"""Both engines under real load: the portable one and the one for Linux do the same."""
+"""Every engine under real load: the portable one and those for Linux do the same."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.proxy import Proxy
 
 ANALYST = ("ana@shop.example", ("analysts",))
 DBA = ("dora@shop.example", ("dba",))
-ENGINES = ["loop", "epoll"] if sys.platform.startswith("linux") else ["loop"]
+ENGINES = ["loop", "epoll", "uv"] if sys.platform.startswith("linux") else ["loop"]
 
 
 @pytest.fixture(params=ENGINES)
