@@ -100,7 +100,8 @@ cdef int _account(
     elif event == EVENT_ROW_DESCRIPTION:
         _row_description(state, head, message, total)
     elif event == EVENT_PARAMETERS:
-        pass
+        if _translates(head):
+            return _rebuilt(state, b"t", (<PreparedStatement>head.subject).bound.without_extras(_payload(message, total)))
     elif event == EVENT_ERROR:
         return _error(state, head, message, total)
     elif event == EVENT_NOTICE and head != NULL and head.kind == REPLY_PROBE:
@@ -398,6 +399,24 @@ cdef int _copied(State state, const unsigned char* message, Py_ssize_t total) ex
 # ---------------------------------------------------------------------- errors
 
 
+cdef bint _translates(Expected* head):
+    # True for a prepared statement that went to the backend with parameters of the proxy's own.
+    cdef object subject = <object>head.subject if head != NULL else None
+    return isinstance(subject, PreparedStatement) and (<PreparedStatement>subject).bound is not None
+
+
+cdef Verdict _translated(Expected* head):
+    # The verdict on what failed, where it went to the backend with another text than the client's.
+    cdef object subject = <object>head.subject if head != NULL and head.refusal == NULL else None
+    if isinstance(subject, Portal) and (<Portal>subject).statement.sent is not None:
+        return (<Portal>subject).verdict
+    if isinstance(subject, PreparedStatement) and (<PreparedStatement>subject).sent is not None:
+        return (<PreparedStatement>subject).verdict
+    if isinstance(subject, Verdict) and (<Verdict>subject).forward is not None:
+        return <Verdict>subject
+    return None
+
+
 cdef int _error(State state, Expected* head, const unsigned char* message, Py_ssize_t total) except -1:
     cdef const unsigned char* sqlstate = _field(message + HEADER, total - HEADER, b"C", 5)
     cdef const unsigned char* severity = _field(message + HEADER, total - HEADER, b"V", 1)
@@ -412,6 +431,8 @@ cdef int _error(State state, Expected* head, const unsigned char* message, Py_ss
             return 0
     elif head != NULL and head.refusal != NULL and not fatal:
         sink_bytes(&state.sinks.frontend, <bytes>head.refusal)
+    elif _translated(head) is not None:
+        _rebuilt(state, b"E", state.gate.rewrite_translated_error(state, _translated(head), _payload(message, total)))
     elif state.clear or not (state.tainted or kind == REPLY_NONE):
         sink_pass(&state.sinks.frontend, message, total)
     else:

@@ -191,7 +191,15 @@ cdef int _query(State state, Cursor* body, const unsigned char* message, Py_ssiz
     entry = state.replies.push(REPLY_QUERY, verdict)
     entry.number = state.record(verdict, text, size)
     entry.started_ns = state.now_ns
-    sink_pass(&state.sinks.backend, message, total)
+    if verdict.forward is None:
+        sink_pass(&state.sinks.backend, message, total)
+    else:
+        sink_flush(&state.sinks.backend)
+        outbuf_byte(&state.sinks.backend.buf, b"Q")
+        outbuf_int32(&state.sinks.backend.buf, 4 + PyBytes_GET_SIZE(verdict.forward) + 1)
+        outbuf_append(
+            &state.sinks.backend.buf, PyBytes_AS_STRING(verdict.forward), PyBytes_GET_SIZE(verdict.forward) + 1
+        )
     return _forwarding(state, verdict, True)
 
 
@@ -227,9 +235,11 @@ cdef int _parse(State state, Cursor* body, const unsigned char* message, Py_ssiz
     cdef const unsigned char* text = body.pos
     cdef Py_ssize_t size = read_cstring(body)
     cdef int types = read_u16(body)
+    cdef const unsigned char* declared = body.pos
     cdef Verdict verdict
     cdef PreparedStatement statement
     cdef Expected* entry
+    cdef bytes instead = None
     _skip(body, <Py_ssize_t>types * 4)
     _at_end(body)
     if not _is_nameable(name):
@@ -246,11 +256,20 @@ cdef int _parse(State state, Cursor* body, const unsigned char* message, Py_ssiz
     statement.verdict = verdict
     if not _is_text(verdict.text, text, size):
         statement.text = PyBytes_FromStringAndSize(<const char*>text, size)   # found by its shape
+    if verdict.forward is not None:
+        instead = verdict.bound.parse(
+            name, PyBytes_FromStringAndSize(<const char*>declared, <Py_ssize_t>types * 4)
+        )
+        if instead is not None:
+            statement.sent = verdict.forward
+            statement.bound = verdict.bound if verdict.bound.extras else None
     statement.segment = state.segment
     _used(state.used_statements, name, state.max_names)
     entry = state.replies.push(REPLY_PARSE, statement)
     _replace(state.statements, name, statement, entry)
     state.unsynced = True
+    if instead is not None:
+        return sink_bytes(&state.sinks.backend, instead)
     return sink_pass(&state.sinks.backend, message, total)
 
 
@@ -262,6 +281,7 @@ cdef int _bind(State state, Cursor* body, const unsigned char* message, Py_ssize
     cdef Portal portal
     cdef Expected* entry
     cdef bytes formats, text
+    cdef bytes instead = None
     cdef const unsigned char* codes
     cdef int _, count, length
     _skip(body, <Py_ssize_t>read_u16(body) * 2)
@@ -296,6 +316,21 @@ cdef int _bind(State state, Cursor* body, const unsigned char* message, Py_ssize
             return _refuse_verdict(
                 state, verdict, True, <const unsigned char*>PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text)
             )
+    if statement.sent is not None and (verdict.forward is None or verdict.forward != statement.sent):
+        # Security: what was prepared holds what this identity may no longer ask.
+        error = UndefinedStatement(f'prepared statement "{_printable(name)}" was made under other rules')
+        return state.refuse(state.gate.error(error), True)
+    if verdict.bound is not None or statement.bound is not None:
+        payload = PyBytes_FromStringAndSize(<const char*>message + HEADER, total - HEADER)
+        column = None if verdict.bound is None else verdict.bound.written_back(payload)
+        if column is not None:
+            text = _text_of(statement)
+            verdict = state.gate.masked_value_bound(state, verdict, column)
+            return _refuse_verdict(
+                state, verdict, True, <const unsigned char*>PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text)
+            )
+        if statement.bound is not None:
+            instead = verdict.bound.translated(payload)
     if len(state.portals) >= state.max_names and portal_name not in state.portals:
         return _refuse_limit(state, "portals")
     if not state.ledger_ready():
@@ -313,7 +348,10 @@ cdef int _bind(State state, Cursor* body, const unsigned char* message, Py_ssize
     entry = state.replies.push(REPLY_BIND, portal)
     _replace(state.portals, portal_name, portal, entry)
     state.unsynced = True
-    sink_pass(&state.sinks.backend, message, total)
+    if instead is None:
+        sink_pass(&state.sinks.backend, message, total)
+    else:
+        sink_bytes(&state.sinks.backend, instead)
     return _forwarding(state, verdict, False)
 
 

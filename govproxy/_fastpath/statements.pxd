@@ -8,6 +8,8 @@ cdef class PreparedStatement:
     cdef bytes name
     cdef Verdict verdict
     cdef bytes text              # None where the verdict's own text is this one
+    cdef bytes sent              # the verdict's ``forward`` where that went to the backend, else None
+    cdef object bound            # of the verdict that ``sent`` is of: has the parameters the client knows nothing of
     cdef bytes description       # RowDescription payload as Describe gave it, b"" for NoData
     cdef bint describe_asked
     cdef uint64_t asked_in       # the segment in which it was

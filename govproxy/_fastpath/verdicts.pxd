@@ -19,6 +19,8 @@ cdef class Verdict:
     cdef readonly uint64_t context_id     # what it was judged under; see session.gate
     cdef readonly bytes fragment          # members of the ledger's statement line
     cdef Fragment recording               # the same, as the ledger takes it
+    cdef readonly bytes forward           # what is sent in the place of the text; None: the text itself
+    cdef readonly object bound            # what is to be done with parameters (session.bound); None: nothing
     cdef readonly object basis            # the gate's own notes: obligations, refusal
     cdef readonly bint clear              # rows and messages leave untouched
     cdef readonly bint returns_rows

@@ -18,6 +18,8 @@ class Verdict:
         context_id: int,
         fragment: bytes,
         basis: object = None,
+        forward: bytes | None = None,
+        bound: object = None,
         clear: bool = False,
         returns_rows: bool = True,
         copies_in: bool = False,
@@ -36,6 +38,10 @@ class Verdict:
     def context_id(self) -> int: ...
     @property
     def fragment(self) -> bytes: ...
+    @property
+    def forward(self) -> bytes | None: ...
+    @property
+    def bound(self) -> Any: ...
     @property
     def basis(self) -> Any: ...
     @property

@@ -41,6 +41,8 @@ cdef class Verdict:
         uint64_t context_id,
         bytes fragment not None,
         object basis=None,
+        bytes forward=None,
+        object bound=None,
         bint clear=False,
         bint returns_rows=True,
         bint copies_in=False,
@@ -57,6 +59,8 @@ cdef class Verdict:
         self.fragment = fragment
         self.recording = Fragment(fragment, text)
         self.basis = basis
+        self.forward = forward
+        self.bound = bound
         self.clear = clear
         self.returns_rows = returns_rows
         self.copies_in = copies_in

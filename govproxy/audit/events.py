@@ -100,6 +100,11 @@ EVENTS: tuple[Event, ...] = (
             _f("rules", "array of string", "rules that decided"),
             _f("shadow", "array of string?", "rules in shadow mode that would have counted"),
             _f("masks", "array of object", "column and masker of what will be masked, as far as known beforehand"),
+            _f(
+                "translated",
+                "number?",
+                "comparisons with a column that is masked in which a masked value stands for the real one",
+            ),
             _f("policy_version", "string", "version of the policy that decided"),
             _f("sql", "string", "the text, its data literals replaced"),
             _f("sql_size", "number?", "length of sql in characters, when the line holds only its beginning"),
@@ -252,6 +257,7 @@ def statement_fragment(
     tables: Iterable[str],
     columns: Iterable[str],
     shadow: Iterable[str] = (),
+    translated: int = 0,
 ) -> bytes:
     """The part of a statement line that is the same for every execution: members without braces.
 
@@ -263,6 +269,7 @@ def statement_fragment(
         "rules": list(rules),
         **({"shadow": names} if (names := list(shadow)) else {}),
         "masks": list(masks),
+        **({"translated": translated} if translated else {}),
         "policy_version": policy_version,
         "sql": sql[:MAX_SQL],
     }

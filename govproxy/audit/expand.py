@@ -22,6 +22,7 @@ SHARED = frozenset(
         "rules",
         "shadow",
         "masks",
+        "translated",
         "policy_version",
         "sql",
         "sql_size",

@@ -19,6 +19,7 @@ from typing import TypeAlias
 from govproxy._fastpath.rows import ColumnPlan, MaskPlan
 from govproxy.errors import ProtocolViolation
 from govproxy.masking import wiretypes
+from govproxy.masking.roundtrip import MaskedForm
 from govproxy.masking.values import Classification, ColumnClass, Masker
 from govproxy.masking.wiretypes import FIRST_USER_OID, WireType
 from govproxy.sql.catalog import Catalog, ColumnRef
@@ -231,6 +232,25 @@ def build_plan(
     lineage: Iterable[OutputColumn | None]
     lineage = outputs if outputs is not None and len(outputs) == len(fields) else (None,) * len(fields)
     return MaskPlan(_column(context, f, output) for f, output in zip(fields, lineage, strict=True))
+
+
+def masked_form(
+    f: Field, found: ColumnClass, masker: Masker | None, key: MaskKey, *, not_null: bool, catalog: Catalog | None
+) -> MaskedForm:
+    """How values of one column look when they are masked, for telling them when they come back."""
+    context = _Context(
+        classification=Classification(database="", catalog_version=""),
+        relation_sources=lambda ref: frozenset({ref}),
+        right=lambda ref, found: Right(),
+        tainted=True,
+        key=key,
+        scan=False,
+        own=False,
+        catalog=catalog,
+    )
+    wire = wiretypes.resolve(f.type_oid, catalog)
+    plan = _mask(context, f, wire, found, masker or found.sensitive.masker, not_null)
+    return MaskedForm(plan, key.derive(found.sensitive.name))
 
 
 def redact_all(fields: Sequence[Field]) -> MaskPlan:

@@ -42,6 +42,7 @@ from govproxy.session.parameters import ENCODINGS, safe_encoding
 from govproxy.session.refusals import refusal_of, repeated
 from govproxy.session.shared import Shared
 from govproxy.session.snapshot import DatabaseSnapshot
+from govproxy.session.translation import NOTHING, Translation, statements_of, translate
 from govproxy.session.sqlnames import MAX_NAMES, SqlNames, runs_code
 from govproxy.sql.analyze import NO_SHADOW, Shadow, analyze
 from govproxy.sql.parse import UnparsableStatement
@@ -50,6 +51,7 @@ from govproxy.sql.values import Action, Analysis, Effect, StatementFacts
 from govproxy.wire.errors import error_response
 
 UNREADABLE = "unreadable-statement"
+MASKED_WRITE = "masked-write"
 UTF8 = "utf-8"
 # Command tags of what Bind plans, and of what takes the names in it for what they mean when it runs.
 PLANNED_AT_BIND = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE"})
@@ -86,6 +88,8 @@ class Basis:
     analysis: Analysis | None
     obligations: Obligations | None
     refusal: GovproxyError | None
+    decision: Decision | None = None
+    translation: Translation = NOTHING
     shadow: Shadow = NO_SHADOW  # what names made in SQL stood for when this was judged
     counts: Counts = NO_COUNTS
 
@@ -314,19 +318,26 @@ class Gate:
             mask_key=self.shared.keys.masking,
             distrusted=self._changed_catalog or _changes_catalog(analysis),
         )
+        translation = self._translated(text, analysis, obligations, refused=refusal is not None)
+        if translation.written_back:
+            refusal = written_back(translation.written_back)
         session = [s.session for s in analysis.statements]
         verdict = Verdict(
             outcome=Outcome.DENY if refusal else Outcome.ALLOW,
             text=text,
             context_id=conversation.context_id,
-            fragment=self._fragment(analysis, decision, obligations, refused=refusal is not None),
+            fragment=self._fragment(analysis, decision, obligations, translation, refused=refusal is not None),
             basis=Basis(
                 analysis=analysis,
                 obligations=obligations,
                 refusal=refusal,
+                decision=decision,
                 shadow=NO_SHADOW if analysis.cacheable else self._names.known(conversation),
                 counts=Counts(effects=decision.counts, before=request.counted) if decision.counts else NO_COUNTS,
+                translation=translation,
             ),
+            forward=translation.forward,
+            bound=translation.bound,
             clear=decision.clear,
             returns_rows=any(s.outputs is None or s.outputs or s.tag in BARE_ROWS for s in analysis.statements),
             copies_in=any(s.copies_in for s in analysis.statements),
@@ -339,14 +350,43 @@ class Gate:
             changes_catalog=any(c.catalog or c.creates_temporary for c in session),
             cacheable=analysis.cacheable and not decision.varies,
         )
-        self.shared.cache.put(verdict, self._pinned(text, analysis))
+        self.shared.cache.put(verdict, self._pinned(text, analysis, translation))
         return verdict
 
-    def _pinned(self, text: bytes, analysis: Analysis) -> list[int] | None:
+    def _translated(self, text: bytes, analysis: Analysis, obligations: Obligations, *, refused: bool) -> Translation:
+        """What becomes of masked values that come back in the text."""
+        if refused or self.clear or not any(s.equalities or s.stored for s in statements_of(analysis)):
+            return NOTHING
+        return translate(
+            text.decode(self._codec),
+            analysis,
+            obligations.comparable,
+            obligations.guarded(),
+            self.snapshot.catalog,
+            codec=self._codec,
+        )
+
+    def masked_value_bound(self, conversation: Conversation, verdict: Verdict, column: str) -> Verdict:
+        """The verdict on a Bind that would store a masked value in ``column``."""
+        basis: Basis = verdict.basis
+        if basis.analysis is None or basis.obligations is None or basis.decision is None:
+            raise AssertionError("a refused statement was bound")
+        translation = replace(basis.translation, written_back=(column,))
+        return Verdict(
+            outcome=Outcome.DENY,
+            text=verdict.text,
+            context_id=verdict.context_id,
+            fragment=self._fragment(basis.analysis, basis.decision, basis.obligations, translation, refused=True),
+            basis=Basis(analysis=None, obligations=None, refusal=written_back((column,))),
+            cacheable=False,
+        )
+
+    def _pinned(self, text: bytes, analysis: Analysis, translation: Translation) -> list[int] | None:
         """The literals that matter, by number; None where the verdict is for this text alone."""
-        if self._codec != UTF8 or not analysis.foldable:
+        foldable = analysis.foldable - translation.pinned
+        if self._codec != UTF8 or not foldable or translation.forward is not None:
             return None
-        return pinned_literals(text, analysis.foldable, self.shared.folder)
+        return pinned_literals(text, foldable, self.shared.folder)
 
     def _unreadable(self, text: bytes, error: GovproxyError, source: str | None = None) -> Verdict:
         redacted, digest = redact(source) if source is not None else ("<unreadable statement>", "")
@@ -369,7 +409,15 @@ class Gate:
             cacheable=False,
         )
 
-    def _fragment(self, analysis: Analysis, decision: Decision, obligations: Obligations, *, refused: bool) -> bytes:
+    def _fragment(
+        self,
+        analysis: Analysis,
+        decision: Decision,
+        obligations: Obligations,
+        translation: Translation,
+        *,
+        refused: bool,
+    ) -> bytes:
         return statement_fragment(
             sql=analysis.redacted_sql,
             digest=analysis.digest,
@@ -377,7 +425,8 @@ class Gate:
             tables=obligations.tables,
             columns=obligations.columns,
             decision=(Verb.DENY if refused and decision.verb is Verb.ALLOW else decision.verb).value,
-            rules=list(decision.rules),
+            rules=[*decision.rules, *([MASKED_WRITE] if translation.written_back else [])],
+            translated=translation.places,
             shadow=list(decision.shadow),
             masks=obligations.masks,
             policy_version=decision.policy_version,
@@ -457,6 +506,11 @@ class Gate:
     def probe_error(self, conversation: Conversation, payload: bytes, tainted: bool) -> bytes:
         """An ErrorResponse for a statement, from the error of the proxy's own question about it."""
         return messages.elsewhere(payload, tainted=tainted)
+
+    def rewrite_translated_error(self, conversation: Conversation, verdict: Verdict, payload: bytes) -> bytes:
+        """The same of a statement that was sent with another text than the client's."""
+        basis: Basis = verdict.basis
+        return messages.rebuild(payload, at_parse=False, original_position=basis.translation.original_position)
 
     def rewrite_notice(self, conversation: Conversation, payload: bytes) -> bytes | None:
         """A NoticeResponse as this identity may read it."""
@@ -544,6 +598,15 @@ def _effect_note(effect: Effect) -> dict[str, object]:
     if effect.facts:
         note["facts"] = dict(effect.facts)
     return note
+
+
+def written_back(columns: tuple[str, ...]) -> StatementDenied:
+    """The refusal of a masked value that was to be stored."""
+    named = ", ".join(columns)
+    return StatementDenied(
+        f"a masked value must not be stored in {named} (rule {MASKED_WRITE})",
+        hint="What was read masked is not the data: leave the column out of the statement, or write a real value.",
+    )
 
 
 def _changes_what_it_reads(analysis: Analysis) -> bool:

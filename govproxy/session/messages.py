@@ -8,6 +8,8 @@ cannot hold a value stays.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from govproxy.wire.cursor import Reader
 
 # Severity, its unlocalised form, the code, and the place in the client's own text.
@@ -47,13 +49,16 @@ TEXTS = {
 }
 
 
-def rebuild(payload: bytes, *, at_parse: bool) -> bytes:
+def rebuild(payload: bytes, *, at_parse: bool, original_position: Callable[[int], int] | None = None) -> bytes:
     """The fields of an ErrorResponse or NoticeResponse without anything that may be a value.
 
     An error found before anything ran (``at_parse``, or a syntax or name error that points at a
-    place in the client's own text) can only quote that text, and stays readable.
+    place in the client's own text) can only quote that text, and stays readable. Where another text
+    was sent than the client's, ``original_position`` gives the place in the client's.
     """
     fields = _fields(payload)
+    if original_position is not None and fields.get("P", b"").isdigit():
+        fields["P"] = str(original_position(int(fields["P"]))).encode()
     code = fields.get("C", b"XX000").decode("ascii", "replace")
     if at_parse or (code.startswith("42") and "P" in fields and "W" not in fields and "q" not in fields):
         kept = {letter: value for letter, value in fields.items() if letter in KEPT or letter in "MH"}

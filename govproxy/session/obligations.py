@@ -12,16 +12,18 @@ from functools import cached_property
 
 from govproxy._fastpath.rows import MaskPlan
 from govproxy.identity.identity import Identity
-from govproxy.masking.plan import Field, MaskKey, Right, Sight, build_plan, redact_all
-from govproxy.masking.values import ColumnClass
+from govproxy.masking.plan import Field, MaskKey, Right, Sight, build_plan, masked_form, redact_all
+from govproxy.masking.roundtrip import MaskedForm
+from govproxy.masking.values import ColumnClass, Masker
 from govproxy.policy.columns import column_right
 from govproxy.policy.rules import Policy
-from govproxy.policy.values import ColumnRight, See
+from govproxy.policy.values import ColumnRight, Compare, See
+from govproxy.session.bound import Guard
 from govproxy.session.snapshot import DatabaseSnapshot
-from govproxy.sql.catalog import ColumnRef
+from govproxy.sql.catalog import Column, ColumnRef, Relation
 from govproxy.sql.lineage import behind
 from govproxy.sql.types import FIRST_USER_OID
-from govproxy.sql.values import Analysis, Derivation, OutputColumn, StatementFacts
+from govproxy.sql.values import Action, Analysis, Derivation, OutputColumn, StatementFacts
 
 _SIGHTS = {See.CLEAR: Sight.CLEAR, See.MASKED: Sight.MASKED, See.NONE: Sight.NONE}
 
@@ -123,6 +125,77 @@ class Obligations:
     def tainted(self) -> bool:
         """True when errors and notices may quote what this identity may not see."""
         return self.distrusted or self.reads_sensitive or any(facts.opaque for facts in self._facts)
+
+    # ------------------------------------------------------------------ masked values that come back
+
+    def comparable(self, columns: frozenset[ColumnRef]) -> MaskedForm | None:
+        """How masked values look in what all of ``columns`` may be, where this identity may compare it."""
+        forms: dict[int, MaskedForm] = {}
+        for column in columns:
+            form = self._form(column, comparing=True)
+            if form is not None:
+                forms[id(form)] = form
+            elif not self._is_in_view(column, columns):
+                # Security: what may be a clear column would show the real value that it was compared with.
+                return None
+        return next(iter(forms.values())) if len(forms) == 1 else None
+
+    def guarded(self) -> dict[tuple[int, str], Guard]:
+        """The columns written that take no masked values back, by relation and name."""
+        guards: dict[tuple[int, str], Guard] = {}
+        for relation in self.written:
+            for column in relation.columns:
+                for ref in (ColumnRef(relation.oid, column.attnum), *self._behind(relation, column)):
+                    form = self._form(ref, comparing=False)
+                    if form is not None and form.is_guarded:
+                        label = f"{relation.schema}.{relation.name}.{column.name}"
+                        guards[relation.oid, column.name] = Guard(form, label)
+                        break
+        return guards
+
+    @property
+    def written(self) -> tuple[Relation, ...]:
+        """Relations in which values of the text are stored, and those that COPY fills."""
+        oids = {stored.relation for facts in self._facts for stored in facts.stored}
+        oids |= {e.relation for facts in self._facts for e in facts.effects if e.action is Action.COPY_IN}
+        relations = self.snapshot.catalog.relations
+        return tuple(relations[oid] for oid in sorted(oid for oid in oids if oid is not None) if oid in relations)
+
+    def _behind(self, relation: Relation, column: Column) -> frozenset[ColumnRef]:
+        if relation.definition is None:
+            return frozenset()
+        return behind(ColumnRef(relation.oid, column.attnum), self.snapshot.catalog)
+
+    def _is_in_view(self, column: ColumnRef, columns: frozenset[ColumnRef]) -> bool:
+        """Whether a column is a view's, and all that it shows is among ``columns``."""
+        relation = self.snapshot.catalog.relations.get(column.relation)
+        if relation is None or relation.definition is None or column in self.snapshot.classification.columns:
+            return False
+        bases = behind(column, self.snapshot.catalog) - {column}
+        return bool(bases) and bases <= columns
+
+    def _form(self, ref: ColumnRef, *, comparing: bool) -> MaskedForm | None:
+        """How the column's values are shown masked; None where they are not."""
+        found = self.snapshot.classification.columns.get(ref)
+        relation = self.snapshot.catalog.relations.get(ref.relation)
+        column = next((c for c in relation.columns if c.attnum == ref.attnum), None) if relation else None
+        if found is None or column is None or self.distrusted:
+            return None
+        right = self._column_right(ref, found)
+        if right.see is See.CLEAR or (comparing and (right.see is See.NONE or right.compare is Compare.NONE)):
+            return None
+        masker = right.masker or found.sensitive.masker
+        kind = (found.sensitive.name, masker, column.base_type_oid, column.typmod)
+        if kind not in self._forms:
+            shown = Field(name=column.name, type_oid=column.base_type_oid, typmod=column.typmod)
+            self._forms[kind] = masked_form(
+                shown, found, masker, MaskKey(self.mask_key), not_null=column.not_null, catalog=self.snapshot.catalog
+            )
+        return self._forms[kind]
+
+    @cached_property
+    def _forms(self) -> dict[tuple[str, Masker, int, int], MaskedForm]:
+        return {}
 
     # ------------------------------------------------------------------ for the ledger
 

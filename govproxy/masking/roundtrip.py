@@ -1,0 +1,310 @@
+"""Masked values that come back: known for masked, and turned into what they stand for.
+
+A ``MaskedForm`` is one column's masker seen from the other side. ``recognises`` is sure or says no:
+a keyed check inside a token, or a shape that only maskers write. ``restored`` inverts the maskers
+that can be inverted; for those the spaces of masked and real values are one, so that it gives
+something for real values too, and the caller must treat both as possible. Knows nothing of texts
+and messages.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hmac
+import re
+import struct
+import uuid
+from collections.abc import Callable, Mapping
+
+from govproxy._fastpath.ff1 import Ff1
+from govproxy._fastpath.prf import keyed_tag, subkey
+from govproxy._fastpath.rows import ColumnPlan
+
+REDACTED = b"***"
+DOMAIN_DIGITS = 6  # FF1 takes a million values or more
+MOST_DIGITS = 36
+MOST_ELEMENTS = 10_000
+MOST_BYTES = 1_024  # longer values are never tokens
+_GREATEST = {"int4": 2**31 - 1, "int8": 10**18 - 1}
+_INTEGER_BYTES = {2, 4, 8}
+INT8 = 20
+INTEGERS = frozenset({20, 21, 23})
+# Types of parameters by family, arrays of them included. Text and what is not said are read as written.
+_ANY_TYPE = frozenset({0, 25, 705, 1009, 1015, 1042, 1043})
+_TYPES: Mapping[str, frozenset[int]] = {
+    **dict.fromkeys(("int4", "int8"), INTEGERS | {1005, 1007, 1016}),
+    "date": frozenset({1082, 1182}),
+    "timestamp": frozenset({1114, 1115}),
+    "timestamptz": frozenset({1184, 1185}),
+}
+_EPOCH = datetime.datetime(2000, 1, 1)
+_DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)((?:[ T].*)?)", re.DOTALL)
+_TOKEN = re.compile(rb"u_([0-9a-f]{12})([0-9a-f]{6})")
+_HASH = re.compile(rb"([0-9a-f]{24})([0-9a-f]{8})")
+_EMAIL = re.compile(rb"[A-Za-z0-9]?\*\*\*@[^@*\s]+")
+_INITIAL = re.compile(rb"[A-Za-z]\*\*\*")
+_UUID = re.compile(rb"[0-9A-Fa-f]{8}(-?[0-9A-Fa-f]{4}){3}-?[0-9A-Fa-f]{12}")
+_WORD = re.compile(rb"[A-Za-z0-9*]|[\x80-\xff]")
+_BARE = frozenset('"\\{}')  # what an element without quotes has not
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+# What ``partial`` leaves readable: so many at the front and at the end.
+_SHOWN = {"tail4": (0, 4), "phone": (0, 2), "iban": (2, 4), "postcode": (2, 0)}
+
+
+class MaskedForm:
+    """How one column's masked values look to one identity. ``plan`` is for the text form."""
+
+    def __init__(self, plan: ColumnPlan, key: bytes) -> None:
+        self._plan = plan
+        self._key = key
+        self._cipher = Ff1(subkey(key, b"ff1")) if plan.op == "fpe" else None
+
+    @property
+    def is_reversible(self) -> bool:
+        """Whether ``restored`` can ever give something."""
+        return self._plan.op in ("fpe", "shift") and self._plan.family in _RESTORERS
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether ``recognises`` can ever say yes."""
+        if self._plan.family in ("text", "json", "jsonb"):
+            return True
+        return self._plan.family == "uuid" and self._plan.op in ("pseudonym", "hash")
+
+    # ------------------------------------------------------------------ recognising
+
+    def recognises(self, value: bytes, *, binary: bool = False) -> bool:
+        """True for a value that this masker wrote; false alarms are rarer than one in 2^24.
+
+        Values of arrays are looked at one by one.
+        """
+        plan = self._plan
+        if plan.family in ("json", "jsonb"):
+            return b'"***"' in value
+        if plan.family == "uuid":
+            return any(self._is_own_uuid(one, binary) for one in elements(value, binary))
+        if plan.family != "text":
+            return False
+        return any(self._is_own_text(one.rstrip(b" ")) for one in elements(value, binary))
+
+    def _is_own_text(self, value: bytes) -> bool:
+        plan = self._plan
+        if len(value) > MOST_BYTES:
+            return False
+        if value == REDACTED or (value and value == (plan.fallback or plan.constant or b"").rstrip(b" ")):
+            return True
+        match plan.op:
+            case "partial":
+                return self._is_partial(value)
+            case "hash":
+                return self._is_token(_HASH.fullmatch(value))
+            case "pseudonym" | "fpe" if plan.style == "email":
+                return self._is_token(_TOKEN.fullmatch(value.partition(b"@")[0]))
+            case "pseudonym" | "fpe":
+                return self._is_token(_TOKEN.fullmatch(value))
+            case _:
+                return False
+
+    def _is_partial(self, value: bytes) -> bool:
+        style = self._plan.style
+        if style == "email":
+            return _EMAIL.fullmatch(value) is not None
+        if style in _SHOWN:
+            head, tail = _SHOWN[style]
+            words = [found.group() for found in _WORD.finditer(value)]
+            if len(words) < 2 * (head + tail):
+                return False
+            hidden = words[head : len(words) - tail]
+            return all(word == b"*" for word in hidden) and b"*" not in (*words[:head], *words[len(words) - tail :])
+        return _INITIAL.fullmatch(value) is not None
+
+    def _is_token(self, found: re.Match[bytes] | None) -> bool:
+        if found is None:
+            return False
+        token, check = (bytes.fromhex(part.decode()) for part in found.groups())
+        return self._checks(token, check)
+
+    def _is_own_uuid(self, value: bytes, binary: bool) -> bool:
+        if self._plan.op not in ("pseudonym", "hash"):
+            return False
+        if not (binary and len(value) == 16):
+            if not _UUID.fullmatch(value):
+                return False
+            value = bytes.fromhex(value.decode().replace("-", ""))
+        return self._checks(value[:12], value[12:])
+
+    def _checks(self, token: bytes, check: bytes) -> bool:
+        return hmac.compare_digest(keyed_tag(self._key, b"\0" + token)[: len(check)], check)
+
+    # ------------------------------------------------------------------ restoring
+
+    def takes_type(self, type_oid: int) -> bool:
+        """Whether a parameter of that type (0: not said) can be read as a value of the column."""
+        return type_oid in _ANY_TYPE or type_oid in _TYPES.get(self._plan.family, _ANY_TYPE)
+
+    def restored(self, value: str) -> str | None:
+        """What ``value`` stands for if it is masked; None where this masker never writes such a value."""
+        restore = _RESTORERS.get(self._plan.family) if self.is_reversible else None
+        return None if restore is None or len(value) > MOST_BYTES else restore(self, value)
+
+    def restored_array(self, value: str) -> str | None:
+        """The same for each element of an array in text form; None where it cannot be taken apart."""
+        parts = array_elements(value)
+        if parts is None:
+            return None
+        restored = [self.restored(part) for part in parts]
+        if all(one is None for one in restored):
+            return None
+        return array_text([part if one is None else one for part, one in zip(parts, restored, strict=True)])
+
+    def as_text(self, value: bytes, *, binary: bool, array: bool = False) -> str | None:
+        """A parameter's value in text form, by the column's type; None where it is of no such form."""
+        try:
+            if not binary:
+                return value.decode()
+            if array:
+                parts = binary_elements(value)
+                texts = None if parts is None else [self.as_text(part, binary=True) for part in parts]
+                return None if texts is None or None in texts else array_text([text or "" for text in texts])
+            return self._scalar_text(value)
+        except UnicodeDecodeError:
+            return None
+
+    def _scalar_text(self, value: bytes) -> str | None:
+        match self._plan.family:
+            case "text":
+                return value.decode()
+            case "int4" | "int8" if len(value) in _INTEGER_BYTES:
+                return str(int.from_bytes(value, "big", signed=True))
+            case "date" if len(value) == 4:
+                return _day(struct.unpack("!i", value)[0] * 86_400_000_000, "%Y-%m-%d")
+            case "timestamp" if len(value) == 8:
+                return _day(struct.unpack("!q", value)[0], "%Y-%m-%d %H:%M:%S.%f")
+            case "timestamptz" if len(value) == 8:
+                return _day(struct.unpack("!q", value)[0], "%Y-%m-%d %H:%M:%S.%f+00")
+            case "uuid" if len(value) == 16:
+                return str(uuid.UUID(bytes=value))
+            case _:
+                return None
+
+    def _restored_digits(self, value: str) -> str | None:
+        """The inverse of ``maskfpe.fpe_text``: digits among signs, never among letters."""
+        places = [i for i, sign in enumerate(value) if "0" <= sign <= "9"]
+        if len(places) > MOST_DIGITS or any(sign.isalpha() or ord(sign) > 127 for sign in value):
+            return None
+        if self._plan.style == "tail4" and len(places) == 16:
+            places = places[6:12]
+        if len(places) < DOMAIN_DIGITS or self._cipher is None:
+            return None
+        plain = self._cipher.decrypt(bytes(ord(value[i]) - 48 for i in places))
+        signs = list(value)
+        for i, digit in zip(places, plain, strict=True):
+            signs[i] = chr(48 + digit)
+        return "".join(signs)
+
+    def _restored_integer(self, value: str) -> str | None:
+        """The inverse of ``maskfpe.fpe_int``: the same walk, backwards."""
+        greatest = _GREATEST[self._plan.family]
+        if not re.fullmatch(r"-?[1-9][0-9]{5,17}", value) or self._cipher is None or abs(int(value)) > greatest:
+            return None
+        digits = bytes(ord(sign) - 48 for sign in value.lstrip("-"))
+        for _ in range(1_000):
+            digits = self._cipher.decrypt(digits)
+            number = int("".join(map(str, digits)))
+            if digits[0] and number <= greatest:
+                return f"-{number}" if value.startswith("-") else str(number)
+        return None
+
+    def _restored_date(self, value: str) -> str | None:
+        found = _DATE.fullmatch(value.strip())
+        if found is None:
+            return None
+        try:
+            day = datetime.date(int(found[1]), int(found[2]), int(found[3]))
+            return (day - datetime.timedelta(days=self._plan.shift_days)).isoformat() + found[4]
+        except (ValueError, OverflowError):
+            return None
+
+
+_RESTORERS: Mapping[str, Callable[[MaskedForm, str], str | None]] = {
+    "text": MaskedForm._restored_digits,
+    **dict.fromkeys(("int4", "int8"), MaskedForm._restored_integer),
+    **dict.fromkeys(("date", "timestamp", "timestamptz"), MaskedForm._restored_date),
+}
+
+
+def _day(microseconds: int, form: str) -> str | None:
+    try:
+        return (_EPOCH + datetime.timedelta(microseconds=microseconds)).strftime(form)
+    except OverflowError:
+        return None
+
+
+# ---------------------------------------------------------------------- arrays
+
+
+def elements(value: bytes, binary: bool) -> list[bytes]:
+    """A value and, if it is an array, what is in it."""
+    if binary:
+        return [value, *(binary_elements(value) or ())]
+    if value[:1] != b"{":
+        return [value]
+    return [value, *(part.strip(b'" ') for part in value.strip(b"{}").split(b",")[:MOST_ELEMENTS])]
+
+
+def array_elements(value: str) -> list[str] | None:
+    """The elements of a one-dimensional array without NULLs in text form; None for anything else."""
+    if len(value) < 2 or value[0] != "{" or value[-1] != "}" or len(value) > MOST_BYTES * MOST_ELEMENTS:
+        return None
+    found: list[str] = []
+    at, end = 1, len(value) - 1
+    if not value[at:end].strip():
+        return found
+    while len(found) < MOST_ELEMENTS:
+        while at < end and value[at].isspace():
+            at += 1
+        quoted = _QUOTED.match(value, at, end)
+        if quoted is not None:
+            element = re.sub(r"\\(.)", r"\1", quoted[1], flags=re.DOTALL)
+            comma = value.find(",", quoted.end(), end)
+            between = value[quoted.end() : end if comma < 0 else comma]
+        else:
+            comma = value.find(",", at, end)
+            element = between = value[at : end if comma < 0 else comma].strip()
+            if not element or element.upper() == "NULL" or not _BARE.isdisjoint(element):
+                return None
+            between = ""
+        if between.strip():
+            return None
+        found.append(element)
+        if comma < 0:
+            return found
+        at = comma + 1
+    return None
+
+
+def array_text(values: list[str]) -> str:
+    """A one-dimensional array in text form."""
+    quoted = ('"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values)
+    return "{" + ",".join(quoted) + "}"
+
+
+def binary_elements(value: bytes) -> list[bytes] | None:
+    """The elements of a one-dimensional array without NULLs in binary form; None for anything else."""
+    if len(value) < 20 or len(value) > 32 * MOST_BYTES * MOST_ELEMENTS:
+        return None
+    dimensions, has_null, _, count, _ = struct.unpack_from("!iiIii", value)
+    if dimensions != 1 or has_null or not 0 <= count <= MOST_ELEMENTS:
+        return None
+    found: list[bytes] = []
+    at = 20
+    for _ in range(count):
+        if len(value) - at < 4:
+            return None
+        (size,) = struct.unpack_from("!i", value, at)
+        at += 4
+        if size < 0 or size > len(value) - at:
+            return None
+        found.append(value[at : at + size])
+        at += size
+    return found if at == len(value) else None
