@@ -101,7 +101,8 @@ cdef int _account(
         _row_description(state, head, message, total)
     elif event == EVENT_PARAMETERS:
         if _translates(head):
-            return _rebuilt(state, b"t", (<PreparedStatement>head.subject).bound.without_extras(_payload(message, total)))
+            bound = (<PreparedStatement>head.subject).bound
+            return _rebuilt(state, b"t", bound.without_extras(_payload(message, total)))
     elif event == EVENT_ERROR:
         return _error(state, head, message, total)
     elif event == EVENT_NOTICE and head != NULL and head.kind == REPLY_PROBE:

@@ -42,8 +42,8 @@ from govproxy.session.parameters import ENCODINGS, safe_encoding
 from govproxy.session.refusals import refusal_of, repeated
 from govproxy.session.shared import Shared
 from govproxy.session.snapshot import DatabaseSnapshot
-from govproxy.session.translation import NOTHING, Translation, statements_of, translate
 from govproxy.session.sqlnames import MAX_NAMES, SqlNames, runs_code
+from govproxy.session.translation import NOTHING, Translation, statements_of, translate
 from govproxy.sql.analyze import NO_SHADOW, Shadow, analyze
 from govproxy.sql.parse import UnparsableStatement
 from govproxy.sql.redact import redact
