@@ -109,6 +109,17 @@ static void gp_aes_x86(const gp_aes *key, const uint8_t *in, uint8_t *out)
     _mm_storeu_si128((__m128i *)out, s);
 }
 
+/* The block by value: two words that were just written would have to wait for each other. */
+__attribute__((target("aes,sse4.1")))
+static void gp_aes_x86_words(const gp_aes *key, uint64_t first, uint64_t second, uint64_t *out)
+{
+    const __m128i *k = (const __m128i *)key->round;
+    __m128i s = _mm_xor_si128(_mm_set_epi64x((long long)second, (long long)first), _mm_loadu_si128(k));
+    for (int i = 1; i < key->rounds; i++) s = _mm_aesenc_si128(s, _mm_loadu_si128(k + i));
+    s = _mm_aesenclast_si128(s, _mm_loadu_si128(k + key->rounds));
+    _mm_storeu_si128((__m128i *)out, s);
+}
+
 __attribute__((target("aes,sse4.1")))
 static void gp_aes_x86_lanes(const gp_aes *key, uint8_t (*blocks)[16])
 {
@@ -220,51 +231,67 @@ static inline uint64_t gp_fold8(uint64_t x)
     return x | (upper >> 2);
 }
 
-/* n <= 16 bytes into two words, zeros behind them; reads nothing outside p[0:n]. */
-static inline void gp_load_part(const uint8_t *p, size_t n, uint64_t word[2])
-{
-    uint8_t block[16] = {0};
-    if (n >= 8) {
-        /* Two halves that overlap: the second ends where the value ends. */
-        uint64_t tail;
-        memcpy(&word[0], p, 8);
-        word[1] = 0;
-        if (n > 8) {
-            memcpy(&tail, p + n - 8, 8);
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-            word[1] = tail >> (8 * (16 - n));
+#define GP_SHIFT(word, bytes) ((word) << (8 * (bytes))) /* towards the end of the block */
+#define GP_FIRST_BYTE(value) ((uint64_t)(value))
 #else
-            word[1] = tail << (8 * (16 - n));
+#define GP_SHIFT(word, bytes) ((word) >> (8 * (bytes)))
+#define GP_FIRST_BYTE(value) ((uint64_t)(value) << 56)
 #endif
-        }
+
+/* 1 to 8 bytes into a word, zeros behind them; reads nothing outside p[0:n]. Loads that overlap, so that none
+ * has to wait for bytes that were written singly. */
+static inline uint64_t gp_load_word(const uint8_t *p, size_t n)
+{
+    uint64_t word = 0, tail = 0;
+    if (n == 8) {
+        memcpy(&word, p, 8);
+    } else if (n >= 4) {
+        memcpy(&word, p, 4);
+        memcpy(&tail, p + n - 4, 4);
+        word |= GP_SHIFT(tail, n - 4);
+    } else {
+        word = GP_FIRST_BYTE(p[0]) | GP_SHIFT(GP_FIRST_BYTE(p[n / 2]), n / 2);
+        word |= GP_SHIFT(GP_FIRST_BYTE(p[n - 1]), n - 1);
+    }
+    return word;
+}
+
+/* One block that is in registers. */
+static inline void gp_aes_words(const gp_aes *key, uint64_t *state)
+{
+#ifdef GOVPROXY_AES_X86
+    if (key->hardware) {
+        gp_aes_x86_words(key, state[0], state[1], state);
         return;
     }
-    for (size_t i = 0; i < n; i++) block[i] = p[i];
-    memcpy(word, block, 16);
+#endif
+    gp_aes_portable(key, (const uint8_t *)state, (uint8_t *)state);
 }
 
 /* The tag of p[0:n]; with `fold`, of p[0:n] with ASCII letters in lower case. */
 static inline void gp_cmac_of(const gp_cmac *key, const uint8_t *p, size_t n, int fold, uint8_t *tag)
 {
     uint64_t state[2] = {0, 0}, word[2], sub[2];
-    uint8_t end[16];
     while (n > 16) {
         memcpy(word, p, 16);
         state[0] ^= fold ? gp_fold8(word[0]) : word[0];
         state[1] ^= fold ? gp_fold8(word[1]) : word[1];
-        gp_aes_encrypt(&key->aes, (const uint8_t *)state, (uint8_t *)state);
+        gp_aes_words(&key->aes, state);
         p += 16;
         n -= 16;
     }
-    gp_load_part(p, n, word);
+    word[0] = n ? gp_load_word(p, n < 8 ? n : 8) : 0;
+    word[1] = n > 8 ? gp_load_word(p + 8, n - 8) : 0;
     state[0] ^= fold ? gp_fold8(word[0]) : word[0];
     state[1] ^= fold ? gp_fold8(word[1]) : word[1];
+    if (n < 8) state[0] ^= GP_SHIFT(GP_FIRST_BYTE(0x80), n);
+    else if (n < 16) state[1] ^= GP_SHIFT(GP_FIRST_BYTE(0x80), n - 8);
     memcpy(sub, n == 16 ? key->whole : key->padded, 16);
     state[0] ^= sub[0];
     state[1] ^= sub[1];
-    memcpy(end, state, 16);
-    if (n < 16) end[n] ^= 0x80;
-    gp_aes_encrypt(&key->aes, end, tag);
+    gp_aes_words(&key->aes, state);
+    memcpy(tag, state, 16);
 }
 
 #endif

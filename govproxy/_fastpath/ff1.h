@@ -42,23 +42,32 @@ static inline void gp_ff1_shape(gp_ff1 *f, int n, int tweak_size)
     f->tweak_size = tweak_size;
 }
 
-static inline uint64_t gp_big_endian(const uint8_t *p, int n)
+static inline uint64_t gp_from_big_endian(uint64_t value)
 {
-    uint64_t value = 0;
-    for (int i = 0; i < n; i++) value = value << 8 | p[i];
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return __builtin_bswap64(value);
+#else
     return value;
+#endif
+}
+
+static inline uint64_t gp_first_word(const uint8_t *p)
+{
+    uint64_t value;
+    memcpy(&value, p, 8);
+    return gp_from_big_endian(value);
 }
 
 static inline uint64_t gp_ff1_reduce(const gp_ff1 *f, const uint8_t *r, int which)
 {
-    const uint64_t m = f->modulus[which], high = gp_big_endian(r, 8);
+    const uint64_t m = f->modulus[which], high = gp_first_word(r);
     if (f->short_y) {
         /* The quotient is at most two too small. */
         uint64_t y = high - (uint64_t)(((unsigned __int128)high * f->inverse[which]) >> 64) * m;
         y -= y >= m ? m : 0;
         return y - (y >= m ? m : 0);
     }
-    return (uint64_t)(((unsigned __int128)high << 32 | gp_big_endian(r + 8, 4)) % m);
+    return (uint64_t)(((unsigned __int128)high << 32 | gp_first_word(r + 8) >> 32) % m);
 }
 
 static inline uint64_t gp_ff1_read(const gp_ff1 *f, const uint8_t *numerals, int n)
@@ -85,6 +94,7 @@ static inline __attribute__((always_inline)) void
 gp_ff1_rounds(gp_ff1 *f, uint8_t *const *numerals, const int count, const uint8_t *tweak, int decrypt)
 {
     const int n = f->n, u = n / 2, two = f->tweak_size + f->half_bytes >= 16;
+    const int plain = f->tweak_size == 0 && f->half_bytes < 8;
     uint64_t a[GP_AES_LANES], b[GP_AES_LANES];
     uint8_t q[GP_AES_LANES][16], second[GP_AES_LANES][16];
     memset(q, 0, sizeof q);
@@ -95,19 +105,29 @@ gp_ff1_rounds(gp_ff1 *f, uint8_t *const *numerals, const int count, const uint8_
     for (int step = 0; step < GP_FF1_ROUNDS; step++) {
         const int i = decrypt ? GP_FF1_ROUNDS - 1 - step : step, which = i & 1;
         for (int j = 0; j < count; j++) {
-            uint8_t last[16] = {0}, first[16] = {0};
             uint64_t half = decrypt ? a[j] : b[j];
             uint64_t w[2], x[2];
-            /* The last eight bytes hold the half; where it has eight, the round stands before them. */
-            for (int k = 0; k < 8; k++, half >>= 8) last[15 - k] = (uint8_t)half;
-            last[15 - f->half_bytes] = (uint8_t)i;
-            if (f->tweak_size) memcpy(two ? first : last, tweak, (size_t)f->tweak_size);
-            memcpy(w, two ? first : last, 16);
             memcpy(x, f->after_p, 16);
-            w[0] ^= x[0];
-            w[1] ^= x[1];
-            memcpy(q[j], w, 16);
-            if (two) memcpy(second[j], last, 16);
+            if (plain) {
+                /* Whole words: nothing has to wait for bytes that were written singly. */
+                half |= (uint64_t)i << (8 * f->half_bytes);
+                w[0] = x[0];
+                w[1] = x[1] ^ gp_from_big_endian(half);
+                memcpy(q[j], w, 16);
+                continue;
+            }
+            {
+                uint8_t last[16] = {0}, first[16] = {0};
+                /* The last eight bytes hold the half; where it has eight, the round stands before them. */
+                for (int k = 0; k < 8; k++, half >>= 8) last[15 - k] = (uint8_t)half;
+                last[15 - f->half_bytes] = (uint8_t)i;
+                if (f->tweak_size) memcpy(two ? first : last, tweak, (size_t)f->tweak_size);
+                memcpy(w, two ? first : last, 16);
+                w[0] ^= x[0];
+                w[1] ^= x[1];
+                memcpy(q[j], w, 16);
+                if (two) memcpy(second[j], last, 16);
+            }
         }
         for (int again = 0; again <= two; again++) {
             if (again) {

@@ -41,7 +41,7 @@ cdef enum Family:
 cdef enum Style:
     S_GENERIC
     S_EMAIL
-    S_TAIL4         # cards, accounts, government ids
+    S_TAIL4         # accounts, government ids
     S_PHONE
     S_IBAN
     S_NAME
@@ -52,6 +52,7 @@ cdef enum Style:
     S_DATE
     S_GEO
     S_USER
+    S_CARD
 
 cdef struct MaskSpec:
     int op

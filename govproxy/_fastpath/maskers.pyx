@@ -10,6 +10,7 @@ from libc.string cimport memcpy
 from govproxy._fastpath.maskdates cimport date_text, mask_date
 from govproxy._fastpath.maskids cimport mask_hardware, mask_inet, mask_uuid, network_text
 from govproxy._fastpath.maskjson cimport mask_leaves
+from govproxy._fastpath.masknames cimport put_person
 from govproxy._fastpath.masknumbers cimport bucket_text, mask_float, mask_int, mask_numeric
 from govproxy._fastpath.maskpieces cimport (
     fall_back,
@@ -18,10 +19,10 @@ from govproxy._fastpath.maskpieces cimport (
     is_letter,
     is_word,
     lower,
+    luhn_sum,
     put,
     put_byte,
     put_hex,
-    put_name,
 )
 from govproxy._fastpath.outbuf cimport OutBuf, outbuf_reserve
 from govproxy._fastpath.prf cimport Prf, PrfKey, prf_byte, prf_finish, prf_folded, prf_start, prf_stream, prf_value
@@ -39,29 +40,11 @@ FAMILIES = {
 STYLES = {
     "generic": S_GENERIC, "email": S_EMAIL, "tail4": S_TAIL4, "phone": S_PHONE, "iban": S_IBAN, "name": S_NAME,
     "given": S_GIVEN, "surname": S_SURNAME, "postcode": S_POSTCODE, "ip": S_IP, "date": S_DATE, "geo": S_GEO,
-    "user": S_USER,
+    "user": S_USER, "card": S_CARD,
 }
 
-cdef enum:
-    NAMES = 64
-
-cdef const char* GIVEN[NAMES]
-GIVEN[:] = [
-    "Ada", "Alba", "Amir", "Anouk", "Arlo", "Astrid", "Basil", "Bea", "Bruno", "Carla", "Cato", "Celia", "Dario",
-    "Delia", "Dimitri", "Edda", "Eero", "Elif", "Emeka", "Enzo", "Esra", "Fabio", "Fenna", "Flora", "Gita", "Goran",
-    "Greta", "Hana", "Hugo", "Ida", "Ilse", "Ines", "Ivo", "Jana", "Joris", "Juno", "Kaya", "Kofi", "Lars", "Leila",
-    "Lior", "Luca", "Mara", "Mei", "Milo", "Nadia", "Nils", "Noor", "Odin", "Orla", "Otto", "Pia", "Quinn", "Rafa",
-    "Rhea", "Sanna", "Silas", "Tara", "Timo", "Uma", "Vera", "Wanda", "Yara", "Zeno",
-]
-cdef const char* SURNAMES[NAMES]
-SURNAMES[:] = [
-    "Abelson", "Adeyemi", "Ahlgren", "Alder", "Amato", "Aydin", "Barlow", "Becker", "Berg", "Bianchi", "Bright",
-    "Calder", "Castel", "Chandra", "Conti", "Crane", "Dahl", "Dekker", "Drake", "Duarte", "Eklund", "Ellery", "Fabre",
-    "Falk", "Ferrer", "Finch", "Galli", "Garrow", "Haas", "Hale", "Hansen", "Hirata", "Ibarra", "Ivers", "Jansen",
-    "Kato", "Keller", "Kumar", "Lange", "Larkin", "Lindt", "Lopes", "Marsh", "Mercer", "Mori", "Nagy", "Nolan",
-    "Okafor", "Olsen", "Palmer", "Petit", "Quist", "Ramos", "Reyes", "Rossi", "Sato", "Soler", "Stone", "Tanaka",
-    "Thorne", "Ullman", "Vidal", "Weber", "Zeller",
-]
+cdef inline bint is_number(int style) noexcept nogil:
+    return style == S_TAIL4 or style == S_CARD or style == S_PHONE or style == S_IBAN
 
 
 cdef void tag_text(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, unsigned char* tag) noexcept nogil:
@@ -69,7 +52,7 @@ cdef void tag_text(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, u
     # letters and digits count, so that 555-12-3456 and 555123456 meet.
     cdef Prf prf
     cdef Py_ssize_t i
-    cdef bint compact = spec.style == S_TAIL4 or spec.style == S_PHONE or spec.style == S_IBAN
+    cdef bint compact = is_number(spec.style)
     while n > 0 and p[n - 1] == c' ':
         n -= 1
     i = 0
@@ -102,13 +85,17 @@ cdef int put_token(const MaskSpec* spec, const unsigned char* tag, int size, int
     return put_hex(out, following, check)
 
 
-cdef Py_ssize_t at_sign(const unsigned char* p, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i = n
-    while i > 0:
-        i -= 1
-        if p[i] == c'@':
-            return i
-    return -1
+cdef extern from *:
+    """
+    #include <string.h>
+    static inline Py_ssize_t govproxy_last_of(const unsigned char *p, Py_ssize_t n, int byte)
+    {
+        while (n > 0)
+            if (p[--n] == byte) return n;
+        return -1;
+    }
+    """
+    Py_ssize_t last_of "govproxy_last_of"(const unsigned char* p, Py_ssize_t n, int byte) noexcept nogil
 
 
 cdef int stars(const unsigned char* p, Py_ssize_t n, Py_ssize_t head, Py_ssize_t tail, OutBuf* out) except -1 nogil:
@@ -135,16 +122,21 @@ cdef int stars(const unsigned char* p, Py_ssize_t n, Py_ssize_t head, Py_ssize_t
 cdef int partial_text(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, OutBuf* out) except -1 nogil:
     cdef Py_ssize_t start = out.size
     cdef Py_ssize_t at
+    cdef unsigned char* to
     cdef bint shown = False
     if spec.style == S_EMAIL:
-        at = at_sign(p, n)
+        at = last_of(p, n, c'@')
         if at > 0 and at + 1 < n:
+            outbuf_reserve(out, n + 3)
+            to = out.data + out.size
             if at >= 2 and p[0] < 0x80 and is_word(p[0]):
-                put_byte(out, p[0])
-            put(out, b"***", 3)
-            put(out, p + at, n - at)
+                to[0] = p[0]
+                to += 1
+            memcpy(to, b"***", 3)
+            memcpy(to + 3, p + at, <size_t>(n - at))
+            out.size = (to - out.data) + 3 + n - at
             return fit(spec, out, start)
-    elif spec.style == S_TAIL4:
+    elif spec.style == S_TAIL4 or spec.style == S_CARD:
         shown = stars(p, n, 0, 4, out)
     elif spec.style == S_PHONE:
         shown = stars(p, n, 0, 2, out)
@@ -192,29 +184,49 @@ cdef int put_digits(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, 
     return 0
 
 
+cdef void keep_luhn(const unsigned char* p, Py_ssize_t n, unsigned char* masked) noexcept nogil:
+    # A card stays as valid, or as wrong, as it was: its last digit follows the others. Same places in both.
+    cdef unsigned char[19] real
+    cdef unsigned char[19] made
+    cdef int count = 0
+    cdef Py_ssize_t last = -1
+    cdef Py_ssize_t i
+    for i in range(n):
+        if not is_digit(p[i]):
+            continue
+        if count == 19:
+            return
+        real[count] = p[i] - 48
+        made[count] = masked[i] - 48
+        count += 1
+        last = i
+    if count < 12:
+        return
+    made[count - 1] = 0
+    masked[last] = <unsigned char>(48 + (luhn_sum(real, count) + 10 - luhn_sum(made, count)) % 10)
+
+
 cdef int pseudonym_text(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, OutBuf* out) except -1 nogil:
     cdef unsigned char[16] tag
     cdef Py_ssize_t start = out.size
     cdef Py_ssize_t at
+    if spec.style == S_NAME or spec.style == S_GIVEN or spec.style == S_SURNAME:
+        if put_person(spec, p, n, out):
+            return fit(spec, out, start)
+        return fall_back(spec, out, start)
     tag_text(spec, p, n, tag)
     if spec.style == S_EMAIL:
-        at = at_sign(p, n)
+        at = last_of(p, n, c'@')
         put(out, b"u_", 2)
         put_token(spec, tag, 6, 3, out)
         if at > 0 and at + 1 < n and (spec.limit < 0 or 20 + n - at <= spec.limit):
             put(out, p + at, n - at)
         else:
             put(out, b"@example.org", 12)
-    elif spec.style == S_NAME:
-        put_name(out, GIVEN[tag[0] % NAMES])
-        put_byte(out, c' ')
-        put_name(out, SURNAMES[tag[1] % NAMES])
-    elif spec.style == S_GIVEN:
-        put_name(out, GIVEN[tag[0] % NAMES])
-    elif spec.style == S_SURNAME:
-        put_name(out, SURNAMES[tag[0] % NAMES])
-    elif spec.style == S_TAIL4 or spec.style == S_PHONE or spec.style == S_IBAN or spec.style == S_POSTCODE:
+    elif is_number(spec.style) or spec.style == S_POSTCODE:
         put_digits(spec, p, n, tag, out)
+        if spec.style == S_CARD:
+            keep_luhn(p, n, out.data + start)
     else:
         put(out, b"u_", 2)
         put_token(spec, tag, 6, 3, out)

@@ -16,6 +16,7 @@ from govproxy._fastpath.maskers cimport (
     OP_HASH,
     OP_PARTIAL,
     OP_PSEUDONYM,
+    S_CARD,
     S_GEO,
     S_TAIL4,
     MaskSpec,
@@ -84,7 +85,7 @@ cdef int whole_number(const MaskSpec* spec, int64_t value, int64_t greatest, int
     cdef int size
     cdef int64_t magnitude = value if value >= 0 else -value
     if spec.op == OP_PARTIAL:
-        if spec.style != S_TAIL4 or magnitude < 100000000:
+        if (spec.style != S_TAIL4 and spec.style != S_CARD) or magnitude < 100000000:
             return 0
         masked[0] = magnitude % 10000
         return 1

@@ -76,6 +76,26 @@ cdef inline int fit(const MaskSpec* spec, OutBuf* out, Py_ssize_t start) except 
     return 1
 
 
+cdef inline int luhn_sum(const unsigned char* digits, int n) noexcept nogil:
+    # Modulo 10, of values 0 to 9; 0 says that the last digit is right.
+    cdef int total = 0
+    cdef int i
+    cdef int digit
+    for i in range(n):
+        digit = digits[i]
+        if (n - i) & 1 == 0:
+            digit = 2 * digit - (9 if digit > 4 else 0)
+        total += digit
+    return total % 10
+
+
+cdef inline void store_u32(unsigned char* p, uint32_t value) noexcept nogil:
+    p[0] = <unsigned char>(value >> 24)
+    p[1] = <unsigned char>((value >> 16) & 0xFF)
+    p[2] = <unsigned char>((value >> 8) & 0xFF)
+    p[3] = <unsigned char>(value & 0xFF)
+
+
 cdef inline unsigned char hex_digit(int value) noexcept nogil:
     return <unsigned char>(48 + value if value < 10 else 87 + value)
 

@@ -1,6 +1,7 @@
 # Rewriting runs of DataRow by a mask plan. See rows.pyx.
 
 from govproxy._fastpath.detectors cimport Hits
+from govproxy._fastpath.maskfpe cimport FpeLanes
 from govproxy._fastpath.maskers cimport MaskSpec
 from govproxy._fastpath.outbuf cimport OutBuf
 
@@ -13,6 +14,7 @@ cdef struct RowCounts:
 cdef struct ColumnOp:
     int routine
     MaskSpec spec
+    FpeLanes* lanes                     # of FF1 columns
     const unsigned char* constant       # length word and value, ready to be copied
     Py_ssize_t constant_size
 
@@ -46,6 +48,8 @@ cdef class MaskPlan:
     cdef readonly bint passthrough
     cdef readonly tuple columns
     cdef int count
+    cdef int allocated
+    cdef bint keyed                     # some column is encrypted by FF1
     cdef unsigned char* routines        # one byte per column: all that PASS columns touch
     cdef ColumnOp* ops
     cdef list owned                     # bytes that ``ops`` points into
@@ -59,6 +63,8 @@ cdef class MaskPlan:
     # plan's, raises: nothing that was not understood is forwarded.
     cdef Py_ssize_t mask_run(self, const unsigned char* data, Py_ssize_t size,
                              OutBuf* out, RowCounts* counts) except -1
+    cdef int _settle(self, OutBuf* out) except -1
+    cdef void _forget(self) noexcept
     cdef Py_ssize_t _run(self, Rewrite* rw, Py_ssize_t size, unsigned long long* rows) except -1
     cdef int _field(self, Rewrite* rw, int column, Py_ssize_t field, Py_ssize_t size) except -1
     cdef int _fpe(self, Rewrite* rw, int column, Py_ssize_t field, Py_ssize_t size) except -1

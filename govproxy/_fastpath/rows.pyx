@@ -34,8 +34,8 @@ from govproxy._fastpath.maskers cimport (
     mask_value,
 )
 from govproxy._fastpath.maskers import FAMILIES as _FAMILIES, OPERATIONS as _OPERATIONS, STYLES as _STYLES
-from govproxy._fastpath.maskfpe cimport mask_fpe
-from govproxy._fastpath.maskpieces cimport fit, hex_digit
+from govproxy._fastpath.maskfpe cimport FpeLanes, fpe_settle, mask_fpe
+from govproxy._fastpath.maskpieces cimport fit, hex_digit, store_u32
 from govproxy._fastpath.outbuf cimport (
     OutBuf,
     outbuf_append,
@@ -51,9 +51,9 @@ from govproxy._fastpath.textfacts cimport is_candidate
 
 cdef enum Routine:
     R_PASS
-    R_CONSTANT          # also NULL: the constant is then the bare length word -1
-    R_SCAN_TEXT
+    R_SCAN_TEXT         # these two stand first: the row loop asks is_candidate for them
     R_SCAN_JSON
+    R_CONSTANT          # also NULL: the constant is then the bare length word -1
     R_SCAN_HEX          # bytea in text form
     R_SCAN_ARRAY        # binary
     R_SCAN_RECORD       # binary
@@ -63,6 +63,7 @@ cdef enum Routine:
 
 cdef enum:
     GREATEST_MESSAGE = 0x7FFFFFFF
+    ROOM = 64               # free in the output behind what was flushed
     NESTED_LIMIT = 64       # dimensions of an array; PostgreSQL has 6
 
 # Element and field types whose binary form is text, and those that hold no text at all.
@@ -153,8 +154,9 @@ cdef inline int _flush(Rewrite* rw, Py_ssize_t upto) except -1:
     cdef Py_ssize_t size = upto - rw.copied
     if rw.header < 0:
         rw.header = rw.out.size + rw.row - rw.copied
-    if size > rw.out.capacity - rw.out.size:
-        outbuf_reserve(rw.out, size)
+    if size + ROOM > rw.out.capacity - rw.out.size:
+        # For the rest of the run in one piece, and a quarter more.
+        outbuf_reserve(rw.out, (rw.limit - rw.data - rw.copied) * 5 // 4 + ROOM)
     if size:
         memcpy(rw.out.data + rw.out.size, rw.data + rw.copied, <size_t>size)
     rw.out.size += size
@@ -176,6 +178,7 @@ cdef class MaskPlan:
 
     def __cinit__(self):
         self.count = 0
+        self.allocated = 0
         self.routines = NULL
         self.ops = NULL
         self.hits.items = NULL
@@ -199,6 +202,8 @@ cdef class MaskPlan:
         self.ops = <ColumnOp*>calloc(<size_t>len(self.columns) + 1, sizeof(ColumnOp))
         if self.routines == NULL or self.ops == NULL:
             raise MemoryError("mask plan")
+        self.allocated = len(self.columns)
+        self.keyed = False
         self.passthrough = True
         for i in range(len(self.columns)):
             column = self.columns[i]
@@ -224,7 +229,11 @@ cdef class MaskPlan:
                 prf_key(&op.spec.key, column.key)
             self.ciphers.append(None)
             if op.routine == R_FPE:
+                self.keyed = True
                 self.ciphers[i] = Ff1(_subkey(column.key, b"ff1"))
+                op.lanes = <FpeLanes*>calloc(1, sizeof(FpeLanes))
+                if op.lanes == NULL:
+                    raise MemoryError("mask plan")
                 op.spec.op = OP_PSEUDONYM
             if op.spec.op == OP_NULL:
                 constant = b"\xff\xff\xff\xff"
@@ -237,9 +246,12 @@ cdef class MaskPlan:
         self.count = len(self.columns)
 
     def __dealloc__(self):
+        cdef int i
         free(self.routines)
         if self.ops != NULL:
-            memset(self.ops, 0, <size_t>self.count * sizeof(ColumnOp))  # Security: holds key state
+            for i in range(self.allocated):
+                free(self.ops[i].lanes)
+            memset(self.ops, 0, <size_t>self.allocated * sizeof(ColumnOp))  # Security: holds key state
         free(self.ops)
         hits_free(&self.hits)
         outbuf_free(&self.scratch)
@@ -261,9 +273,12 @@ cdef class MaskPlan:
         counts.changed = False
         try:
             consumed = self._run(&rw, size, &rows)
+            if self.keyed:
+                self._settle(out)
         except BaseException:
-            # Security: half a run never stays in the output.
+            # Security: half a run never stays in the output, nor in what waits for encryption.
             out.size = before
+            self._forget()
             raise
         if rw.masked:
             outbuf_append(out, data + rw.copied, consumed - rw.copied)
@@ -271,6 +286,19 @@ cdef class MaskPlan:
         counts.rows += rows
         counts.masked_values += rw.masked
         return consumed
+
+    cdef int _settle(self, OutBuf* out) except -1:
+        cdef int i
+        for i in range(self.count):
+            if self.ops[i].lanes != NULL and self.ops[i].lanes.count:
+                fpe_settle(self.ciphers[i], self.ops[i].lanes, out)
+        return 0
+
+    cdef void _forget(self) noexcept:
+        cdef int i
+        for i in range(self.count):
+            if self.ops[i].lanes != NULL:
+                memset(self.ops[i].lanes, 0, sizeof(FpeLanes))
 
     cdef Py_ssize_t _run(self, Rewrite* rw, Py_ssize_t size, unsigned long long* rows) except -1:
         cdef const unsigned char* data = rw.data
@@ -281,6 +309,7 @@ cdef class MaskPlan:
         cdef Py_ssize_t length
         cdef int field_size
         cdef int column
+        cdef int routine
         cdef int count = self.count
         while size - pos >= 5 and data[pos] == c'D':
             length = <Py_ssize_t>load_u32(data + pos + 1)
@@ -300,14 +329,16 @@ cdef class MaskPlan:
                     _malformed()
                 field_size = load_i32(data + at)
                 at += 4
-                if field_size < 0:
+                if <unsigned long long>field_size > <unsigned long long>(end - at):
+                    # Beyond the row or negative, which is NULL when it is -1.
                     if field_size != -1:
                         _malformed()
                     continue
-                if field_size > end - at:
-                    _malformed()
-                if routines[column] != R_PASS:
-                    self._field(rw, column, at, field_size)
+                routine = routines[column]
+                if routine > R_PASS:
+                    # Most fields that are scanned end here.
+                    if routine > R_SCAN_JSON or is_candidate(data + at, field_size, rw.limit):
+                        self._field(rw, column, at, field_size)
                 at += field_size
             if at != end:
                 _malformed()
@@ -315,7 +346,7 @@ cdef class MaskPlan:
                 length += rw.delta
                 if length > GREATEST_MESSAGE - 1:
                     _malformed()
-                outbuf_put_int32(rw.out, rw.header + 1, length)
+                store_u32(rw.out.data + rw.header + 1, <unsigned int>length)
             rows[0] += 1
             pos = end
         return pos
@@ -325,9 +356,6 @@ cdef class MaskPlan:
         cdef ColumnOp* op = &self.ops[column]
         cdef Py_ssize_t at
         if op.routine == R_SCAN_TEXT or op.routine == R_SCAN_JSON:
-            # Most fields end here.
-            if not is_candidate(rw.data + field, size, rw.limit):
-                return 0
             return self._scan(rw, op, field, size)
         if op.routine == R_CONSTANT:
             _flush(rw, field - 4)
@@ -340,11 +368,12 @@ cdef class MaskPlan:
         if op.routine == R_MASK:
             _flush(rw, field - 4)
             at = rw.out.size
-            outbuf_int32(rw.out, -1)
+            rw.out.size = at + 4
             if mask_value(&op.spec, rw.data + field, size, rw.out):
-                outbuf_put_int32(rw.out, at, rw.out.size - at - 4)
+                store_u32(rw.out.data + at, <unsigned int>(rw.out.size - at - 4))
             else:
                 rw.out.size = at + 4        # the length word -1 alone: NULL
+                store_u32(rw.out.data + at, 0xFFFFFFFF)
             _replaced(rw, field, size, rw.out.size - at - 4 - size)
             return 0
         if op.routine == R_FPE:
@@ -373,7 +402,7 @@ cdef class MaskPlan:
         _flush(rw, field - 4)
         at = rw.out.size
         outbuf_int32(rw.out, -1)
-        if mask_fpe(cipher, &op.spec, value, size, rw.out) or mask_value(&op.spec, value, size, rw.out):
+        if mask_fpe(cipher, &op.spec, value, size, rw.out, op.lanes) or mask_value(&op.spec, value, size, rw.out):
             outbuf_put_int32(rw.out, at, rw.out.size - at - 4)
         else:
             rw.out.size = at + 4

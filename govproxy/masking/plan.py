@@ -99,7 +99,7 @@ STYLES: Mapping[str, str] = MappingProxyType(
         "birth_date": "date",
         "death_date": "date",
         "geo": "geo",
-        "card": "tail4",
+        "card": "card",
         "bank_account": "tail4",
         "ssn": "tail4",
         "tax_id": "tail4",
@@ -113,6 +113,9 @@ STYLES: Mapping[str, str] = MappingProxyType(
         "device_id": "tail4",
     }
 )
+
+# Classes whose values stand for one another share a key: a given name is the same in every column of names.
+_KEY_LABELS: Mapping[str, str] = MappingProxyType(dict.fromkeys(("given_name", "family_name"), "person_name"))
 
 _INTEGERS = ("int2", "int4", "int8")
 _DATES = ("date", "timestamp", "timestamptz")
@@ -402,7 +405,7 @@ def _mask(
         pad=wiretypes.padding(f.type_oid, f.typmod),
         shift_days=context.key.shift_days(name) if operation == "shift" else 0,
         fallback=wiretypes.redaction(f.type_oid, f.typmod, wire, binary=f.format == 1, not_null=not_null),
-        key=context.key.derive(name) if keyed else b"",
+        key=context.key.derive(_KEY_LABELS.get(name, name)) if keyed else b"",
         label=label,
     )
 

@@ -15,7 +15,22 @@ from tests.reference import maskers as reference
 from tests.reference.rows import decode_row, encode_row
 
 KEY = bytes(range(32))
-STYLES = ["generic", "email", "tail4", "phone", "iban", "postcode", "ip", "date", "geo", "user"]
+STYLES = [
+    "generic",
+    "email",
+    "tail4",
+    "card",
+    "name",
+    "given",
+    "surname",
+    "phone",
+    "iban",
+    "postcode",
+    "ip",
+    "date",
+    "geo",
+    "user",
+]
 OPS = ["partial", "hash", "pseudonym", "generalise", "shift"]
 
 
@@ -39,6 +54,10 @@ texts = st.one_of(
     st.binary(max_size=60),
     st.text(max_size=30).map(str.encode),
     st.emails().map(str.encode),
+    st.lists(st.sampled_from(["Ann", "MILLER", "miller,", ",", "B.", "x", "Ada", "van", "Ümit", ""]), max_size=9).map(
+        lambda words: " ".join(words).encode()
+    ),
+    st.from_regex(r"[0-9]{4}( ?[0-9]{4}){2,3}[0-9]{0,4}", fullmatch=True).map(str.encode),
     st.from_regex(r"\+?[0-9]{2,4}([ -][0-9]{2,4}){1,4}", fullmatch=True).map(str.encode),
     st.from_regex(r"[A-Z]{2}[0-9]{2}( [0-9A-Z]{4}){2,5}", fullmatch=True).map(str.encode),
     days.map(lambda d: d.isoformat().encode()),

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import ECB
 from cryptography.hazmat.primitives.cmac import CMAC
 
+from govproxy._fastpath.masknames import GIVEN, SURNAMES
 from govproxy._fastpath.rows import ColumnPlan
 
 
@@ -31,7 +32,7 @@ Masked = bytes | Outcome
 INTEGER_BYTES = {"int2": 2, "int4": 4, "int8": 8}
 GREATEST = {"int2": 2**15 - 1, "int4": 2**31 - 1, "int8": 2**53 - 1}
 EPOCH = datetime.date(2000, 1, 1)
-COMPACT_STYLES = ("tail4", "phone", "iban")
+COMPACT_STYLES = ("tail4", "card", "phone", "iban")
 WORD = rb"[A-Za-z0-9\x80-\xff]"
 
 
@@ -127,7 +128,7 @@ def _partial(column: ColumnPlan, value: bytes) -> Masked:
                 return FALLBACK
             first = local[:1] if len(local) >= 2 and re.match(rb"[A-Za-z0-9]", local) else b""
             return first + b"***@" + domain
-        case "tail4":
+        case "tail4" | "card":
             return _stars(value, 0, 4)
         case "phone":
             return _stars(value, 0, 2)
@@ -150,6 +151,8 @@ def _token(key: bytes, identity: bytes, check: int) -> bytes:
 
 def _pseudonym(column: ColumnPlan, key: bytes, value: bytes) -> Masked:
     digest = _digest(column, key, value)
+    if column.style in ("name", "given", "surname"):
+        return person(column.style, key, value)
     short = b"u_" + _token(key, digest[:6], 3)
     if column.style == "email":
         local, at, domain = value.rpartition(b"@")
@@ -172,8 +175,57 @@ def _pseudonym(column: ColumnPlan, key: bytes, value: bytes) -> Masked:
             else:
                 output += bytes([97 + number % 26]) if char < b"\x80" else b"x"
             used += 1
-        return output
+        return keep_luhn(value, output) if column.style == "card" else output
     return short
+
+
+def luhn_sum(digits: list[int]) -> int:
+    doubled = [d if i % 2 == 0 else (2 * d - 9 if d > 4 else 2 * d) for i, d in enumerate(reversed(digits))]
+    return sum(doubled) % 10
+
+
+def keep_luhn(value: bytes, masked: bytes) -> bytes:
+    """``masked`` with its last digit set so that its Luhn sum is that of ``value``."""
+    places = [i for i, c in enumerate(value) if chr(c) in "0123456789"]
+    if not 12 <= len(places) <= 19:
+        return masked
+    made = [masked[i] - 48 for i in places[:-1]] + [0]
+    last = (luhn_sum([value[i] - 48 for i in places]) - luhn_sum(made)) % 10
+    return masked[: places[-1]] + b"%d" % last + masked[places[-1] + 1 :]
+
+
+def person(style: str, key: bytes, value: bytes) -> Masked:
+    """Other names, word by word. Up to six words; a comma stays behind the word it follows."""
+    words = [word for word in value.split(b" ") if word]
+    output: list[bytes] = []
+    names = 0
+    comma_seen = False
+    for number, word in enumerate(words):
+        if names == 6:
+            break
+        comma = word.endswith(b",")
+        last = number == len(words) - 1 and names > 0 and not comma_seen
+        surname = style == "surname" or (style == "name" and (comma or last))
+        comma_seen = comma_seen or comma
+        bare = word[:-1] if comma else word
+        piece = b"" if not bare else _name(surname, key, bare)
+        names += bool(bare)
+        lone = word == b","
+        output.append((b" " if names - bool(bare) and not lone else b"") + piece + (b"," if comma else b""))
+    return b"".join(output) if names else FALLBACK
+
+
+def _name(surname: bool, key: bytes, word: bytes) -> bytes:
+    names = (SURNAMES if surname else GIVEN).split()
+    number = keyed(key, word.lower())[1 if surname else 0] % len(names)
+    if names[number].lower().encode() == word.lower():
+        number = (number + 1) % len(names)
+    name = names[number].encode()
+    if len(word) == 1 or re.fullmatch(rb".\.", word, re.DOTALL):
+        name = name[:1] + word[1:]
+    if re.match(rb"[a-z]", word):
+        return name[:1].lower() + name[1:]
+    return name.upper() if re.match(rb".[A-Z]", word, re.DOTALL) else name
 
 
 def _generalise(column: ColumnPlan, value: bytes) -> Masked:

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from govproxy._fastpath.ff1 import Ff1
 from govproxy._fastpath.prf import subkey
 from govproxy._fastpath.rows import ColumnPlan, MaskPlan
+from govproxy.errors import ProtocolViolation
 from tests.reference import ff1 as reference
+from tests.reference.maskers import luhn_sum
 from tests.reference.rows import decode_row, encode_row
 
 KEY_128 = "2B7E151628AED2A6ABF7158809CF4F3C"
@@ -120,12 +122,51 @@ def test_a_column_keeps_the_shape_and_can_be_turned_back() -> None:
     assert undo(bytes(c for c in result if chr(c).isdigit())) == b"491512345678"
 
 
-def test_a_card_keeps_six_and_four() -> None:
-    result = masked(b"4111 1111 1111 1111", style="tail4")
-    assert result.startswith(b"4111 11")
-    assert result.endswith(b" 1111")
-    assert result != b"4111 1111 1111 1111"
-    assert undo(result.replace(b" ", b"")[6:12]) == b"111111"
+@pytest.mark.parametrize("card", [b"4111 1111 1111 1111", b"4222222222222", b"3782-822463-10005", b"4111111111111112"])
+def test_a_card_keeps_its_issuer_and_is_as_valid_as_before(card: bytes) -> None:
+    result = masked(card, style="card")
+    before, after = ([c - 48 for c in value if chr(c).isdigit()] for value in (card, result))
+    assert after[:6] == before[:6]
+    assert after[6:] != before[6:]
+    assert luhn_sum(after) == luhn_sum(before)
+    assert [c for c in result if not chr(c).isdigit()] == [c for c in card if not chr(c).isdigit()]
+    assert undo(bytes(48 + d for d in after[6:-1])) == bytes(48 + d for d in before[6:-1])
+
+
+def test_a_card_is_the_same_as_text_and_as_a_number() -> None:
+    text = masked(b"4111111111111111", style="card")
+    assert masked(b"4111111111111111", "int8", 0, "card") == text
+    assert masked((4111111111111111).to_bytes(8, "big"), "int8", 1, "card") == int(text).to_bytes(8, "big")
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.from_regex(r"[0-9]{6,19}( [0-9]{2})?", fullmatch=True), st.from_regex(r"\+[0-9]{8}|x", fullmatch=True)
+        ),
+        max_size=40,
+    )
+)
+def test_many_rows_are_masked_like_one(rows: list[tuple[str, str]]) -> None:
+    # Values wait for one another to be encrypted together; each must come back to its own place.
+    columns = [
+        ColumnPlan("fpe", style="card", key=KEY, fallback=b"***"),
+        ColumnPlan("pass"),
+        ColumnPlan("fpe", key=KEY),
+    ]
+    messages = [encode_row([a.encode(), b"between", b.encode()]) for a, b in rows]
+    one_by_one = [MaskPlan(columns).apply(message)[1] for message in messages]
+    assert MaskPlan(columns).apply(b"".join(messages))[1] == b"".join(one_by_one)
+
+
+def test_a_broken_row_leaves_nothing_waiting() -> None:
+    plan = MaskPlan([ColumnPlan("fpe", key=KEY)])
+    good = encode_row([b"123456789"])
+    expected = plan.apply(good)
+    with pytest.raises(ProtocolViolation):
+        plan.apply(encode_row([b"987654321"]) + b"D\0\0\0\x0a\0\1\0\0\0\x09")
+    assert plan.apply(good) == expected
 
 
 @pytest.mark.parametrize("value", [b"12345", b"C01X00T47", b"1" * 37, b"", b"no digits"])

@@ -6,6 +6,7 @@ import struct
 
 import pytest
 
+from govproxy._fastpath.masknames import GIVEN, SURNAMES
 from govproxy._fastpath.rows import ColumnPlan, MaskPlan
 from tests.reference.maskers import numeric_text
 from tests.reference.rows import decode_row, encode_row
@@ -101,12 +102,42 @@ def test_pseudonyms_keep_the_shape_of_numbers_in_text() -> None:
     assert result != b"+49 (151) 23-AB"
 
 
+def name(value: bytes, style: str = "name") -> bytes:
+    return masked(value, "pseudonym", style=style) or b""
+
+
 def test_names_come_from_the_lists() -> None:
-    given, surname = (masked(b"Grace Hopper", "pseudonym", style="name") or b"").split(b" ")
-    assert given.isalpha()
-    assert surname.isalpha()
-    seen = {masked(b"%d" % i, "pseudonym", style="given") for i in range(2000)}
-    assert len(seen) == 64
+    given, surname = name(b"Grace Hopper").decode().split(" ")
+    assert given in GIVEN.split()
+    assert surname in SURNAMES.split()
+    assert len({name(b"n%04d" % i, "given") for i in range(4000)}) == len(GIVEN.split()) == 128
+
+
+def test_one_person_has_one_name_everywhere() -> None:
+    given, surname = name(b"Grace", "given"), name(b"Hopper", "surname")
+    assert name(b"Grace Hopper") == given + b" " + surname
+    assert name(b"Hopper, Grace") == surname + b", " + given
+    assert name(b"  grace   hopper ") == name(b"grace hopper") == given.lower() + b" " + surname.lower()
+    assert name(b"GRACE HOPPER") == given.upper() + b" " + surname.upper()
+    assert name(b"Grace B. Hopper").startswith(given + b" ")
+    assert len(name(b"Grace B. Hopper")) == len(given + b" X. " + surname)
+
+
+def test_no_name_stands_for_itself() -> None:
+    for word in GIVEN.encode().split():
+        assert name(word, "given") != word
+    for word in SURNAMES.encode().split():
+        assert name(word, "surname") != word
+
+
+@pytest.mark.parametrize("value", [b"", b" ", b",", b" , ,", b" ," * 3000])
+def test_what_holds_no_name_falls_back(value: bytes) -> None:
+    assert name(value) == b"***"
+
+
+def test_many_words_give_six_names() -> None:
+    assert len(name(b"word " * 3000).split()) == 6
+    assert len(name(b", " * 3000 + b"Ann")) < 3010
 
 
 @pytest.mark.parametrize(

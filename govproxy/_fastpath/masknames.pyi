@@ -1,0 +1,2 @@
+GIVEN: str
+SURNAMES: str
