@@ -12,11 +12,12 @@ from libc.stdint cimport uint64_t
 
 from govproxy._fastpath.copyrows cimport COPY_BINARY, CopyMasker
 from govproxy._fastpath.cursor cimport Cursor, load_i32, need, read_cstring
+from govproxy._fastpath.guard cimport *
 from govproxy._fastpath.replies cimport Expected
 from govproxy._fastpath.rows cimport MaskPlan, RowCounts
 from govproxy._fastpath.outbuf cimport OutBuf, outbuf_byte, outbuf_int32, outbuf_put_int32
 from govproxy._fastpath.sinks cimport sink_adopt, sink_bytes, sink_pass
-from govproxy._fastpath.state cimport State
+from govproxy._fastpath.state cimport ASIDE_COMMIT, State
 from govproxy._fastpath.statements cimport Portal, PreparedStatement, with_formats
 from govproxy._fastpath.transitions cimport *
 from govproxy._fastpath.verdicts cimport Verdict
@@ -25,6 +26,8 @@ from govproxy.errors import InternalError, LimitExceeded, UpstreamFault
 
 cdef enum:
     HEADER = 5
+
+cdef bytes COPY_FAIL = b"f\x00\x00\x00\x0climited\x00"
 
 
 cdef Py_ssize_t backend_messages(State state, const unsigned char* data, Py_ssize_t size) except -1:
@@ -48,15 +51,22 @@ cdef Py_ssize_t backend_messages(State state, const unsigned char* data, Py_ssiz
                 break
             pos += part
             continue
-        if event == EVENT_COPY_DATA and state.copier is not None:
-            if size - pos < total:
-                if total > state.max_message_bytes:
-                    raise LimitExceeded(f"row of {total} bytes; the limit is {state.max_message_bytes} bytes")
-                break
-            _copied(state, message, total)
-            pos += total
-            continue
         if event == EVENT_COPY_DATA:
+            if state.limits is not None and not head.stopped and is_over(
+                state, head, message if size - pos >= total else NULL, total
+            ):
+                stop(state, head, STOP_NONE)
+            if head.swallow:
+                pos += _dropped_row(state, size - pos, total)
+                continue
+            if state.copier is not None:
+                if size - pos < total:
+                    if total > state.max_message_bytes:
+                        raise LimitExceeded(f"row of {total} bytes; the limit is {state.max_message_bytes} bytes")
+                    break
+                _copied(state, message, total)
+                pos += total
+                continue
             part = total if total < size - pos else size - pos
             state.backend_skip = total - part
             state.rows += 1
@@ -77,15 +87,22 @@ cdef int _account(
     State state, unsigned char event, Expected* head, const unsigned char* message, Py_ssize_t total
 ) except -1:
     cdef bint swallow = head != NULL and head.swallow
+    if state.held_complete is not None and event <= EVENT_ERROR and event != EVENT_READY:
+        give_held(state)
     if event == EVENT_COMPLETE or event == EVENT_EMPTY:
-        _completed(state, head, message, total)
+        if _completed(state, head, message, total):
+            return 0
     elif event == EVENT_READY:
-        return _ready(state, head, message, total, swallow)
+        return _ready(state, head, message, total, swallow and not head.stopped)
     elif event == EVENT_PARSED or event == EVENT_NO_DATA or event == EVENT_SUSPENDED:
         if event == EVENT_NO_DATA:
             _described(state, head, b"")
         elif event == EVENT_SUSPENDED:
-            _end_of_rows(state, <Portal>head.subject)
+            end_of_rows(state, <Portal>head.subject)
+            if head.guarded and guarded_suspended(state, head):
+                return 0
+            if head.stopped:
+                return fail_stopped(state)
         elif event == EVENT_PARSED and head.kind == REPLY_PARSE:
             (<PreparedStatement>head.subject).confirmed = True
         elif event == EVENT_PARSED and head.kind == REPLY_PROBE:
@@ -119,6 +136,8 @@ cdef int _account(
         state.gate.parameter_status(state, _payload(message, total))
         swallow = False
     elif event == EVENT_COPY_IN:
+        if head.stopped:
+            return sink_bytes(&state.sinks.backend, COPY_FAIL)
         _copy_in(state, head)
     elif event == EVENT_COPY_OUT:
         _copy_out(state, head, message, total)
@@ -130,6 +149,14 @@ cdef int _account(
     elif event == EVENT_FUNCTION_RESULT:
         if not (<Verdict>head.subject).clear:
             raise InternalError("a function result for an identity that is masked")
+    elif event == EVENT_ASIDE_READY:
+        return _aside_ready(state, head, message, total)
+    elif event == EVENT_ASIDE_ERROR:
+        return _aside_error(state, head, message, total)
+    elif event == EVENT_ASIDE_ROW:
+        state.aside_rows.append(_payload(message, total))
+    elif event == EVENT_ASIDE:
+        pass
     else:
         raise AssertionError(f"backend event {event}")
     if swallow:
@@ -154,6 +181,15 @@ cdef Py_ssize_t _rows(
     cdef MaskPlan plan
     cdef RowCounts counts
     cdef Py_ssize_t taken
+    cdef Py_ssize_t allowed
+    if state.limits is not None and not head.stopped:
+        allowed = allowed_rows(state, head, data, size)
+        if allowed == 0:
+            stop(state, head, STOP_NONE)
+        else:
+            size = allowed
+    if head.swallow:
+        return _dropped_row(state, size, first)
     if verdict.clear:
         return _untouched_rows(state, data, size)
     plan = state.plan
@@ -182,6 +218,14 @@ cdef Py_ssize_t _rows(
     state.rows += counts.rows
     state.masked_values += counts.masked_values
     return taken
+
+
+cdef Py_ssize_t _dropped_row(State state, Py_ssize_t size, Py_ssize_t first) noexcept:
+    # Rows that come after the client was told that there are no more.
+    cdef Py_ssize_t part = first if first < size else size
+    state.backend_skip = first - part
+    state.backend_skip_drops = state.backend_skip != 0
+    return part
 
 
 cdef Py_ssize_t _untouched_rows(State state, const unsigned char* data, Py_ssize_t size) except -1:
@@ -246,56 +290,32 @@ cdef int _described(State state, Expected* head, bytes description) except -1:
     return 0
 
 
-cdef int _end_of_rows(State state, Portal portal) except -1:
-    portal.rows += state.rows
-    portal.size_bytes += state.size_bytes
-    portal.masked_values += state.masked_values
-    return _new_result(state)
-
-
-cdef int _new_result(State state) except -1:
-    state.plan = None
-    state.copier = None
-    state.rows = 0
-    state.rows_before = 0
-    state.size_bytes = 0
-    state.masked_values = 0
-    return 0
-
-
 cdef int _completed(State state, Expected* head, const unsigned char* message, Py_ssize_t total) except -1:
     cdef Verdict verdict = _verdict_of(head)
     cdef Portal portal
-    cdef uint64_t affected
-    affected = 0
+    cdef uint64_t count = 0
     if message[0] == b"C" and state.rows == state.rows_before:   # no rows: the tag has the figure
-        affected = _affected(message + HEADER, total - HEADER)
+        count = affected(message + HEADER, total - HEADER)
+    if verdict.changes_catalog:
+        state.catalog_touched = True
     if head.kind == REPLY_EXECUTE:
         portal = <Portal>head.subject
-        state.rows += affected
-        _end_of_rows(state, portal)
+        state.rows += count
+        if head.guarded and guarded_complete(state, head, message, total):
+            return 1
+        end_of_rows(state, portal)
+        if head.stopped:
+            return fail_stopped(state) + 1
         state.close_portal(portal, b"ok", NULL)
         state.replies.pop()
     else:
         # Several statements in one Query: their figures add up until ReadyForQuery.
-        state.rows += affected
+        state.rows += count
         state.rows_before = state.rows
         state.plan = None
-    if verdict.changes_catalog:
-        state.catalog_touched = True
+        if head.guarded:
+            return guarded_complete(state, head, message, total)
     return 0
-
-
-cdef uint64_t _affected(const unsigned char* tag, Py_ssize_t size) noexcept:
-    # The count at the end of a command tag ("UPDATE 3"), 0 where there is none ("BEGIN").
-    cdef uint64_t value = 0
-    cdef uint64_t unit = 1
-    cdef Py_ssize_t i = size - 2   # before the NUL
-    while i >= 0 and 48 <= tag[i] <= 57 and unit < 10_000_000_000_000_000:   # '0' to '9'
-        value += <uint64_t>(tag[i] - 48) * unit
-        unit *= 10
-        i -= 1
-    return value if i >= 0 and tag[i] == 32 else 0   # behind a space
 
 
 cdef int _ready(
@@ -307,11 +327,21 @@ cdef int _ready(
     status = message[HEADER]
     if status != b"I" and status != b"T" and status != b"E":
         raise UpstreamFault("the database sent something unexpected")
+    if head.guarded or head.stopped:
+        if guarded_ready(state, head, status):
+            state.transaction_status = status
+            return 0
     if (head.kind == REPLY_QUERY or head.kind == REPLY_FUNCTION_CALL) and head.number:
         state.record_outcome(
             head.number, head.started_ns, b"ok", NULL, state.rows, state.size_bytes, state.masked_values
         )
-    _new_result(state)
+    return _settle(state, status, message, total, swallow)
+
+
+cdef int _settle(
+    State state, unsigned char status, const unsigned char* message, Py_ssize_t total, bint swallow
+) except -1:
+    new_result(state)
     state.transaction_status = status
     if status == b"I" and state.catalog_touched:
         # Committed (or rolled back) only now: before, nobody else could have seen it.
@@ -326,6 +356,40 @@ cdef int _ready(
     if swallow:
         return 0
     return sink_pass(&state.sinks.frontend, message, total)
+
+
+# ---------------------------------------------------------------------- statements of the proxy's own
+
+
+cdef int _aside_ready(State state, Expected* head, const unsigned char* message, Py_ssize_t total) except -1:
+    cdef unsigned char status
+    if total != HEADER + 1:
+        raise UpstreamFault("the database sent something unexpected")
+    status = message[HEADER]
+    if aside_ready(state, head, status):
+        state.transaction_status = status
+        return state.replies.pop()
+    return _settle(state, status, message, total, False)
+
+
+cdef int _aside_error(State state, Expected* head, const unsigned char* message, Py_ssize_t total) except -1:
+    cdef const unsigned char* sqlstate = _field(message + HEADER, total - HEADER, b"C", 5)
+    cdef const unsigned char* severity = _field(message + HEADER, total - HEADER, b"V", 1)
+    cdef bint fatal = severity != NULL and severity[0] != b"E"
+    head.stopped = True
+    if fatal or head.aside == ASIDE_COMMIT:
+        # What a COMMIT says is meant for who wrote what is committed.
+        state.held_complete = None
+        if head.number:
+            state.record_outcome(head.number, head.started_ns, b"error", sqlstate, 0, 0, 0)
+            head.number = 0
+        if state.clear or not state.tainted:
+            sink_pass(&state.sinks.frontend, message, total)
+        else:
+            _rebuilt(state, b"E", state.gate.rewrite_error(state, _payload(message, total), False))
+    if fatal:
+        state.farewell = True
+    return 0
 
 
 # ---------------------------------------------------------------------- copy
@@ -430,6 +494,8 @@ cdef int _error(State state, Expected* head, const unsigned char* message, Py_ss
         kind = head.kind if head != NULL else REPLY_NONE
         if kind == REPLY_SYNC:
             return 0
+    elif head != NULL and head.swallow and not fatal:
+        pass   # the client has been told, or never asked
     elif head != NULL and head.refusal != NULL and not fatal:
         sink_bytes(&state.sinks.frontend, <bytes>head.refusal)
     elif _translated(head) is not None:
@@ -442,10 +508,12 @@ cdef int _error(State state, Expected* head, const unsigned char* message, Py_ss
         state.farewell = True
     if fatal or head == NULL:
         return 0
+    if head.guarded and kind == REPLY_EXECUTE:
+        guard_ended(state)
     if kind == REPLY_BIND or kind == REPLY_EXECUTE or kind == REPLY_EXECUTE_COPY_OUT:
         portal = <Portal>head.subject
         if kind != REPLY_BIND:
-            _end_of_rows(state, portal)
+            end_of_rows(state, portal)
         state.close_portal(portal, b"error", sqlstate)
     elif (kind == REPLY_QUERY or kind == REPLY_QUERY_COPY_OUT or kind == REPLY_FUNCTION_CALL) and head.number:
         state.record_outcome(

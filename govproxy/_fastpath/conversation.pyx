@@ -15,7 +15,8 @@ from govproxy._fastpath.frontend cimport frontend_messages
 from govproxy._fastpath.outbuf cimport outbuf_append, outbuf_consume, outbuf_free, outbuf_init, outbuf_trim
 from govproxy._fastpath.replies cimport Expected
 from govproxy._fastpath.sinks cimport sink_data, sink_pass, sink_reset, sink_size
-from govproxy._fastpath.state cimport State
+from govproxy._fastpath.limits cimport Limits, Quota
+from govproxy._fastpath.state cimport GUARD_NONE, HOLD_CANCEL, HOLD_QUOTA, State
 from govproxy._fastpath.statements cimport Portal
 from govproxy._fastpath.transitions cimport PHASE_CLOSED
 from govproxy._fastpath.verdicts cimport Verdict
@@ -76,8 +77,11 @@ cdef class Conversation(State):
         self.tick()
         if self.backend_skip:
             part = size if size < self.backend_skip else self.backend_skip
-            sink_pass(&self.sinks.frontend, data, part)
+            if not self.backend_skip_drops:
+                sink_pass(&self.sinks.frontend, data, part)
             self.backend_skip -= part
+            if self.backend_skip == 0:
+                self.backend_skip_drops = False
             data += part
             size -= part
         if self.backend_stash.size:
@@ -128,6 +132,22 @@ cdef class Conversation(State):
         self.parked = False
         self.pending = verdict
         self._frontend_stashed()
+
+    def set_limits(self, Limits limits, Quota quota):
+        """What the policy allows from the next statement on; None is no limit."""
+        if limits is not None or self.guard == GUARD_NONE:
+            self.limits = limits
+        self.quota = quota
+
+    def proceed(self, *, bint cancelled=False, bint counted=False):
+        """What the client's next message waited for has happened."""
+        if cancelled:
+            self.hold &= ~HOLD_CANCEL
+        if counted:
+            self.hold &= ~HOLD_QUOTA
+        if self.stalled:
+            self.tick()
+            self.go_on()
 
     def forget(self, names, *, bint cursors):
         """Names that SQL may have redefined (PREPARE, DEALLOCATE, DECLARE, CLOSE); ``*`` is all.

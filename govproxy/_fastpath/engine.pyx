@@ -359,6 +359,16 @@ cdef class Link:
         except Exception as error:
             self._fail(error)
 
+    def proceed(self, *, bint cancelled=False, bint counted=False):
+        """What the client's next message waited for has happened."""
+        if self.closed:
+            return
+        try:
+            self.conversation.proceed(cancelled=cancelled, counted=counted)
+            self._deliver()
+        except Exception as error:
+            self._fail(error)
+
     def notify(self, bytes message not None):
         """Send one message of the proxy's own to the client (a NOTICE while a statement waits)."""
         if self.closed:

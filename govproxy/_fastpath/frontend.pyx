@@ -12,10 +12,11 @@ from libc.stdint cimport uint64_t
 from libc.string cimport memcmp
 
 from govproxy._fastpath.cursor cimport Cursor, load_i32, need, read_cstring, read_u16, read_i32
+from govproxy._fastpath.guard cimport guard_execute, guard_query
 from govproxy._fastpath.outbuf cimport outbuf_append, outbuf_byte, outbuf_int32
 from govproxy._fastpath.replies cimport Expected
 from govproxy._fastpath.sinks cimport sink_bytes, sink_flush, sink_pass
-from govproxy._fastpath.state cimport State
+from govproxy._fastpath.state cimport GUARD_NONE, State
 from govproxy._fastpath.statements cimport Portal, PreparedStatement
 from govproxy._fastpath.transitions cimport *
 from govproxy._fastpath.verdicts cimport DENY, Verdict
@@ -35,6 +36,7 @@ cdef enum:
     MAX_SHORT_MESSAGE = 1 << 20
     NAME_SIZE = 64        # NAMEDATALEN
 
+cdef bytes FLUSH = b"H\x00\x00\x00\x04"
 cdef bytes READY_IDLE = b"Z\x00\x00\x00\x05I"
 
 
@@ -55,6 +57,9 @@ cdef Py_ssize_t frontend_messages(State state, const unsigned char* data, Py_ssi
         total = <Py_ssize_t>length + 1
         if state.replies.count >= MAX_EXPECTED:
             state.stalled = True
+            break
+        if state.hold and state.phase != PHASE_COPYING:
+            state.stalled = True   # limits: see guard.pyx
             break
         if act == ACT_COPY_DATA or act == ACT_DISCARD:
             if act == ACT_COPY_DATA and state.phase == PHASE_READY and state.expects_copy_in():
@@ -167,7 +172,16 @@ cdef int _forwarding(State state, Verdict verdict, bint runs_now) except -1:
 # ---------------------------------------------------------------------- simple protocol
 
 
+cdef int _refuse_unguarded(State state) except -1:
+    error = LimitExceeded(
+        "a change whose rows are limited cannot follow extended messages without a Sync",
+        hint="Send Sync before this Query.",
+    )
+    return state.refuse(state.gate.error(error), False)
+
+
 cdef int _query(State state, Cursor* body, const unsigned char* message, Py_ssize_t total) except -1:
+    cdef int go
     cdef const unsigned char* text = body.pos
     cdef Py_ssize_t size = read_cstring(body)
     cdef Verdict verdict
@@ -179,16 +193,23 @@ cdef int _query(State state, Cursor* body, const unsigned char* message, Py_ssiz
     if verdict.outcome == DENY:
         return _refuse_verdict(state, verdict, False, text, size)
     if not state.ledger_ready():
+        if state.wrapped:
+            raise LedgerUnavailable("the ledger cannot be written, so nothing may run")
         return _refuse_unrecorded(state, False)
+    if verdict.copy is not None and state.unsynced:
+        # The Sync of the probe would end the client's pipeline in its middle.
+        return state.refuse(
+            state.gate.error(NotSupported("a simple COPY TO STDOUT must not follow a pipeline without Sync")),
+            False,
+        )
+    if state.limits is not None:
+        go = guard_query(state, verdict)
+        if go != 1:
+            return _refuse_unguarded(state) if go == 2 else 0
     if verdict.copy is not None:
-        if state.unsynced:
-            # The Sync of the probe would end the client's pipeline in its middle.
-            return state.refuse(
-                state.gate.error(NotSupported("a simple COPY TO STDOUT must not follow a pipeline without Sync")),
-                False,
-            )
         state.probe(verdict, verdict.copy.probe, True)
     entry = state.replies.push(REPLY_QUERY, verdict)
+    entry.guarded = state.guard != GUARD_NONE
     entry.number = state.record(verdict, text, size)
     entry.started_ns = state.now_ns
     if verdict.forward is None:
@@ -206,7 +227,10 @@ cdef int _query(State state, Cursor* body, const unsigned char* message, Py_ssiz
 cdef int _copy_end(State state, const unsigned char* message, Py_ssize_t total) except -1:
     if state.phase == PHASE_COPYING:
         state.enter(PHASE_READY)
-        return sink_pass(&state.sinks.backend, message, total)
+        sink_pass(&state.sinks.backend, message, total)
+        if state.guard != GUARD_NONE and state.replies.head().kind == REPLY_EXECUTE:
+            sink_bytes(&state.sinks.backend, FLUSH)   # its count is wanted before the client's Sync goes
+        return 0
     if state.expects_copy_in():
         state.stalled = True
     return 0   # the end of a COPY that failed before: the backend would ignore it too
@@ -431,14 +455,19 @@ cdef int _execute(State state, Cursor* body, const unsigned char* message, Py_ss
         portal.started_ns = state.now_ns
         portal.rows = portal.size_bytes = portal.masked_values = 0
         portal.open = True
+    if state.limits is not None and guard_execute(state, portal) != 1:
+        return 0
     if not portal.verdict.clear and portal.verdict.returns_rows and not _will_be_described(state, portal):
         _ask_for_description(state, portal)
     if portal.verdict.copy is not None:
         state.probe(portal.verdict, portal.verdict.copy.probe, False)
     entry = state.replies.push(REPLY_EXECUTE, portal)
     entry.number = portal.number
+    entry.guarded = state.guard != GUARD_NONE
     state.unsynced = True
     sink_pass(&state.sinks.backend, message, total)
+    if entry.guarded:
+        sink_bytes(&state.sinks.backend, FLUSH)
     return _forwarding(state, portal.verdict, True)
 
 

@@ -8,6 +8,9 @@ from govproxy._fastpath.transitions cimport Reply
 cdef struct Expected:
     Reply kind
     bint swallow           # the proxy asked, not the client: the reply stays here
+    bint stopped           # a limit ended it: the client has its error already (of an aside: it failed)
+    bint guarded           # its changes can still be taken back
+    int aside              # what a statement of the proxy's own is for
     uint64_t number        # of the ledger's statement this belongs to, 0 if none
     uint64_t started_ns
     PyObject* subject      # Verdict, PreparedStatement or Portal; owned

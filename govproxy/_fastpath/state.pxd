@@ -4,12 +4,38 @@ from libc.stdint cimport uint64_t
 
 from govproxy._fastpath.copyrows cimport CopyMasker
 from govproxy._fastpath.ledger cimport LedgerWriter
+from govproxy._fastpath.limits cimport Limits, Quota
 from govproxy._fastpath.replies cimport Expected, ReplyQueue
 from govproxy._fastpath.rows cimport MaskPlan
 from govproxy._fastpath.sinks cimport Sinks
 from govproxy._fastpath.statements cimport Portal, PreparedStatement
 from govproxy._fastpath.transitions cimport Phase
 from govproxy._fastpath.verdicts cimport Verdict, VerdictCache
+
+cdef enum Guard:
+    # A statement that may change too much, from the first look at it to its end (guard.pyx).
+    GUARD_NONE = 0
+    GUARD_OPENING    # the proxy's own BEGIN is on its way
+    GUARD_OPEN       # the statement may go now
+    GUARD_RUNNING    # its count is not known yet
+    GUARD_CLOSING    # the proxy's own COMMIT or ROLLBACK is on its way
+
+cdef enum Hold:
+    # Why the client's next message waits, as bits.
+    HOLD_GUARD = 1
+    HOLD_CANCEL = 2  # until a CancelRequest has been delivered: it must not hit the next statement
+    HOLD_QUOTA = 4   # until it is known how many statements are left
+    HOLD_ASIDE = 8
+
+cdef enum Aside:
+    # What a statement of the proxy's own is for.
+    ASIDE_BEGIN = 1
+    ASIDE_COMMIT
+    ASIDE_ROLLBACK
+    ASIDE_ASK        # for the gate: settings, estimates
+
+cdef bytes FAILING_QUERY
+cdef bytes FAILING_PARSE
 
 cdef class State:
     # Collaborators
@@ -41,10 +67,22 @@ cdef class State:
     cdef readonly bint parked
     cdef readonly bint stalled
     cdef Verdict pending
+    # Limits: None and 0 for a session without any
+    cdef readonly Limits limits
+    cdef readonly Quota quota
+    cdef readonly int hold                # bits of Hold
+    cdef Guard guard
+    cdef bint wrapped                     # in a transaction that the proxy began
+    cdef bint flushed                     # a Flush went out for what a guarded Execute waits for
+    cdef int attempts
+    cdef bytes held_complete              # a CommandComplete that may still turn out untrue
+    cdef bytes aside                      # a statement of the proxy's own, for the next idle point
+    cdef list aside_rows                  # what it has answered so far
     # Rest of a message that streams through
     cdef Py_ssize_t frontend_skip
     cdef bint frontend_skip_drops
     cdef Py_ssize_t backend_skip
+    cdef bint backend_skip_drops
     # The result that is coming in
     cdef MaskPlan plan
     cdef PreparedStatement probed         # what the last probe found out, until it is used

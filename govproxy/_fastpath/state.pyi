@@ -1,6 +1,7 @@
 from typing import Self
 
 from govproxy._fastpath.ledger import LedgerWriter
+from govproxy._fastpath.limits import Limits, Quota
 from govproxy._fastpath.sinks import Sinks
 from govproxy._fastpath.transitions import Phase
 from govproxy._fastpath.verdicts import VerdictCache
@@ -49,3 +50,9 @@ class State:
     def number(self) -> int: ...
     @property
     def recorded(self) -> bool: ...
+    @property
+    def limits(self) -> Limits | None: ...
+    @property
+    def quota(self) -> Quota | None: ...
+    @property
+    def hold(self) -> int: ...

@@ -25,8 +25,8 @@ from govproxy.errors import LedgerUnavailable
 # grammar accepts it, so it ends in a syntax error before anything is looked up or run, also in
 # an aborted transaction. The error that comes back is swapped for the refusal.
 cdef bytes FAILING_TEXT = b"govproxy refused this statement\x00"
-cdef bytes FAILING_QUERY = b"Q" + (4 + len(FAILING_TEXT)).to_bytes(4, "big") + FAILING_TEXT
-cdef bytes FAILING_PARSE = (
+FAILING_QUERY = b"Q" + (4 + len(FAILING_TEXT)).to_bytes(4, "big") + FAILING_TEXT
+FAILING_PARSE = (
     b"P" + (4 + 1 + len(FAILING_TEXT) + 2).to_bytes(4, "big") + b"\x00" + FAILING_TEXT + b"\x00\x00"
 )
 cdef bytes SYNC = b"S\x00\x00\x00\x04"
@@ -67,6 +67,7 @@ cdef class State:
         self.replies = ReplyQueue()
         self.statements = {}
         self.portals = {}
+        self.aside_rows = []
         self.used_statements = set()
         self.used_portals = set()
 

@@ -44,6 +44,7 @@ cpdef enum Reply:
     REPLY_CLOSE
     REPLY_SYNC
     REPLY_FUNCTION_CALL
+    REPLY_ASIDE               # a simple Query of the proxy's own, to its ReadyForQuery
     REPLIES
 
 cpdef enum Event:
@@ -69,6 +70,10 @@ cpdef enum Event:
     EVENT_NOTICE
     EVENT_NOTIFICATION
     EVENT_PARAMETER_STATUS
+    EVENT_ASIDE               # of a statement of the proxy's own
+    EVENT_ASIDE_ROW
+    EVENT_ASIDE_ERROR
+    EVENT_ASIDE_READY
 
 cdef unsigned char frontend_table[PHASES][256]
 cdef unsigned char backend_table[REPLIES][256]

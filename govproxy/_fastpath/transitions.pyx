@@ -85,6 +85,15 @@ BACKEND = {
     REPLY_CLOSE: ANYTIME | {b"3": EVENT_CLOSED},
     REPLY_SYNC: ANYTIME | {b"Z": EVENT_READY},
     REPLY_FUNCTION_CALL: ANYTIME | {b"V": EVENT_FUNCTION_RESULT, b"Z": EVENT_READY},
+    REPLY_ASIDE: ANYTIME
+    | {
+        b"T": EVENT_ASIDE,
+        b"D": EVENT_ASIDE_ROW,
+        b"C": EVENT_ASIDE,
+        b"I": EVENT_ASIDE,
+        b"E": EVENT_ASIDE_ERROR,
+        b"Z": EVENT_ASIDE_READY,
+    },
 }
 
 

@@ -31,6 +31,7 @@ cdef class Verdict:
     cdef readonly bint changes_session    # the gate is told before the next statement is looked up
     cdef readonly bint changes_catalog    # the gate is told when it has run
     cdef readonly bint cacheable
+    cdef readonly bint writes             # limits: may change rows, and the command tag counts them
     cdef list plans                       # [(key, MaskPlan)], few
 
     cdef MaskPlan plan_for(self, bytes description)

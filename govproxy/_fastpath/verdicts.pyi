@@ -29,6 +29,7 @@ class Verdict:
         changes_session: bool = False,
         changes_catalog: bool = False,
         cacheable: bool = True,
+        writes: bool = False,
     ) -> Self: ...
     @property
     def outcome(self) -> Outcome: ...
@@ -62,6 +63,8 @@ class Verdict:
     def changes_catalog(self) -> bool: ...
     @property
     def cacheable(self) -> bool: ...
+    @property
+    def writes(self) -> bool: ...
 
 @final
 class VerdictCache:

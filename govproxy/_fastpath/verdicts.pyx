@@ -52,6 +52,7 @@ cdef class Verdict:
         bint changes_session=False,
         bint changes_catalog=False,
         bint cacheable=True,
+        bint writes=False,
     ):
         self.outcome = outcome
         self.text = text
@@ -70,6 +71,7 @@ cdef class Verdict:
         self.changes_session = changes_session
         self.changes_catalog = changes_catalog
         self.cacheable = cacheable
+        self.writes = writes
         self.plans = []
 
     cdef MaskPlan plan_for(self, bytes description):

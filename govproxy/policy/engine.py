@@ -19,6 +19,8 @@ from govproxy.policy import expressions
 from govproxy.policy.attributes import Attributes, estimated_rows
 from govproxy.policy.columns import column_right, sees_everything
 from govproxy.policy.guards import Guard
+from govproxy.policy.limits import limits_for
+from govproxy.policy.limits import refusal as limits_refusal
 from govproxy.policy.matching import (
     Reading,
     object_matches,
@@ -63,6 +65,9 @@ def decide(request: Request, policy: Policy, classification: Classification, cat
                     scope.judge(effect, facts, view, outcome)
             if (refusal := guard.refusal(facts)) is not None:
                 outcome.refuse(refusal)
+    limits = limits_for(identity, request.database, request.environment, policy)
+    if (limited := limits_refusal(limits, request.analysis)) is not None:
+        outcome.refuse(limited)
     return outcome.decision(clear=clear, version=policy.version)
 
 

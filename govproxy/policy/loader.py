@@ -15,6 +15,7 @@ from govproxy.errors import ConfigError, ConfigErrors
 from govproxy.masking import taxonomy
 from govproxy.masking.values import Masker, SensitiveClass
 from govproxy.policy import expressions, schema, windows
+from govproxy.policy.limits import bytes_of, milliseconds_of
 from govproxy.policy.own import OwnReader, known_masker
 from govproxy.policy.rules import (
     ANY,
@@ -22,6 +23,7 @@ from govproxy.policy.rules import (
     RESERVED_NAMES,
     ColumnRule,
     Correction,
+    LimitRule,
     LoopBreaker,
     Mode,
     On,
@@ -82,10 +84,12 @@ class _Loader:
         own_rules = tuple(self._rule(entry, ("rules", index)) for index, entry in enumerate(file.rules))
         own_rules += tuple(self._freeze(entry, ("freezes", index)) for index, entry in enumerate(file.freezes))
         own_columns = tuple(self._column_rule(entry, ("columns", index)) for index, entry in enumerate(file.columns))
+        limits = tuple(self._limit(entry, ("limits", index)) for index, entry in enumerate(file.limits))
         classify = tuple(self._correction(entry, ("classify", index)) for index, entry in enumerate(file.classify))
         policy = Policy(
             rules=self.pack.rules + own_rules,
             columns=self.pack.columns + own_columns,
+            limits=self.pack.limits + limits,
             classify=self.pack.classify + classify,
             own=own,
             loop_breaker=self._loop_breaker(file.loop_breaker),
@@ -207,6 +211,32 @@ class _Loader:
             mode=Mode(entry.mode),
         )
 
+    def _limit(self, entry: schema.LimitEntry, place: Place) -> LimitRule:
+        figures = set(schema.LimitEntry.model_fields) - {"name", "who", "on"}
+        if all(getattr(entry, figure) is None for figure in figures):
+            words = sorted(schema.LimitEntry.model_fields[figure].alias or figure for figure in figures)
+            self._fail(f"limits nothing: give one of {', '.join(words)}", *place)
+        for part in ("environments", "databases"):
+            if getattr(entry.on, part) == []:
+                self._fail(f"`{part}` is empty; leave it out or name something", *place, "on", part)
+        return LimitRule(
+            name=entry.name,
+            who=self._who(entry.who, *place, "who"),
+            on=On(
+                environments=tuple(sorted(set(entry.on.environments or ()))),
+                databases=tuple(sorted(set(entry.on.databases or ()))),
+            ),
+            statement_timeout_ms=milliseconds_of(entry.statement_timeout),
+            lock_timeout_ms=milliseconds_of(entry.lock_timeout),
+            rows=entry.rows,
+            size_bytes=bytes_of(entry.size),
+            rows_changed=entry.rows_changed,
+            statements_per_minute=entry.statements_per_minute,
+            sessions=entry.sessions,
+            read_only=entry.transactions == "read_only",
+            overrides=frozenset(entry.overrides or ()),
+        )
+
     def _correction(self, entry: schema.CorrectionEntry, place: Place) -> Correction:
         parts = entry.column.split(".")
         if len(parts) != 3 or not all(parts):
@@ -306,9 +336,11 @@ class _Loader:
 
     def _names(self, file: schema.File) -> None:
         """Every name once, over rules, column rules and the pack."""
-        pack = [rule.name for rule in self.pack.rules] + [rule.name for rule in self.pack.columns]
+        known = self.pack
+        pack = [*(r.name for r in known.rules), *(r.name for r in known.columns), *(r.name for r in known.limits)]
         own = [("rules", index, entry.name) for index, entry in enumerate(file.rules)]
         own += [("freezes", index, freeze.name) for index, freeze in enumerate(file.freezes)]
+        own += [("limits", index, entry.name) for index, entry in enumerate(file.limits)]
         own += [("columns", index, entry.name) for index, entry in enumerate(file.columns)]
         places: dict[str, str] = dict.fromkeys(pack, "the pack")
         for part, index, name in own:
@@ -338,6 +370,12 @@ class _Loader:
                 if name != ANY and name not in names:
                     hint = suggestion(name, sorted(names))
                     self._fail(f"overrides no column rule: `{name}`{hint}", "columns", index, "overrides", at)
+        limits = {rule.name for rule in policy.limits}
+        for index, limit in enumerate(file.limits):
+            for at, name in enumerate(limit.overrides or ()):
+                if name != ANY and name not in limits:
+                    hint = suggestion(name, sorted(limits))
+                    self._fail(f"overrides no limit: `{name}`{hint}", "limits", index, "overrides", at)
 
     def _overridable(self, name: str, effects: dict[str, Verb]) -> str:
         if name in RESERVED_NAMES:
@@ -352,7 +390,8 @@ class _Loader:
     def _fail(self, message: str, *place: Key) -> None:
         where = ".".join(str(part) for part in place[:1])
         named = self._rule_name(place)
-        prefix = f"rule `{named}`: " if named else ("" if where in ("rules", "freezes", "columns") else f"{where}: ")
+        listed = where in ("rules", "freezes", "columns", "limits")
+        prefix = f"rule `{named}`: " if named else ("" if listed else f"{where}: ")
         self.errors.append(self.document.error(place, prefix + message))
 
     def _rule_name(self, place: Place) -> str:

@@ -30,8 +30,19 @@ HIDDEN_COLUMN = "hidden-column"
 SENSITIVE_CATALOG = "sensitive-catalog"
 MASKED_COPY = "masked-copy"
 NO_COMMON_APPROVER = "no-common-approver"
+READ_ONLY = "read-only"
 RESERVED_NAMES = frozenset(
-    {DEFAULT_DENY, COMPARE_RIGHT, MASKED_WRITE, HIDDEN_COLUMN, SENSITIVE_CATALOG, MASKED_COPY, NO_COMMON_APPROVER, ANY}
+    {
+        DEFAULT_DENY,
+        COMPARE_RIGHT,
+        MASKED_WRITE,
+        HIDDEN_COLUMN,
+        SENSITIVE_CATALOG,
+        MASKED_COPY,
+        NO_COMMON_APPROVER,
+        READ_ONLY,
+        ANY,
+    }
 )
 
 
@@ -141,11 +152,30 @@ class LoopBreaker:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LimitRule:
+    """How much of something one identity may use. A figure that is None is no limit; see ``policy.limits``."""
+
+    name: str
+    who: tuple[Who, ...] = ()
+    on: On = On()  # environments and databases only
+    statement_timeout_ms: int | None = None
+    lock_timeout_ms: int | None = None
+    rows: int | None = None
+    size_bytes: int | None = None
+    rows_changed: int | None = None
+    statements_per_minute: int | None = None
+    sessions: int | None = None
+    read_only: bool = False
+    overrides: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """A whole policy, pack included. ``version`` is a hash of its meaning, not of its text."""
 
     rules: tuple[Rule, ...] = ()
     columns: tuple[ColumnRule, ...] = ()
+    limits: tuple[LimitRule, ...] = ()
     classify: tuple[Correction, ...] = ()
     own: OwnTaxonomy = dataclasses.field(default_factory=OwnTaxonomy)
     loop_breaker: LoopBreaker | None = None
@@ -169,6 +199,7 @@ def _canonical(value: object) -> object:
         return {
             "rules": sorted((_canonical(rule) for rule in value.rules), key=_name),
             "columns": sorted((_canonical(rule) for rule in value.columns), key=_name),
+            "limits": sorted((_canonical(limit) for limit in value.limits), key=_name),
             "classify": sorted((_canonical(c) for c in value.classify), key=repr),
             "classes": sorted((_canonical(c) for c in value.own.classes), key=repr),
             "recognise": sorted((_canonical(r) for r in value.own.recognitions), key=repr),

@@ -95,6 +95,31 @@ class ColumnRuleEntry(Strict):
     mode: Literal["enforce", "shadow"] = "enforce"
 
 
+class PlaceEntry(Strict):
+    environments: Words | None = None
+    databases: Words | None = None
+
+
+Duration = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,8} ?(ms|s|min|h)$")]
+Size = Annotated[int, Field(ge=1, le=1 << 50)] | Annotated[str, Field(pattern=r"^[1-9][0-9]{0,8} ?(kB|MB|GB)$")]
+Count = Annotated[int, Field(ge=1, le=1 << 50)]
+
+
+class LimitEntry(Strict):
+    name: Name
+    who: WhoEntry | list[WhoEntry] | None = None
+    on: PlaceEntry = PlaceEntry()
+    statement_timeout: Duration | None = None
+    lock_timeout: Duration | None = None
+    rows: Count | None = None
+    size: Size | None = Field(default=None, alias="bytes")
+    rows_changed: Count | None = None
+    statements_per_minute: Count | None = None
+    sessions: Count | None = None
+    transactions: Literal["read_only"] | None = None
+    overrides: Words | None = None
+
+
 class CorrectionEntry(Strict):
     column: Text
     tag: Text
@@ -129,6 +154,7 @@ class File(Strict):
     rules: list[RuleEntry] = []
     freezes: list[FreezeEntry] = []
     columns: list[ColumnRuleEntry] = []
+    limits: list[LimitEntry] = []
     classify: list[CorrectionEntry] = []
     classes: list[ClassEntry] = []
     recognise: list[RecogniseEntry] = []

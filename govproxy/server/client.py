@@ -126,6 +126,7 @@ def _session(worker: Worker, guest: Guest, session_id: str) -> Session:
         search_path=upstream.search_path,
         client_encoding=upstream.client_encoding,
         clock=time.time,
+        cancel_upstream=lambda done: worker.cancel_upstream(worker.sessions[session_id], done),
     )
     conversation = Conversation(
         gate=gate,

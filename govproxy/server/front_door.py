@@ -12,7 +12,7 @@ import logging
 import secrets
 import socket
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from govproxy.errors import GovproxyError, InternalError, LimitExceeded
@@ -95,6 +95,7 @@ class Handover:
 class Door:
     """What a worker lets clients in by. Its attributes are replaced whole when settings change.
 
+    ``settings_for``: what a session of that identity begins with, given what its client asked for.
     ``forward_cancel`` passes a CancelRequest on to the worker that holds the key. ``draining``:
     when set, every newcomer gets this error.
     """
@@ -111,6 +112,9 @@ class Door:
         connect_timeout_s: float = 10.0,
         on_failure: Callable[[LoginFailure], None],
         forward_cancel: Callable[[int, CancelRequest], Awaitable[None]] | None = None,
+        settings_for: Callable[[Identity, ClientStartup], Mapping[str, str]] = lambda identity, startup: (
+            startup.settings
+        ),
     ) -> None:
         self.worker = worker
         self.rules = rules
@@ -125,6 +129,7 @@ class Door:
         )
         self._on_failure = on_failure
         self._forward_cancel = forward_cancel
+        self.settings_for = settings_for
 
     async def welcome(self, sock: socket.socket, address: Any, *, request_id: str | None = None) -> Guest | None:
         """Everything up to the point where the client could be let in; None when there is nobody to let in.
@@ -337,7 +342,7 @@ class _Visit:
         upstream = await connect_upstream(
             target,
             established.identity,
-            established.startup,
+            replace(established.startup, settings=self.door.settings_for(established.identity, established.startup)),
             connect_timeout_s=self.door.connect_timeout_s,
             login_timeout_s=self.door.login_timeout_s,
         )

@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import uvloop
 
@@ -23,6 +23,8 @@ from govproxy.audit import events
 from govproxy.audit.ledger import Durability, Ledger
 from govproxy.config.settings import TlsSettings
 from govproxy.errors import GovproxyError, ShuttingDown
+from govproxy.identity.identity import Identity
+from govproxy.policy.limits import limits_for, startup_settings
 from govproxy.server.channel import Channel
 from govproxy.server.client import Session, record_failure, serve_client
 from govproxy.server.front_door import Door
@@ -32,6 +34,7 @@ from govproxy.server.upstream import UpstreamTarget
 from govproxy.session import link, log
 from govproxy.session.cancel import worker_of
 from govproxy.session.figures import WorkerFigures
+from govproxy.session.parameters import ClientStartup
 from govproxy.session.rules import login_rules
 from govproxy.session.shared import Shared
 from govproxy.wire.startup import CancelRequest
@@ -67,6 +70,7 @@ class Worker:
             connect_timeout_s=limits.connect_timeout_s,
             on_failure=lambda failure: record_failure(self, failure),
             forward_cancel=self._forward_cancel,
+            settings_for=self._settings_for,
         )
         self.ledger = Ledger(
             start.settings.audit.directory,
@@ -108,6 +112,18 @@ class Worker:
         """A session is over: nothing of it stays."""
         self.sessions.pop(session.facts.session_id, None)
         self.shared.gates.discard(session.gate)
+
+    def _settings_for(self, identity: Identity, startup: ClientStartup) -> Mapping[str, str]:
+        """What a session begins with at the database: the client's wishes within the policy's limits."""
+        environment = self.settings.databases[startup.database].environment
+        limits = limits_for(identity, startup.database, environment, self.shared.snapshot.policy)
+        return startup_settings(limits, startup.settings)
+
+    def cancel_upstream(self, session: Session, done: Callable[[], None]) -> None:
+        """Cancel what a session runs; ``done`` when the database has been told, or could not be."""
+        key = session.guest.cancel_key
+        task = self._cancel(CancelRequest(pid=key.pid, secret=key.secret))
+        task.add_done_callback(lambda _: done())
 
     def _linger(self, sock: socket.socket) -> None:
         """Close a client's socket once it has read what was said last."""
@@ -201,10 +217,11 @@ class Worker:
         session.reason = "killed"
         return True
 
-    def _cancel(self, request: CancelRequest) -> None:
+    def _cancel(self, request: CancelRequest) -> asyncio.Task[None]:
         task = self._loop.create_task(self.door.cancel(request))
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+        return task
 
     # ------------------------------------------------------------------ from start to end
 

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from govproxy._fastpath.conversation import Conversation
 from govproxy._fastpath.copyrows import CopyOptions
+from govproxy._fastpath.guard import Stop
 from govproxy._fastpath.rows import MaskPlan
 from govproxy._fastpath.verdicts import Outcome, Verdict
 from govproxy.audit.events import statement_fragment
@@ -31,9 +32,11 @@ from govproxy.errors import (
 from govproxy.identity.identity import Identity
 from govproxy.masking.plan import Field, decode_row_description
 from govproxy.policy.engine import decide, sees_everything
+from govproxy.policy.limits import writes
 from govproxy.policy.matching import Reading, who_matches
 from govproxy.policy.values import Decision, Request, Verb
 from govproxy.session import copying, messages
+from govproxy.session.bounds import Bounds
 from govproxy.session.figures import Miss
 from govproxy.session.folding import pinned_literals
 from govproxy.session.history import NO_COUNTS, Counts
@@ -79,6 +82,7 @@ class Resumable(Protocol):
     """The engine's link, as far as the gate needs it."""
 
     def resume(self, verdict: Verdict) -> None: ...
+    def proceed(self, *, cancelled: bool = False, counted: bool = False) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,9 +120,11 @@ class Gate:
         search_path: tuple[str, ...] | None,
         client_encoding: str,
         clock: Callable[[], float],
+        cancel_upstream: Callable[[Callable[[], None]], None] = lambda done: done(),
     ) -> None:
         self.shared = shared
         self.facts = facts
+        self.cancel_upstream = cancel_upstream  # and call what it is given when that is delivered, or failed
         self.link: Resumable | None = None
         self._clock = clock
         self._search_path = search_path
@@ -128,6 +134,7 @@ class Gate:
         self._changed_catalog = False
         self._waiting: bytes | None = None
         self._conversation: Conversation | None = None
+        self._bounds = Bounds(self)
 
     # ------------------------------------------------------------------ context
 
@@ -171,6 +178,7 @@ class Gate:
         """Know the conversation and the link whose parked statements are to be resumed."""
         self._conversation = conversation
         self.link = link
+        self._bounds.renew(conversation)
 
     def snapshot_changed(self) -> None:
         """A new picture was published: look everything up anew."""
@@ -181,6 +189,7 @@ class Gate:
             self._changed_catalog = False
         self._names.prepare_again(self.snapshot.catalog, self._search_path)
         conversation.context_id = self.context_id()
+        self._bounds.renew(conversation)
 
     # ------------------------------------------------------------------ judging
 
@@ -349,6 +358,7 @@ class Gate:
             or any(c.settings or c.prepares or c.cursors or c.catalog or c.creates_temporary for c in session),
             changes_catalog=any(c.catalog or c.creates_temporary for c in session),
             cacheable=analysis.cacheable and not decision.varies,
+            writes=any(map(writes, analysis.statements)),
         )
         self.shared.cache.put(verdict, self._pinned(text, analysis, translation))
         return verdict
@@ -546,6 +556,15 @@ class Gate:
         if breaker.end_session_after is not None and count >= breaker.end_session_after:
             raise again
         return again
+
+    def limit_reached(self, conversation: Conversation, reason: Stop, number: int) -> bytes:
+        """The ErrorResponse for a statement that a limit stopped."""
+        request_id = f"{self.facts.session_id}.{number}" if number else None
+        return error_response(self._bounds.exceeded(reason), request_id=request_id)
+
+    def cancel(self, conversation: Conversation) -> None:
+        """Stop what the database does for a statement whose rows nobody gets any more."""
+        self._bounds.cancel()
 
     def error(self, error: Exception) -> bytes:
         """An ErrorResponse of the proxy's own."""

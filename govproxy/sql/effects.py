@@ -58,6 +58,8 @@ _THROUGH = frozenset(
 )
 
 
+ROW_CHANGES = frozenset({Action.INSERT, Action.UPDATE, Action.DELETE, Action.MERGE, Action.COPY_IN})
+
 # Those of them that change rows, or keep others from them.
 _WRITES = _THROUGH - {Action.SELECT, Action.COPY_OUT}
 
@@ -76,6 +78,11 @@ class Shadow:
         """Names that, where the catalog knows none, can only be tables this session made. What is in
         them it put there, and nothing masked may flow into a table."""
         return self.temporary - self.code
+
+
+def changes_rows(facts: StatementFacts) -> bool:
+    """True when a statement changes rows of a table that outlives the session."""
+    return any(effect.action in ROW_CHANGES and not effect.temporary for effect in facts.effects)
 
 
 Describe = Callable[[Node], StatementFacts]
@@ -102,6 +109,7 @@ class Collector:
         "shadow",
         "stored",
         "tag",
+        "uncounted",
         "unresolved",
         "uses",
     )
@@ -125,6 +133,7 @@ class Collector:
         self.flows: list[Flow] = []
         self.change: dict[str, bool | tuple[str, ...]] = {}
         self.copies_in = False
+        self.uncounted = False
         self.inner: StatementFacts | None = None
         self._effects: dict[object, Effect] = {}
         self._columns: Mapping[int, tuple[str, ...]] = {}  # what lineage saw of each relation
@@ -150,6 +159,7 @@ class Collector:
             flows=tuple(self.flows),
             session=SessionChange(**self.change),  # type: ignore[arg-type]
             copies_in=self.copies_in,
+            uncounted=self.uncounted,
             inner=self.inner,
         )
 
@@ -186,6 +196,7 @@ class Collector:
         self.reads |= inner.reads
         self.unresolved.update(dict.fromkeys(inner.unresolved))
         self.opaque = self.opaque or inner.opaque
+        self.uncounted = self.uncounted or inner.uncounted or changes_rows(inner)
         self.own = self.own or inner.own
         self.uses.extend(inner.uses)
         self.flows.extend(inner.flows)

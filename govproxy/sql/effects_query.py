@@ -25,6 +25,7 @@ def query(kind: str, body: Node, notes: Collector) -> None:
     """SELECT, VALUES, TABLE, INSERT, UPDATE, DELETE, MERGE."""
     walk = Walk()
     walk.visit({kind: _with_setting_named(body, notes)})
+    notes.uncounted = len(walk.writes) > (0 if kind == "SelectStmt" else 1)
     node = {kind: body}
     found = notes.trace(node)
     notes.outputs = found.outputs

@@ -211,6 +211,8 @@ def execute(_: str, body: Node, notes: Collector) -> None:
         return
     for facts in candidates:
         notes.absorb(facts)
+    # Its command tag is that of the statement it runs.
+    notes.uncounted = any(facts.uncounted for facts in candidates)
     _reach_candidates(candidates, notes)
 
 

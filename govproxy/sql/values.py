@@ -223,6 +223,7 @@ class StatementFacts:
     flows: tuple[Flow, ...] = ()
     session: SessionChange = field(default_factory=SessionChange)
     copies_in: bool = False
+    uncounted: bool = False  # it changes rows that its command tag does not count
     inner: StatementFacts | None = None  # of EXPLAIN, PREPARE, DECLARE, COPY (query)
 
 
