@@ -37,6 +37,7 @@ from govproxy.policy.matching import Reading, who_matches
 from govproxy.policy.values import Decision, Request, Verb
 from govproxy.session import copying, messages
 from govproxy.session.bounds import Bounds
+from govproxy.session.distrust import changes_catalog, changes_what_it_reads, distrusted
 from govproxy.session.figures import Miss
 from govproxy.session.folding import pinned_literals
 from govproxy.session.history import NO_COUNTS, Counts
@@ -253,8 +254,8 @@ class Gate:
         elif self.shared.worth_a_look(self.facts.database, missing):
             self._wait(text, values=bool(unread))
             return None
-        if self._changed_catalog or _changes_what_it_reads(analysis):
-            analysis = _distrusted(analysis, self._renamed | self._renames(analysis))
+        if self._changed_catalog or changes_what_it_reads(analysis):
+            analysis = distrusted(analysis, self._renamed | self._renames(analysis))
         return self._judged(conversation, text, analysis)
 
     def _renames(self, analysis: Analysis) -> frozenset[int]:
@@ -325,7 +326,7 @@ class Gate:
             identity=facts.identity,
             analysis=analysis,
             mask_key=self.shared.keys.masking,
-            distrusted=self._changed_catalog or _changes_catalog(analysis),
+            distrusted=self._changed_catalog or changes_catalog(analysis),
         )
         translation = self._translated(text, analysis, obligations, refused=refusal is not None)
         if translation.written_back:
@@ -625,34 +626,4 @@ def written_back(columns: tuple[str, ...]) -> StatementDenied:
     return StatementDenied(
         f"a masked value must not be stored in {named} (rule {MASKED_WRITE})",
         hint="What was read masked is not the data: leave the column out of the statement, or write a real value.",
-    )
-
-
-def _changes_what_it_reads(analysis: Analysis) -> bool:
-    # Several statements in one text, one of which redefines things: the others' lineage is a guess.
-    return len(analysis.statements) > 1 and any(
-        s.session.catalog or s.session.settings or s.session.prepares or s.session.cursors for s in analysis.statements
-    )
-
-
-def _changes_catalog(analysis: Analysis) -> bool:
-    # Security: what the server says of the origin of a column is looked up in a catalog that is old by then.
-    return len(analysis.statements) > 1 and any(s.session.catalog for s in analysis.statements)
-
-
-def _distrusted(analysis: Analysis, renamed: frozenset[int]) -> Analysis:
-    # Security: a comparison with what is called otherwise now may be one with a masked column.
-    compared = Effect(action=Action.UNKNOWN, kind="node", facts={"node": "ConditionOnRenamedColumns"})
-    return replace(
-        analysis,
-        statements=tuple(
-            replace(
-                s,
-                opaque=True,
-                outputs=None if s.outputs is None or s.outputs else s.outputs,
-                flows=tuple(replace(flow, opaque=True) for flow in s.flows),
-                effects=(*s.effects, compared) if any(u.column.relation in renamed for u in s.uses) else s.effects,
-            )
-            for s in analysis.statements
-        ),
     )
