@@ -163,7 +163,8 @@ EVENTS: tuple[Event, ...] = (
         meaning="the configuration now in force",
         fields=(
             _TIME,
-            _f("config_hash", "string", "SHA-256 of the configuration without its secrets"),
+            _f("config_hash", "string?", "SHA-256 of the configuration without its secrets"),
+            _f("masking_key", "string?", "id of the masking key, when that is what changed"),
             _f("status", "string", "applied or refused"),
             _f("reason", "string?", "why it was refused"),
         ),
@@ -351,6 +352,11 @@ def policy_change(
 def config_change(config_hash: str, *, status: str = "applied", reason: str | None = None) -> dict[str, object]:
     """The configuration in force."""
     return {"event": "config_change", "config_hash": config_hash, "status": status, "reason": reason}
+
+
+def masking_key_change(key_id: str) -> dict[str, object]:
+    """Another masking key is in force. The id tells nothing of the key."""
+    return {"event": "config_change", "masking_key": key_id, "status": "applied", "reason": None}
 
 
 def encode(event: Mapping[str, object]) -> bytes:

@@ -17,7 +17,7 @@ import orjson
 
 from govproxy.config.settings import Settings
 from govproxy.control.keys import state_directory
-from govproxy.errors import ConfigError
+from govproxy.errors import ConfigError, GovproxyError
 from govproxy.session.figures import WorkerFigures
 from govproxy.session.link import SessionInfo
 
@@ -32,6 +32,7 @@ class Sessions(Protocol):
     async def sessions(self) -> list[SessionInfo]: ...
     async def kill(self, session: str) -> bool: ...
     async def figures(self) -> list[WorkerFigures]: ...
+    async def rotate_key(self) -> str: ...
 
 
 def socket_path(settings: Settings) -> Path:
@@ -86,6 +87,11 @@ class AdminServer:
                 return {"sessions": [asdict(session) for session in await self._sessions.sessions()]}
             case {"command": "figures"}:
                 return {"workers": [asdict(figures) for figures in await self._sessions.figures()]}
+            case {"command": "rotate-key"}:
+                try:
+                    return {"key": await self._sessions.rotate_key()}
+                except (GovproxyError, OSError) as error:
+                    return {"error": str(error)}
             case {"command": "kill", "session": str(session)}:
                 return {"killed": await self._sessions.kill(session)}
             case _:
@@ -107,6 +113,11 @@ def ask(settings: Settings, question: Mapping[str, Any]) -> dict[str, Any]:
     if "error" in answer:
         raise ConfigError(f"the instance refused: {answer['error']}", file=path)
     return answer
+
+
+def is_running(settings: Settings) -> bool:
+    """Whether an instance answers for this configuration."""
+    return socket_path(settings).exists() and _answers(socket_path(settings))
 
 
 def _answers(path: Path) -> bool:

@@ -12,13 +12,14 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import asyncpg  # type: ignore[import-untyped]
 
 from govproxy.config.loader import load
 from govproxy.config.settings import Database, Settings
 from govproxy.control import catalog as catalogs
-from govproxy.control.keys import load_keys
+from govproxy.control.keys import load_keys, rotate_masking_key
 from govproxy.control.look import Seen, class_named, corrections_of, evidence_of
 from govproxy.control.metadata import MetadataConnection, connect_to
 from govproxy.control.state.classification import (
@@ -100,6 +101,7 @@ class ControlPlane:
         """
         settings = load(self.settings.file)
         policy = load_policy(settings.policy)
+        keys = load_keys(self.settings)  # rotated by another instance that shares them, or by hand
         changed = policy.version != self._policy.version
         pictures: dict[str, DatabaseSnapshot] = {}
         for name, watched in self._watched.items():
@@ -112,10 +114,17 @@ class ControlPlane:
                     continue
                 if seen is not None:
                     pictures[name] = await self._picture(name, watched, seen, policy)
+        self.keys = keys
         self._policy = policy
         # Security: what could not be judged by the new policy is not shown by the old one.
         self._renew(pictures)
         log.info("policy reloaded", version=policy.version, changed=changed)
+
+    async def rotate_key(self) -> str:
+        """Put a new masking key in force; gives its id. ConfigError where the old cannot be read."""
+        made = rotate_masking_key(self.settings, now=datetime.now(UTC))
+        self.keys = load_keys(self.settings)
+        return made.id
 
     async def refresh(self, database: str, *, values: bool) -> None:
         """Look at one database now, with ``values`` at what its tables hold, changed or not.

@@ -238,7 +238,14 @@ def build_plan(
 
 
 def masked_form(
-    f: Field, found: ColumnClass, masker: Masker | None, key: MaskKey, *, not_null: bool, catalog: Catalog | None
+    f: Field,
+    found: ColumnClass,
+    masker: Masker | None,
+    key: MaskKey,
+    former: Sequence[MaskKey] = (),
+    *,
+    not_null: bool,
+    catalog: Catalog | None,
 ) -> MaskedForm:
     """How values of one column look when they are masked, for telling them when they come back."""
     context = _Context(
@@ -253,7 +260,8 @@ def masked_form(
     )
     wire = wiretypes.resolve(f.type_oid, catalog)
     plan = _mask(context, f, wire, found, masker or found.sensitive.masker, not_null)
-    return MaskedForm(plan, key.derive(found.sensitive.name))
+    name = found.sensitive.name
+    return MaskedForm(plan, key.derive(name), tuple(old.derive(name) for old in former))
 
 
 def redact_all(fields: Sequence[Field]) -> MaskPlan:

@@ -52,11 +52,14 @@ _SHOWN = {"tail4": (0, 4), "phone": (0, 2), "iban": (2, 4), "postcode": (2, 0)}
 
 
 class MaskedForm:
-    """How one column's masked values look to one identity. ``plan`` is for the text form."""
+    """How one column's masked values look to one identity. ``plan`` is for the text form.
 
-    def __init__(self, plan: ColumnPlan, key: bytes) -> None:
+    ``former`` are the column's earlier keys: what was masked under them is recognised, not restored.
+    """
+
+    def __init__(self, plan: ColumnPlan, key: bytes, former: tuple[bytes, ...] = ()) -> None:
         self._plan = plan
-        self._key = key
+        self._keys = (key, *former)
         self._cipher = Ff1(subkey(key, b"ff1")) if plan.op == "fpe" else None
 
     @property
@@ -134,7 +137,7 @@ class MaskedForm:
         return self._checks(value[:12], value[12:])
 
     def _checks(self, token: bytes, check: bytes) -> bool:
-        return hmac.compare_digest(keyed_tag(self._key, b"\0" + token)[: len(check)], check)
+        return any(hmac.compare_digest(keyed_tag(key, b"\0" + token)[: len(check)], check) for key in self._keys)
 
     # ------------------------------------------------------------------ restoring
 

@@ -41,6 +41,7 @@ class Control(Protocol):
     async def start(self, publish: Callable[[Snapshot], None]) -> None: ...
     async def refresh(self, database: str, *, values: bool) -> None: ...
     async def reload(self) -> None: ...
+    async def rotate_key(self) -> str: ...
     async def stop(self) -> None: ...
 
 
@@ -103,8 +104,11 @@ class Supervisor:
             self._on_ready()
 
     async def _reload(self) -> None:
+        before = self._control.keys.masking_id
         try:
             await self._control.reload()
+            if self._control.keys.masking_id != before:
+                self._send_keys()
         except GovproxyError as error:
             log.error("reload refused; the old policy stays", error=str(error))
 
@@ -191,7 +195,18 @@ class Supervisor:
         for worker in self._workers.values():
             worker.send(link.Publish(snapshot=snapshot))
 
+    def _send_keys(self) -> None:
+        for worker in self._workers.values():
+            worker.send(link.NewKeys(keys=self._control.keys))
+
     # ------------------------------------------------------------------ for the admin socket
+
+    async def rotate_key(self) -> str:
+        """Put a new masking key in force on all workers; gives its id."""
+        key_id = await self._control.rotate_key()
+        self._send_keys()
+        log.info("masking key rotated", key=key_id)
+        return key_id
 
     async def sessions(self) -> list[link.SessionInfo]:
         """All live sessions of all workers, oldest first."""

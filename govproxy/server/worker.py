@@ -166,6 +166,9 @@ class Worker:
                     self.shared.publish(snapshot)
                     if snapshot.policy.version != previous:
                         self.ledger.record(events.policy_change(snapshot.policy.version, previous=previous))
+                case link.NewKeys(keys=keys):
+                    self.shared.rotate(keys)
+                    self.ledger.record(events.masking_key_change(keys.masking_id))
                 case link.Refreshed(database=database, number=number):
                     self.shared.refreshed(database, number)
                 case link.Stale(database=database):

@@ -326,6 +326,7 @@ class Gate:
             identity=facts.identity,
             analysis=analysis,
             mask_key=self.shared.keys.masking,
+            former_keys=self.shared.keys.former_masking,
             distrusted=self._changed_catalog or changes_catalog(analysis),
         )
         translation = self._translated(text, analysis, obligations, refused=refusal is not None)

@@ -45,6 +45,13 @@ class Publish:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NewKeys:
+    """Control → worker: the masking key was rotated."""
+
+    keys: Keys
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refresh:
     """Worker → control: look at this database's catalog again; ``values``: whatever it holds by now."""
 
@@ -150,6 +157,7 @@ Message = (
     Start
     | Ready
     | Publish
+    | NewKeys
     | Refresh
     | Refreshed
     | Stale

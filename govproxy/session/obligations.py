@@ -37,6 +37,7 @@ class Obligations:
     identity: Identity
     analysis: Analysis
     mask_key: bytes
+    former_keys: tuple[bytes, ...] = ()
     distrusted: bool = False
 
     # ------------------------------------------------------------------ rows
@@ -189,7 +190,13 @@ class Obligations:
         if kind not in self._forms:
             shown = Field(name=column.name, type_oid=column.base_type_oid, typmod=column.typmod)
             self._forms[kind] = masked_form(
-                shown, found, masker, MaskKey(self.mask_key), not_null=column.not_null, catalog=self.snapshot.catalog
+                shown,
+                found,
+                masker,
+                MaskKey(self.mask_key),
+                tuple(MaskKey(key) for key in self.former_keys),
+                not_null=column.not_null,
+                catalog=self.snapshot.catalog,
             )
         return self._forms[kind]
 

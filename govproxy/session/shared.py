@@ -97,6 +97,11 @@ class Shared:
         for gate in tuple(self.gates):
             gate.snapshot_changed()
 
+    def rotate(self, keys: Keys) -> None:
+        """Mask by another key from the next statement on."""
+        self.keys = keys
+        self.publish(self.snapshot)
+
     # ------------------------------------------------------------------ looking again
 
     def worth_a_look(self, database: str, names: Iterable[str]) -> bool:

@@ -41,4 +41,6 @@ class Keys:
 
     ledger: LedgerKey = field(repr=False)
     masking: bytes = field(repr=False)  # 32 bytes: pseudonyms and the like
+    masking_id: str = ""  # its name for people
+    former_masking: tuple[bytes, ...] = field(repr=False, default=())  # recognise what was masked before, newest first
     logins: bytes = field(repr=False)  # 32 bytes: what strangers are answered, the same on every worker
