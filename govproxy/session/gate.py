@@ -43,7 +43,7 @@ from govproxy.session.folding import pinned_literals
 from govproxy.session.history import NO_COUNTS, Counts
 from govproxy.session.obligations import Obligations
 from govproxy.session.parameters import ENCODINGS, safe_encoding
-from govproxy.session.refusals import refusal_of, repeated
+from govproxy.session.refusals import refusal_of, repeated, written_back
 from govproxy.session.shared import Shared
 from govproxy.session.snapshot import DatabaseSnapshot
 from govproxy.session.sqlnames import MAX_NAMES, SqlNames, runs_code
@@ -55,7 +55,6 @@ from govproxy.sql.values import Action, Analysis, Effect, StatementFacts
 from govproxy.wire.errors import error_response
 
 UNREADABLE = "unreadable-statement"
-MASKED_WRITE = "masked-write"
 UTF8 = "utf-8"
 # Command tags of what Bind plans, and of what takes the names in it for what they mean when it runs.
 PLANNED_AT_BIND = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE"})
@@ -437,7 +436,7 @@ class Gate:
             tables=obligations.tables,
             columns=obligations.columns,
             decision=(Verb.DENY if refused and decision.verb is Verb.ALLOW else decision.verb).value,
-            rules=[*decision.rules, *([MASKED_WRITE] if translation.written_back else [])],
+            rules=[*decision.rules, *([Reason.MASKED_WRITE.value] if translation.written_back else [])],
             translated=translation.places,
             shadow=list(decision.shadow),
             masks=obligations.masks,
@@ -619,12 +618,3 @@ def _effect_note(effect: Effect) -> dict[str, object]:
     if effect.facts:
         note["facts"] = dict(effect.facts)
     return note
-
-
-def written_back(columns: tuple[str, ...]) -> StatementDenied:
-    """The refusal of a masked value that was to be stored."""
-    named = ", ".join(columns)
-    return StatementDenied(
-        f"a masked value must not be stored in {named} (rule {MASKED_WRITE})",
-        hint="What was read masked is not the data: leave the column out of the statement, or write a real value.",
-    )

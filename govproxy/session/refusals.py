@@ -37,6 +37,18 @@ def refusal_of(decision: Decision) -> GovproxyError | None:
             raise AssertionError(decision.verb)
 
 
+def written_back(columns: tuple[str, ...]) -> StatementDenied:
+    """The refusal of a masked value that was to be stored in one of these columns."""
+    named = ", ".join(columns)
+    rule = Reason.MASKED_WRITE.value
+    return StatementDenied(
+        f"storing a masked value in {named} is not allowed (rule {rule})",
+        hint="What was read masked is not the data: leave the column out of the statement, or write a real value.",
+        reason=Reason.MASKED_WRITE,
+        facts={"rule": rule, "object": named},
+    )
+
+
 def repeated(error: GovproxyError, count: int, breaker: LoopBreaker) -> StatementDenied:
     """The same refusal for the ``count``-th time, for a model to read: stop, and ask somebody."""
     ends = f" At {breaker.end_session_after} this session ends." if breaker.end_session_after else ""
