@@ -260,7 +260,7 @@ def masked_form(
     )
     wire = wiretypes.resolve(f.type_oid, catalog)
     plan = _mask(context, f, wire, found, masker or found.sensitive.masker, not_null)
-    name = found.sensitive.name
+    name = _KEY_LABELS.get(found.sensitive.name, found.sensitive.name)
     return MaskedForm(plan, key.derive(name), tuple(old.derive(name) for old in former))
 
 

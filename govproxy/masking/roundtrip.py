@@ -23,6 +23,8 @@ from govproxy._fastpath.rows import ColumnPlan
 REDACTED = b"***"
 DOMAIN_DIGITS = 6  # FF1 takes a million values or more
 MOST_DIGITS = 36
+ISSUER_DIGITS = 6
+_CARD_DIGITS = range(13, 20)
 MOST_ELEMENTS = 10_000
 MOST_BYTES = 1_024  # longer values are never tokens
 _GREATEST = {"int4": 2**31 - 1, "int8": 10**18 - 1}
@@ -48,7 +50,7 @@ _WORD = re.compile(rb"[A-Za-z0-9*]|[\x80-\xff]")
 _BARE = frozenset('"\\{}')  # what an element without quotes has not
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 # What ``partial`` leaves readable: so many at the front and at the end.
-_SHOWN = {"tail4": (0, 4), "phone": (0, 2), "iban": (2, 4), "postcode": (2, 0)}
+_SHOWN = {"tail4": (0, 4), "card": (0, 4), "phone": (0, 2), "iban": (2, 4), "postcode": (2, 0)}
 
 
 class MaskedForm:
@@ -195,24 +197,34 @@ class MaskedForm:
         places = [i for i, sign in enumerate(value) if "0" <= sign <= "9"]
         if len(places) > MOST_DIGITS or any(sign.isalpha() or ord(sign) > 127 for sign in value):
             return None
-        if self._plan.style == "tail4" and len(places) == 16:
-            places = places[6:12]
-        if len(places) < DOMAIN_DIGITS or self._cipher is None:
+        restored = self._decrypted(bytes(ord(value[i]) - 48 for i in places))
+        if restored is None:
             return None
-        plain = self._cipher.decrypt(bytes(ord(value[i]) - 48 for i in places))
         signs = list(value)
-        for i, digit in zip(places, plain, strict=True):
+        for i, digit in zip(places, restored, strict=True):
             signs[i] = chr(48 + digit)
         return "".join(signs)
+
+    def _decrypted(self, digits: bytes) -> bytes | None:
+        """FF1 backwards over the digits that it takes; a card keeps its issuer and its Luhn sum."""
+        card = self._plan.style == "card" and len(digits) in _CARD_DIGITS
+        head, tail = (ISSUER_DIGITS, 1) if card else (0, 0)
+        inner = digits[head : len(digits) - tail]
+        if len(inner) < DOMAIN_DIGITS or self._cipher is None:
+            return None
+        plain = digits[:head] + self._cipher.decrypt(inner)
+        return plain + bytes([(_luhn(digits) - _luhn(plain + b"\0")) % 10]) if card else plain
 
     def _restored_integer(self, value: str) -> str | None:
         """The inverse of ``maskfpe.fpe_int``: the same walk, backwards."""
         greatest = _GREATEST[self._plan.family]
-        if not re.fullmatch(r"-?[1-9][0-9]{5,17}", value) or self._cipher is None or abs(int(value)) > greatest:
+        if not re.fullmatch(r"-?[1-9][0-9]{5,17}", value) or abs(int(value)) > greatest:
             return None
-        digits = bytes(ord(sign) - 48 for sign in value.lstrip("-"))
+        digits: bytes | None = bytes(ord(sign) - 48 for sign in value.lstrip("-"))
         for _ in range(1_000):
-            digits = self._cipher.decrypt(digits)
+            digits = self._decrypted(digits or b"")
+            if digits is None:
+                return None
             number = int("".join(map(str, digits)))
             if digits[0] and number <= greatest:
                 return f"-{number}" if value.startswith("-") else str(number)
@@ -234,6 +246,12 @@ _RESTORERS: Mapping[str, Callable[[MaskedForm, str], str | None]] = {
     **dict.fromkeys(("int4", "int8"), MaskedForm._restored_integer),
     **dict.fromkeys(("date", "timestamp", "timestamptz"), MaskedForm._restored_date),
 }
+
+
+def _luhn(digits: bytes) -> int:
+    """The Luhn sum, the last digit counted once."""
+    doubled = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
+    return sum(doubled[digit] if place % 2 else digit for place, digit in enumerate(reversed(digits)))
 
 
 def _day(microseconds: int, form: str) -> str | None:

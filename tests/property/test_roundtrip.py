@@ -40,22 +40,29 @@ def form(column: ColumnPlan) -> MaskedForm:
     return MaskedForm(column, KEY)
 
 
-@given(st.text("0123456789 -+()./", min_size=6, max_size=30), st.sampled_from(["tail4", "phone", "generic"]))
+@given(st.text("0123456789 -+()./", min_size=6, max_size=30), st.sampled_from(["tail4", "card", "phone", "generic"]))
 def test_digits_come_back(value: str, style: str) -> None:
     column = plan("fpe", style=style)
     digits = sum(sign.isdigit() for sign in value)
-    if digits >= 6:
+    if digits >= 6 and not (style == "card" and digits < 13):
         assert form(column).restored(masked(column, value.encode()).decode()) == value
 
 
-@given(st.integers(100_000, 2**31 - 1), st.sampled_from(["int4", "int8"]), st.booleans())
-def test_numbers_come_back_in_both_forms(value: int, family: str, negative: bool) -> None:
+@given(
+    st.integers(100_000, 2**31 - 1) | st.integers(10**12, 10**18 - 1),
+    st.sampled_from(["int4", "int8"]),
+    st.booleans(),
+    st.sampled_from(["generic", "card"]),
+)
+def test_numbers_come_back_in_both_forms(value: int, family: str, negative: bool, style: str) -> None:
+    if value >= 2**31:
+        family = "int8"
     value = -value if negative else value
-    column = plan("fpe", family)
+    column = plan("fpe", family, style)
     shown = masked(column, str(value).encode()).decode()
     assert form(column).restored(shown) == str(value)
     width = {"int4": 4, "int8": 8}[family]
-    in_binary = masked(plan("fpe", family, binary=True), value.to_bytes(width, "big", signed=True))
+    in_binary = masked(plan("fpe", family, style, binary=True), value.to_bytes(width, "big", signed=True))
     assert form(column).as_text(in_binary, binary=True) == shown
 
 
@@ -77,7 +84,9 @@ def test_masked_addresses_are_recognised_and_real_ones_are_not(value: str, op: s
     assert form(column).recognises(array_text(["x", masked(column, value.encode()).decode()]).encode())
 
 
-@given(st.text("0123456789- ", min_size=8, max_size=20), st.sampled_from(["tail4", "phone", "iban", "postcode"]))
+@given(
+    st.text("0123456789- ", min_size=8, max_size=20), st.sampled_from(["tail4", "card", "phone", "iban", "postcode"])
+)
 def test_starred_numbers_are_recognised_and_real_ones_are_not(value: str, style: str) -> None:
     column = plan("partial", style=style)
     assert form(column).recognises(masked(column, value.encode()))
