@@ -17,6 +17,7 @@ from typing import Any
 import asyncpg  # type: ignore[import-untyped]
 
 from govproxy.control import catalog_queries as queries
+from govproxy.control import suspects
 from govproxy.control.metadata import MetadataConnection
 from govproxy.sql.catalog import Catalog, Column, ColumnRef, ColumnStatistics, Relation, RelationKind
 
@@ -88,6 +89,8 @@ async def collect_statistics(
             _log.warning("catalog of %s: more than %d tables to sample", catalog.database, MOST_SAMPLED_TABLES)
             break
         statistics.update(await _sampled(connection, catalog, relation, wanted, per_column))
+    for relation in sorted(tables, key=lambda r: r.oid)[:MOST_SAMPLED_TABLES]:
+        await suspects.search(connection, catalog, relation, statistics, readable)
     # Tables after the limit were not looked at, and say so.
     for relation in tables:
         for column in relation.columns:

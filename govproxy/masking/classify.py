@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from govproxy._fastpath.detectors import scan
 from govproxy.masking import taxonomy
 from govproxy.masking.corrections import Correction, check_correction, correct
 from govproxy.masking.detect_samples import array_elements, contradicts, judge_documents, random_share, vote
@@ -56,6 +57,8 @@ def classify(
             verdict = _judge(relation, column, catalog)
             if own.recognitions:
                 verdict = stronger(_own(relation, column, catalog, own), verdict)
+            if verdict is None:
+                verdict = _mentions(relation, column, catalog)
             if verdict is None and _unread(relation, column, catalog):
                 # Security: listed, not left out, so that whole rows and opaque statements see it too.
                 verdict = _class("unread", 0.5, "its values may not be looked at, or not in time")
@@ -87,6 +90,23 @@ def _own(relation: Relation, column: Column, catalog: Catalog, own: OwnTaxonomy)
     shape = shape_of(column, catalog)
     values = _values(catalog.statistics.get(ColumnRef(relation.oid, column.attnum)), shape)
     return own_verdict(relation, column, shape.family, values, own)
+
+
+def _mentions(relation: Relation, column: Column, catalog: Catalog) -> ColumnClass | None:
+    """Text without a class of its own in whose values something stands that is always masked.
+
+    Security: the look at values sees it only as it stands. Turned round, cut or encoded it would pass,
+    and so would one guess after the other.
+    """
+    statistics = catalog.statistics.get(ColumnRef(relation.oid, column.attnum))
+    if statistics is None or column.is_key or shape_of(column, catalog).family not in _FREE_FORM:
+        return None
+    if relation.schema in SYSTEM_SCHEMAS or relation.kind in {RelationKind.SEQUENCE, RelationKind.INDEX}:
+        return None
+    for value in (*statistics.suspects, *statistics.values):
+        if found := scan(value.encode()):
+            return _class("mentions", 0.9, f"a value mentions something of the class {found[0][0]}")
+    return None
 
 
 def _unread(relation: Relation, column: Column, catalog: Catalog) -> bool:

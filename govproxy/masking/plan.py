@@ -399,6 +399,8 @@ def _mask(
     label = f"{name}: {masker.value}"
     if masker is Masker.NULL:
         return ColumnPlan("null", name=f.name, family=wire.family, format=f.format, label=label)
+    if masker is Masker.SCAN and wire.scannable:
+        return _clean(context, f, wire, label)
     operation = _OPERATIONS.get(masker, {}).get(wire.family)
     if operation is None:
         return _redact(f, wire, not_null, label)

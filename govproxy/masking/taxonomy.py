@@ -5,7 +5,7 @@ here, and a new class is one new row. Knows nothing of catalogs, of evidence and
 works on bytes.
 
 Levels: 4 never leaves unmasked, 3 identifies a person directly, 2 together with other facts.
-Tags: a class carries its group (``PII``, ``SPII``, ``PCI``, ``PHI``, ``SECRET``, ``ONLINE``; ``unknown``
+Tags: a class carries its group (``PII``, ``SPII``, ``PCI``, ``PHI``, ``SECRET``, ``ONLINE``, ``TEXT``; ``unknown``
 for what nobody could look at), the dotted name of itself (``PII.email``), and sometimes a dotted family (``PII.name``).
 
 Security: a class belongs to exactly one group, so that a right given on ``PII`` never opens
@@ -177,6 +177,8 @@ TABLE: tuple[Entry, ...] = (
     _row("personal_data", "personal data", "PII", 3, _M.REDACT, _ANY, identifier=True),
     # Only ever given by a correction: text nobody classified is looked at value by value.
     _row("free_text", "free text", "PII", 2, _M.REDACT, _DOCUMENT),
+    # Ordinary text in which cards, addresses, tokens ... were seen: those are masked where they stand.
+    _row("mentions", "text that mentions personal data or secrets", "TEXT", 3, _M.SCAN, _DOCUMENT | {Family.BYTES}),
     # Nothing is known about the values: the metadata role could not look at them.
     _row("unread", "values nobody could look at", "unknown", 4, _M.REDACT, _ANY, identifier=True),
     # Copies of row data inside the system catalogs
@@ -187,7 +189,7 @@ ENTRIES: Mapping[str, Entry] = MappingProxyType({entry.sensitive.name: entry for
 TAGS: frozenset[str] = frozenset(tag for entry in TABLE for tag in entry.sensitive.tags)
 
 # Exactly one of these is carried by every class.
-GROUPS = ("PII", "SPII", "PCI", "PHI", "SECRET", "ONLINE")
+GROUPS = ("PII", "SPII", "PCI", "PHI", "SECRET", "ONLINE", "TEXT")
 
 # What a correction means by a bare group: the class that best stands for it.
 _GROUP_CLASS: Mapping[str, str] = MappingProxyType(
@@ -198,6 +200,7 @@ _GROUP_CLASS: Mapping[str, str] = MappingProxyType(
         "PHI": "health",
         "SECRET": "secret",
         "unknown": "unread",
+        "TEXT": "mentions",
         "ONLINE": "device_id",
         "PII.name": "person_name",
         "PII.address": "street_address",

@@ -20,6 +20,7 @@ class Masker(StrEnum):
     SHIFT = "shift"
     GENERALISE = "generalise"
     NULL = "null"
+    SCAN = "scan"  # only what looks like a card, an address, a token … inside the value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

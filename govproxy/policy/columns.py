@@ -32,6 +32,7 @@ _MASK_RANK = {
     Masker.GENERALISE: 5,
     Masker.SHIFT: 6,
     Masker.PARTIAL: 7,
+    Masker.SCAN: 8,
 }
 
 # A column no classification has looked at: treated as sensitive, never as clean.

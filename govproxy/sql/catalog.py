@@ -122,6 +122,7 @@ class ColumnStatistics:
     n_distinct: float = 0.0
     null_fraction: float = 0.0
     source: str = "pg_stats"  # pg_stats | sample | none
+    suspects: tuple[str, ...] = field(default=(), repr=False)  # values that were searched for, beside the sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

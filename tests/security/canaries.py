@@ -200,6 +200,7 @@ def plant(connection: psycopg.Connection[tuple[object, ...]]) -> Planted:
     rows("other.items", ((n, planted.email(), n * 5) for n in range(1, 31)))
     rows("other.people", ((n, f"none {n}", "DE") for n in range(1, 11)))
     rows("vault.people", ((n, _word(n), planted.name()) for n in range(1, 31)))
+    rows("tickets", (_ticket(n, planted) for n in range(1, 601)))
     rows("scratch", ((n, _word(n), n, None, None) for n in range(1, 6)))
     for view in ("m_people", "m_clean"):
         cursor.execute(f"REFRESH MATERIALIZED VIEW {view}".encode())
@@ -215,6 +216,15 @@ _WORDS = (
 
 def _word(number: int) -> str:
     return f"{_WORDS[number % len(_WORDS)]} {number}"
+
+
+def _ticket(number: int, planted: Planted) -> tuple[object, ...]:
+    """One in thirty mentions somebody, more often than not behind the first two hundred rows."""
+    said = f"Order {number} came late, {_word(number)} is not what I wanted."
+    if number % 30 == 0:
+        said = f"{said} Write to {planted.email()} please, or charge {planted.card()} once more."
+    lines = [f"line {number}", f"call {planted.email()}" if number == 511 else "no more"]
+    return number, f"Late delivery {number}", said, lines, json.dumps({"n": number}), dt.date(2024, 1, 1 + number % 28)
 
 
 def _product(number: int) -> tuple[object, ...]:

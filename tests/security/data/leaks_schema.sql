@@ -83,6 +83,8 @@ CREATE TABLE orders (
 CREATE TABLE audit_trail (id serial PRIMARY KEY, what text);
 CREATE TABLE scratch (id int PRIMARY KEY, what text, amount numeric, doc jsonb, day date);
 CREATE TABLE inbox (id int PRIMARY KEY, what text, changed timestamptz);
+CREATE TABLE tickets (id int PRIMARY KEY, subject text NOT NULL, body text, lines text[], extra jsonb, opened date);
+CREATE VIEW v_tickets AS SELECT id, subject AS title, body AS words FROM tickets;
 CREATE SEQUENCE ticket;
 
 CREATE VIEW v_people AS SELECT id, full_name, email, ssn, country FROM people;

@@ -8,7 +8,7 @@ from govproxy.masking import taxonomy
 from govproxy.masking.system_columns import EXTENSION_COLUMNS, SYSTEM_COLUMNS
 from govproxy.masking.values import Masker
 
-GROUPS = {"PII", "SPII", "PCI", "PHI", "SECRET", "ONLINE", "unknown"}
+GROUPS = {"PII", "SPII", "PCI", "PHI", "SECRET", "ONLINE", "TEXT", "unknown"}
 
 
 def test_names_are_unique() -> None:
