@@ -127,6 +127,8 @@ cdef int _account(
     elif event == EVENT_NOTICE:
         if not state.clear and state.tainted:
             return _rebuilt(state, b"N", state.gate.rewrite_notice(state, _payload(message, total)))
+        if not state.clear:
+            return _rebuilt(state, b"N", state.gate.scan_message(state, _payload(message, total)))
         swallow = False
     elif event == EVENT_NOTIFICATION:
         if not state.clear:
@@ -500,8 +502,10 @@ cdef int _error(State state, Expected* head, const unsigned char* message, Py_ss
         sink_bytes(&state.sinks.frontend, <bytes>head.refusal)
     elif _translated(head) is not None:
         _rebuilt(state, b"E", state.gate.rewrite_translated_error(state, _translated(head), _payload(message, total)))
-    elif state.clear or not (state.tainted or kind == REPLY_NONE):
+    elif state.clear:
         sink_pass(&state.sinks.frontend, message, total)
+    elif not state.tainted and kind != REPLY_NONE:
+        _rebuilt(state, b"E", state.gate.scan_message(state, _payload(message, total)))
     else:
         _rebuilt(state, b"E", state.gate.rewrite_error(state, _payload(message, total), kind == REPLY_PARSE))
     if fatal:

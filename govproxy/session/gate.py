@@ -510,6 +510,10 @@ class Gate:
             raise AssertionError("rows of a statement that was refused")
         return basis.obligations.plan(fields)
 
+    def scan_message(self, conversation: Conversation, payload: bytes) -> bytes:
+        """An ErrorResponse or NoticeResponse that can hold nothing but ordinary values."""
+        return messages.scanned(payload)
+
     def rewrite_error(self, conversation: Conversation, payload: bytes, at_parse: bool) -> bytes:
         """An ErrorResponse as this identity may read it."""
         return messages.rebuild(payload, at_parse=at_parse)

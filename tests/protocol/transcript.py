@@ -223,6 +223,9 @@ class StubGate:
     def parameter_status(self, conversation: Conversation, payload: bytes) -> None:
         pass
 
+    def scan_message(self, conversation: Conversation, payload: bytes) -> bytes:
+        return payload
+
     def rewrite_error(self, conversation: Conversation, payload: bytes, at_parse: bool) -> bytes:
         return payload if at_parse else WITHHELD
 
