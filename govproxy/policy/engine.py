@@ -238,7 +238,7 @@ class _Scope:
 
 
 def _not_lifted(matched: list[Rule], identity: Identity) -> list[Rule]:
-    """Allow rules lift deny and hold rules they override, hold rules lift deny rules."""
+    """Allow rules lift deny and hold rules they override, hold rules lift deny rules and, named, the pack's holds."""
     standing: list[Rule] = []
     for rule in matched:
         lifted = any(
@@ -248,7 +248,15 @@ def _not_lifted(matched: list[Rule], identity: Identity) -> list[Rule]:
         )
         if not lifted:
             standing.append(rule)
-    return standing
+    # A hold stands for one of the pack's only where it is not lifted itself. The pack's override nothing, so
+    # no two can lift each other.
+    stood_for = {
+        name
+        for rule in standing
+        if rule.effect is Verb.HOLD and who_matches(rule.who, identity, Reading.GRANT)
+        for name in rule.overrides
+    }
+    return [rule for rule in standing if rule.effect is not Verb.HOLD or rule.name not in stood_for]
 
 
 def _importance(rule: Rule) -> tuple[bool, bool, str]:

@@ -354,6 +354,7 @@ class _Loader:
     def _overrides(self, file: schema.File, policy: Policy) -> None:
         effects = {rule.name: rule.effect for rule in policy.rules}
         names = {rule.name for rule in policy.columns}
+        pack = {rule.name for rule in self.pack.rules}
         for index, entry in enumerate(file.rules):
             for at, name in enumerate(entry.overrides or ()):
                 place: Place = ("rules", index, "overrides", at)
@@ -363,8 +364,10 @@ class _Loader:
                     self._fail(f"overrides no rule: `{name}`{self._overridable(name, effects)}", *place)
                 elif effects[name] is Verb.ALLOW:
                     self._fail(f"`{name}` is an allow; only deny and hold are lifted", *place)
-                elif entry.effect == "hold" and effects[name] is Verb.HOLD:
-                    self._fail(f"`{name}` is a hold; a hold lifts only deny rules", *place)
+                elif entry.effect == "hold" and effects[name] is Verb.HOLD and name not in pack:
+                    self._fail(
+                        f"`{name}` is a hold of this file; a hold lifts deny rules and holds of the pack", *place
+                    )
         for index, column in enumerate(file.columns):
             for at, name in enumerate(column.overrides or ()):
                 if name != ANY and name not in names:

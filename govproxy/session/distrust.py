@@ -1,20 +1,37 @@
-"""What is believed of a text when names may mean something else by the time it runs.
+"""What is left of an analysis where a text, or a transaction, redefines what its names mean.
 
-Pure: an analysis in, a more careful one out. Sources and suspicion are only added.
+A statement behind ``SET search_path`` or a rename reads something else than the catalog says. What runs
+before the first redefinition keeps its facts, and so does what reads nothing.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from govproxy.sql.values import Action, Analysis, Effect
+from govproxy.sql.values import Action, Analysis, Effect, StatementFacts
+
+# What reads and calls nothing, as far as it returns no rows.
+_OF_THE_SESSION = frozenset({Action.SET, Action.CURSOR, Action.LISTEN, Action.TRANSACTION})
 
 
 def changes_what_it_reads(analysis: Analysis) -> bool:
     # Several statements in one text, one of which redefines things: the others' lineage is a guess.
-    return len(analysis.statements) > 1 and any(
-        s.session.catalog or s.session.settings or s.session.prepares or s.session.cursors for s in analysis.statements
-    )
+    return len(analysis.statements) > 1 and any(map(_redefines, analysis.statements))
+
+
+def _redefines(statement: StatementFacts) -> bool:
+    change = statement.session
+    return bool(change.catalog or change.settings or change.prepares or change.cursors)
+
+
+def _means_the_same(statement: StatementFacts) -> bool:
+    """Whether it neither reads nor calls anything, so that nothing before it can change what it does."""
+    return statement.outputs == () and all(effect.action in _OF_THE_SESSION for effect in statement.effects)
+
+
+def settled(analysis: Analysis) -> int:
+    """How many statements of a text run before anything in it is redefined: those up to the first that does."""
+    return next((at for at, statement in enumerate(analysis.statements, 1) if _redefines(statement)), 0)
 
 
 def changes_catalog(analysis: Analysis) -> bool:
@@ -22,19 +39,21 @@ def changes_catalog(analysis: Analysis) -> bool:
     return len(analysis.statements) > 1 and any(s.session.catalog for s in analysis.statements)
 
 
-def distrusted(analysis: Analysis, renamed: frozenset[int]) -> Analysis:
+def distrusted(analysis: Analysis, renamed: frozenset[int], trusted: int) -> Analysis:
     # Security: a comparison with what is called otherwise now may be one with a masked column.
     compared = Effect(action=Action.UNKNOWN, kind="node", facts={"node": "ConditionOnRenamedColumns"})
     return replace(
         analysis,
         statements=tuple(
-            replace(
+            s
+            if at < trusted or _means_the_same(s)
+            else replace(
                 s,
                 opaque=True,
                 outputs=None if s.outputs is None or s.outputs else s.outputs,
                 flows=tuple(replace(flow, opaque=True) for flow in s.flows),
                 effects=(*s.effects, compared) if any(u.column.relation in renamed for u in s.uses) else s.effects,
             )
-            for s in analysis.statements
+            for at, s in enumerate(analysis.statements)
         ),
     )

@@ -37,7 +37,7 @@ from govproxy.policy.matching import Reading, who_matches
 from govproxy.policy.values import Decision, Request, Verb
 from govproxy.session import copying, messages
 from govproxy.session.bounds import Bounds
-from govproxy.session.distrust import changes_catalog, changes_what_it_reads, distrusted
+from govproxy.session.distrust import changes_catalog, changes_what_it_reads, distrusted, settled
 from govproxy.session.figures import Miss
 from govproxy.session.folding import pinned_literals
 from govproxy.session.history import NO_COUNTS, Counts
@@ -254,7 +254,8 @@ class Gate:
             self._wait(text, values=bool(unread))
             return None
         if self._changed_catalog or changes_what_it_reads(analysis):
-            analysis = distrusted(analysis, self._renamed | self._renames(analysis))
+            trusted = 0 if self._changed_catalog else settled(analysis)
+            analysis = distrusted(analysis, self._renamed | self._renames(analysis), trusted)
         return self._judged(conversation, text, analysis)
 
     def _renames(self, analysis: Analysis) -> frozenset[int]:

@@ -13,6 +13,7 @@ from govproxy.sql import coverage
 from govproxy.sql.catalog import Relation
 from govproxy.sql.functions import constant_text
 from govproxy.sql.tree import Node, field_names
+from govproxy.sql.types import BUILTIN_TYPES
 
 
 class Worth(Enum):
@@ -180,6 +181,45 @@ def conjuncts(node: Node) -> Iterator[Node]:
 
 def key_names(relation: Relation) -> set[str]:
     return {column.name for column in relation.columns if column.attnum in relation.primary_key}
+
+
+def aliased(entry: Node) -> frozenset[str]:
+    """Names that an alias gives to columns; of a function also those of its column list, and its own."""
+    alias = entry.get("alias", {})
+    names = set(field_names(alias.get("colnames", [])))
+    for definition in entry.get("coldeflist", []):
+        names.add(definition["ColumnDef"]["colname"])
+    if not names and "aliasname" in alias and _is_one_value(entry.get("functions", [])):
+        names.add(alias["aliasname"])
+    return frozenset(names)
+
+
+def _is_one_value(functions: list[Node]) -> bool:
+    """Whether a function in FROM gives one column, which then is named as its alias.
+
+    Security: one that gives a row has the columns of that row, and the alias names none.
+    """
+    calls = list(bodies(functions, "FuncCall"))
+    if not calls or len(functions) != 1:
+        return False
+    if field_names(calls[0]["funcname"]) not in (["unnest"], ["generate_series"]):
+        return False
+    arguments = calls[0].get("args", [])
+    if any(True for kind in ("ColumnRef", "SubLink", "FuncCall", "RowExpr") for _ in bodies(arguments, kind)):
+        return False
+    casts = bodies(arguments, "TypeCast")
+    return all(field_names(cast["typeName"]["names"])[-1] in BUILTIN_TYPES for cast in casts)
+
+
+def certain_names(query: Node) -> Iterator[str]:
+    """The names in the target list that are plain to see."""
+    for item in query.get("targetList", []):
+        target = item["ResTarget"]
+        reference = target.get("val", {}).get("ColumnRef")
+        if "name" in target:
+            yield target["name"]
+        elif reference is not None and "String" in reference["fields"][-1]:
+            yield field_names(reference["fields"])[-1]
 
 
 def output_names(query: Node, alias: Node | None = None) -> frozenset[str] | None:

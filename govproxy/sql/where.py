@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from govproxy.sql import coverage
-from govproxy.sql.catalog import Catalog
+from govproxy.sql.catalog import Catalog, RelationKind
 from govproxy.sql.conditions import (
     Worth,
+    aliased,
     bodies,
     case_branches,
+    certain_names,
     conjuncts,
     constant_worth,
     disjuncts,
@@ -46,9 +48,11 @@ class Item:
     name: str
     columns: frozenset[str] | None
     mirrors: bool = False
+    names: frozenset[str] = frozenset()  # columns it has for certain, where it may have others
 
 
 _SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})
+_WITH_SYSTEM_COLUMNS = frozenset({RelationKind.TABLE, RelationKind.PARTITIONED, RelationKind.MATERIALISED_VIEW})
 
 # Functions that answer a question about their argument; a call of any other is not judged.
 _QUESTIONS = frozenset(
@@ -110,7 +114,18 @@ class Budget:
 class Judge:
     """Judges conditions on one target relation."""
 
-    __slots__ = ("beside", "budget", "catalog", "ctes", "inner", "name", "relations", "search_path", "target")
+    __slots__ = (
+        "beside",
+        "budget",
+        "catalog",
+        "ctes",
+        "handed_out",
+        "inner",
+        "name",
+        "relations",
+        "search_path",
+        "target",
+    )
 
     def __init__(
         self,
@@ -129,6 +144,7 @@ class Judge:
         self.name = alias_of(target)
         self.relations = catalog.resolve(target.get("schemaname"), target["relname"], search_path)
         self.inner: list[list[Item]] = []  # range items of the subqueries around the place looked at
+        self.handed_out = False  # whether that place is what a subquery gives, where doubt makes it the target's
         self.beside: list[Item] = []
         self.beside = self._items(source)
 
@@ -406,12 +422,28 @@ class Judge:
         if query.get("op", "SETOP_NONE") != "SETOP_NONE":
             return [name for arm in ("larg", "rarg") for name in self._returned(query[arm])]
         source = query.get("fromClause", [])
-        from_inside = self._reads([entry for entry in source if "RangeVar" not in entry])
+        from_inside = [name for entry in source for name in self._brought_in(entry)]
         self.inner.append(self._items(source))
+        # Security: a name that nothing inside is known to have is the target's own: ``id IN (SELECT id FROM f())``.
+        before, self.handed_out = self.handed_out, True
         try:
             return [*from_inside, *self._reads(query.get("targetList")), *self._reads(query.get("valuesLists"))]
         finally:
+            self.handed_out = before
             self.inner.pop()
+
+    def _brought_in(self, entry: Node) -> list[str]:
+        """The target's columns that an item of FROM hands on."""
+        kind, body = only(entry)
+        match kind:
+            case "RangeVar":
+                return []
+            case "RangeSubselect":
+                return self._returned(body["subquery"].get("SelectStmt", {}))
+            case "JoinExpr":
+                return [*self._brought_in(body["larg"]), *self._brought_in(body["rarg"])]
+            case _:
+                return self._reads(entry)
 
     def _column(self, fields: list[str]) -> str | None:
         name = fields[-1]
@@ -423,7 +455,9 @@ class Judge:
         if name == self.name and not any(known):
             return "*"
         for level in self.inner:
-            if any(item.columns is None or name in item.columns for item in level):
+            if any(name in (item.columns or ()) or name in item.names for item in level):
+                return None
+            if any(item.columns is None for item in level) and not self.handed_out:
                 return None
         mine = all(known) if known else not self.beside
         if any(item.columns is not None and name in item.columns for item in self.beside):
@@ -463,7 +497,12 @@ class Judge:
             case "RangeSubselect":
                 query = body["subquery"].get("SelectStmt", {})
                 name = body.get("alias", {}).get("aliasname", "")
-                yield Item(name=name, columns=output_names(query, body.get("alias")), mirrors=self._mirrors(query))
+                yield Item(
+                    name=name,
+                    columns=output_names(query, body.get("alias")),
+                    mirrors=self._mirrors(query),
+                    names=self._certain_names(query) if "colnames" not in body.get("alias", {}) else aliased(body),
+                )
             case "JoinExpr":
                 yield from self._item(body["larg"])
                 yield from self._item(body["rarg"])
@@ -472,7 +511,17 @@ class Judge:
             case "RangeTableSample":
                 yield from self._item(body["relation"])
             case _:
-                yield Item(name=body.get("alias", {}).get("aliasname", ""), columns=None)
+                yield Item(name=body.get("alias", {}).get("aliasname", ""), columns=None, names=aliased(body))
+
+    def _certain_names(self, query: Node) -> frozenset[str]:
+        """Output names of a query that can be told, those behind ``*`` included."""
+        if query.get("op", "SETOP_NONE") != "SETOP_NONE":
+            return self._certain_names(query["larg"])
+        found = set(certain_names(query))
+        if any("A_Star" in field for body in bodies(query.get("targetList"), "ColumnRef") for field in body["fields"]):
+            for item in self._items(query.get("fromClause", [])):
+                found |= (item.columns or frozenset()) | item.names
+        return frozenset(found) - _SYSTEM_COLUMNS
 
     def _relation_item(self, relation: Node) -> Item:
         name = alias_of(relation)
@@ -480,8 +529,12 @@ class Judge:
         if "schemaname" not in relation and relation["relname"] in self.ctes:
             query = self.ctes[relation["relname"]].get("SelectStmt", {})
             mirrors = self._cte_mirrors(relation["relname"])
-            return Item(name=name, columns=None if renamed else output_names(query), mirrors=mirrors)
+            names = aliased(relation) if renamed else self._certain_names(query)
+            return Item(name=name, columns=None if renamed else output_names(query), mirrors=mirrors, names=names)
         found = self.catalog.resolve(relation.get("schemaname"), relation["relname"], self.search_path)
         columns = frozenset(column.name for candidate in found for column in candidate.columns)
+        if all(candidate.kind in _WITH_SYSTEM_COLUMNS for candidate in found):
+            columns |= _SYSTEM_COLUMNS
         known = bool(found) and not renamed
-        return Item(name=name, columns=columns if known else None, mirrors=self._is_target(relation))
+        names = aliased(relation) if renamed else frozenset()
+        return Item(name=name, columns=columns if known else None, mirrors=self._is_target(relation), names=names)

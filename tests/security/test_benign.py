@@ -24,7 +24,7 @@ from tests.support.raw_session import (
     query,
 )
 
-CASES = benign("benign.txt")
+CASES = [*benign("benign.txt"), *benign("benign_tools.txt")]
 VALUES = b" <- "
 
 
@@ -57,7 +57,7 @@ def test_passes_unaltered(case: Benign, arena: Arena, direct: dict[str, DirectSe
 
 
 def test_every_line_of_the_file_is_a_case() -> None:
-    assert len(CASES) > 200
+    assert len(CASES) > 450
     assert len({(case.who, case.steps) for case in CASES}) == len(CASES)
 
 

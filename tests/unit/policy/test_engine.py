@@ -236,7 +236,8 @@ class TestAgents:
         policy = load_policy(None)
         agent = agent_of(ANA)
         assert ask(policy, agent, effect("select", ORDERS)).verb is Verb.ALLOW
-        assert ask(policy, agent, effect("delete", ORDERS, where="by_key")).verb is Verb.ALLOW
+        held = ask(policy, agent, effect("delete", ORDERS, where="by_key"))
+        assert (held.verb, held.rules) == (Verb.HOLD, ("agents-ask-before-writing",))
         assert "no-ddl-by-agents" in ask(policy, agent, effect("create", ORDERS)).rules
 
     def test_grants_to_people_do_not_extend_to_their_agents(self, folder: Path) -> None:
