@@ -24,7 +24,9 @@ ROLES = {"analysts": "shop_rw", "engineering": "shop_rw", "dba": "shop_owner"}
 POLICY = proxies.POLICY.replace(
     "rules:\n",
     "rules:\n"
-    "  - {name: engineers-change-structure, who: {groups: [engineering]}, does: [create, alter], effect: allow}\n",
+    "  - {name: engineers-change-structure, who: {groups: [engineering]}, does: [create, alter], effect: allow}\n"
+    "  - {name: agents-log, who: {agents: true}, does: [insert], on: {tables: [public.attack_log]}, effect: allow,"
+    " overrides: [agents-ask-before-writing]}\n",
 )
 PROBE = query("SELECT 1")
 

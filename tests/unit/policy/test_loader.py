@@ -189,7 +189,7 @@ classify:
             "rules:\n- {name: h, does: [drop], effect: hold, approvers: {groups: [a]}}\n"
             "- {name: i, does: [drop], effect: hold, approvers: {groups: [a]}, overrides: [h]}\n",
             3,
-            "a hold lifts only deny rules",
+            "a hold lifts deny rules and holds of the pack",
         ),
         ("rules:\n- {name: h, does: [drop], effect: hold, approvers: {}}\n", 2, "names nobody"),
         ("columns:\n- {name: c, see: invisible}\n", 2, "'clear', 'masked' or 'none'"),
