@@ -12,7 +12,7 @@ from libc.stdint cimport uint64_t
 from libc.string cimport memcmp
 
 from govproxy._fastpath.cursor cimport Cursor, load_i32, need, read_cstring, read_u16, read_i32
-from govproxy._fastpath.guard cimport guard_execute, guard_query
+from govproxy._fastpath.guard cimport STOP_STATEMENTS, count_statement, guard_execute, guard_query
 from govproxy._fastpath.outbuf cimport outbuf_append, outbuf_byte, outbuf_int32
 from govproxy._fastpath.replies cimport Expected
 from govproxy._fastpath.sinks cimport sink_bytes, sink_flush, sink_pass
@@ -150,6 +150,8 @@ cdef int _refuse_verdict(
     cdef bint can_record = state.ledger_ready()
     if not can_record:
         return _refuse_unrecorded(state, extended)
+    if state.quota is not None:
+        state.quota.left -= 1   # asking counts, too
     state.record(verdict, text, size)
     state.record_outcome(state.number, state.now_ns, b"denied", NULL, 0, 0, 0)
     return state.refuse(state.gate.refusal(state, verdict, state.number), extended)
@@ -170,6 +172,15 @@ cdef int _forwarding(State state, Verdict verdict, bint runs_now) except -1:
 
 
 # ---------------------------------------------------------------------- simple protocol
+
+
+cdef int _refuse_uncounted(
+    State state, Verdict verdict, bint extended, const unsigned char* text, Py_ssize_t size
+) except -1:
+    # No statement is left of this minute's.
+    state.record(verdict, text, size)
+    state.record_outcome(state.number, state.now_ns, b"limited", <const unsigned char*>b"53400", 0, 0, 0)
+    return state.refuse(state.gate.limit_reached(state, STOP_STATEMENTS, state.number), extended)
 
 
 cdef int _refuse_unguarded(State state) except -1:
@@ -196,6 +207,10 @@ cdef int _query(State state, Cursor* body, const unsigned char* message, Py_ssiz
         if state.wrapped:
             raise LedgerUnavailable("the ledger cannot be written, so nothing may run")
         return _refuse_unrecorded(state, False)
+    if state.quota is not None:
+        go = count_statement(state, verdict)
+        if go != 1:
+            return _refuse_uncounted(state, verdict, False, text, size) if go == 2 else 0
     if verdict.copy is not None and state.unsynced:
         # The Sync of the probe would end the client's pipeline in its middle.
         return state.refuse(
@@ -206,6 +221,7 @@ cdef int _query(State state, Cursor* body, const unsigned char* message, Py_ssiz
         go = guard_query(state, verdict)
         if go != 1:
             return _refuse_unguarded(state) if go == 2 else 0
+    state.counted = False
     if verdict.copy is not None:
         state.probe(verdict, verdict.copy.probe, True)
     entry = state.replies.push(REPLY_QUERY, verdict)
@@ -307,7 +323,7 @@ cdef int _bind(State state, Cursor* body, const unsigned char* message, Py_ssize
     cdef bytes formats, text
     cdef bytes instead = None
     cdef const unsigned char* codes
-    cdef int _, count, length
+    cdef int _, count, length, go
     _skip(body, <Py_ssize_t>read_u16(body) * 2)
     count = read_u16(body)
     for _ in range(count):
@@ -359,6 +375,14 @@ cdef int _bind(State state, Cursor* body, const unsigned char* message, Py_ssize
         return _refuse_limit(state, "portals")
     if not state.ledger_ready():
         return _refuse_unrecorded(state, True)
+    if state.quota is not None:
+        go = count_statement(state, verdict)
+        if go != 1:
+            text = _text_of(statement)
+            return _refuse_uncounted(
+                state, verdict, True, <const unsigned char*>PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text)
+            ) if go == 2 else 0
+        state.counted = False
     portal = Portal.__new__(Portal)
     portal.name = portal_name
     portal.verdict = verdict

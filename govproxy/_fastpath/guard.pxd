@@ -20,6 +20,9 @@ cpdef enum Stop:
 cdef int guard_query(State state, Verdict verdict) except -1
 cdef int guard_execute(State state, Portal portal) except -1
 
+# Frontend: 1 = one statement more is allowed, 0 = it waits, 2 = refused.
+cdef int count_statement(State state, Verdict verdict) except -1
+
 # Backend
 cdef Py_ssize_t allowed_rows(State state, Expected* head, const unsigned char* data, Py_ssize_t size) noexcept
 cdef bint is_over(State state, Expected* head, const unsigned char* message, Py_ssize_t size) noexcept

@@ -14,7 +14,7 @@ from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport uint64_t
 
 from govproxy._fastpath.cursor cimport load_i32
-from govproxy._fastpath.limits cimport Limits
+from govproxy._fastpath.limits cimport Limits, Quota
 from govproxy._fastpath.replies cimport Expected
 from govproxy._fastpath.sinks cimport sink_bytes
 from govproxy._fastpath.state cimport *
@@ -55,6 +55,24 @@ cdef int guard_query(State state, Verdict verdict) except -1:
     state.guard = GUARD_OPENING
     state.hold |= HOLD_GUARD
     return _wait(state, verdict)
+
+
+cdef int count_statement(State state, Verdict verdict) except -1:
+    # One statement of those that are left this minute, once for each message that asks for it.
+    cdef Quota quota = state.quota
+    if state.counted:
+        return 1
+    if quota.left > 0 and state.now_ns < quota.until_ns:
+        quota.left -= 1
+        state.counted = True
+        return 1
+    if state.now_ns < quota.refused_until_ns:
+        return 2
+    state.hold |= HOLD_QUOTA
+    state.stalled = True
+    state.pending = verdict
+    state.gate.draw(state)
+    return 0
 
 
 cdef int guard_execute(State state, Portal portal) except -1:

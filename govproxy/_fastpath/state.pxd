@@ -71,6 +71,7 @@ cdef class State:
     cdef readonly Limits limits
     cdef readonly Quota quota
     cdef readonly int hold                # bits of Hold
+    cdef bint counted                     # the message being looked at has been taken off the quota
     cdef Guard guard
     cdef bint wrapped                     # in a transaction that the proxy began
     cdef bint flushed                     # a Flush went out for what a guarded Execute waits for

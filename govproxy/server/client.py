@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from govproxy._fastpath.conversation import Conversation
 from govproxy._fastpath.engine import Link
 from govproxy.audit import events
-from govproxy.errors import GovproxyError, InternalError, ShuttingDown
+from govproxy.errors import GovproxyError, InternalError, ShuttingDown, TooManyConnections
 from govproxy.server.front_door import Guest, Handover, LoginFailure
 from govproxy.session.gate import Gate, SessionFacts
 from govproxy.session.link import SessionInfo
@@ -76,14 +76,21 @@ async def serve_client(worker: Worker, sock: socket.socket, address: Any) -> Non
     if guest is None:
         return
     try:
+        await worker.enter(session_id, guest.identity, guest.startup.database)
         session = _session(worker, guest, session_id)
         # In the ledger before the client reads its first ReadyForQuery.
         worker.ledger.record(events.session_start(session.who, guest.identity.method.value))
     except GovproxyError as error:
-        log.warning("client refused", session=session_id, sqlstate=error.sqlstate, reason=error.message)
+        worker.leave(session_id)
+        if isinstance(error, TooManyConnections):
+            failure = LoginFailure(error=error, address=guest.address, startup=guest.startup, identity=guest.identity)
+            record_failure(worker, failure)
+        else:
+            log.warning("client refused", session=session_id, sqlstate=error.sqlstate, reason=error.message)
         await guest.refuse(error)
         return
     except BaseException as error:
+        worker.leave(session_id)
         await guest.refuse(InternalError(type(error).__name__))
         raise
     try:

@@ -12,6 +12,7 @@ import contextlib
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -21,6 +22,7 @@ from govproxy.errors import ConfigError, GovproxyError
 from govproxy.session import link
 from govproxy.session.figures import WorkerFigures
 from govproxy.session.log import get_logger
+from govproxy.session.shares import Shares
 from govproxy.session.snapshot import Keys, Snapshot
 
 RESTART_DELAYS_S = (0.2, 1.0, 5.0)
@@ -70,6 +72,7 @@ class Supervisor:
         self._workers: dict[int, _Worker] = {}
         self._stopping = asyncio.Event()
         self._tasks: asyncio.TaskGroup
+        self._shares = Shares()
         self._requests: dict[int, asyncio.Future[link.Message]] = {}
         self._next_request = 1
         self._failed = False
@@ -160,6 +163,7 @@ class Supervisor:
             pass
         finally:
             worker.writer.close()
+            self._shares.forget_worker(worker.number)
         try:
             grace = self._control.settings.limits.drain_timeout_s + STOP_GRACE_S
             return await asyncio.wait_for(worker.process.wait(), grace)
@@ -173,6 +177,14 @@ class Supervisor:
                 self._is_ready(worker)
             case link.Refresh():
                 self._tasks.create_task(self._refresh(worker, message))
+            case link.Draw(key=key, limit=limit, want=want, unused=unused):
+                granted, again_s = self._shares.draw(key, limit=limit, want=want, unused=unused, now=time.monotonic())
+                worker.send(link.Drawn(key=key, granted=granted, again_s=again_s))
+            case link.Enter(key=key, session=session, limit=limit):
+                admitted = self._shares.enter(key, session, limit=limit, worker=worker.number)
+                worker.send(link.Entered(session=session, admitted=admitted))
+            case link.Leave(key=key, session=session):
+                self._shares.leave(key, session)
             case link.Cancel() | link.Stale():
                 for other in self._workers.values():
                     if other is not worker:

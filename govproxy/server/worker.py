@@ -22,9 +22,9 @@ from govproxy._fastpath.ledger import LedgerWriter
 from govproxy.audit import events
 from govproxy.audit.ledger import Durability, Ledger
 from govproxy.config.settings import TlsSettings
-from govproxy.errors import GovproxyError, ShuttingDown
+from govproxy.errors import GovproxyError, ShuttingDown, TooManyConnections
 from govproxy.identity.identity import Identity
-from govproxy.policy.limits import limits_for, startup_settings
+from govproxy.policy.limits import SessionLimits, limits_for, startup_settings
 from govproxy.server.channel import Channel
 from govproxy.server.client import Session, record_failure, serve_client
 from govproxy.server.front_door import Door
@@ -35,6 +35,7 @@ from govproxy.session import link, log
 from govproxy.session.cancel import worker_of
 from govproxy.session.figures import WorkerFigures
 from govproxy.session.parameters import ClientStartup
+from govproxy.session.quotas import share_key
 from govproxy.session.rules import login_rules
 from govproxy.session.shared import Shared
 from govproxy.wire.startup import CancelRequest
@@ -43,6 +44,7 @@ MAX_LOGINS_AT_ONCE = 256
 REFRESH_TIMEOUT_S = 10.0
 DRAIN_POLL_S = 0.02
 SESSION_ID_BYTES = 6
+ENTER_TIMEOUT_S = 5.0
 FAREWELL_TIMEOUT_S = 2.0
 ENGINE_VARIABLE = "GOVPROXY_ENGINE"
 
@@ -86,9 +88,12 @@ class Worker:
             cache_bytes=limits.verdict_cache_bytes,
             request_refresh=self._request_refresh,
             tell_others=self._tell_others,
+            draw=self._draw,
             clock=time.monotonic,
         )
         self.sessions: dict[str, Session] = {}
+        self._entering: dict[str, asyncio.Future[bool]] = {}
+        self._entered: dict[str, str] = {}  # session -> whose places are counted
         self._draining = False
         self._background: set[asyncio.Task[None]] = set()
         self.listener = Listener(
@@ -111,13 +116,54 @@ class Worker:
     def forget(self, session: Session) -> None:
         """A session is over: nothing of it stays."""
         self.sessions.pop(session.facts.session_id, None)
+        self.leave(session.facts.session_id)
         self.shared.gates.discard(session.gate)
 
     def _settings_for(self, identity: Identity, startup: ClientStartup) -> Mapping[str, str]:
         """What a session begins with at the database: the client's wishes within the policy's limits."""
-        environment = self.settings.databases[startup.database].environment
-        limits = limits_for(identity, startup.database, environment, self.shared.snapshot.policy)
-        return startup_settings(limits, startup.settings)
+        return startup_settings(self._limits_of(identity, startup.database), startup.settings)
+
+    async def enter(self, session_id: str, identity: Identity, database: str) -> None:
+        """A place for a session whose identity may have only so many. Raises `TooManyConnections`."""
+        limit = self._limits_of(identity, database).sessions
+        if limit is None:
+            return
+        key = self._entered[session_id] = share_key(identity, database)
+        waiting: asyncio.Future[bool] = self._loop.create_future()
+        self._entering[session_id] = waiting
+        self._send(link.Enter(key=key, session=session_id, limit=limit.value))
+        try:
+            admitted = await asyncio.wait_for(waiting, ENTER_TIMEOUT_S)
+        except TimeoutError:
+            admitted = False
+        finally:
+            self._entering.pop(session_id, None)
+        if not admitted:
+            self.leave(session_id)
+            raise TooManyConnections(
+                f"too many sessions of yours: {limit.value} are open (limit {limit.rule})",
+                hint="Close one, or wait until one has ended.",
+                facts={"rule": limit.rule},
+            )
+
+    def leave(self, session_id: str) -> None:
+        """Give the place back; twice is harmless."""
+        key = self._entered.pop(session_id, None)
+        if key is not None:
+            self._send(link.Leave(key=key, session=session_id))
+
+    def _count_sessions(self) -> None:
+        """With a new policy, sessions may be counted that were not before."""
+        for session_id, session in self.sessions.items():
+            facts = session.facts
+            if session_id in self._entered or self._limits_of(facts.identity, facts.database).sessions is None:
+                continue
+            key = self._entered[session_id] = share_key(facts.identity, facts.database)
+            self._send(link.Enter(key=key, session=session_id, limit=0))
+
+    def _limits_of(self, identity: Identity, database: str) -> SessionLimits:
+        environment = self.settings.databases[database].environment
+        return limits_for(identity, database, environment, self.shared.snapshot.policy)
 
     def cancel_upstream(self, session: Session, done: Callable[[], None]) -> None:
         """Cancel what a session runs; ``done`` when the database has been told, or could not be."""
@@ -146,6 +192,9 @@ class Worker:
     def _tell_others(self, database: str) -> None:
         self._send(link.Stale(database=database))
 
+    def _draw(self, key: str, limit: int, want: int, unused: int) -> None:
+        self._send(link.Draw(key=key, limit=limit, want=want, unused=unused))
+
     def _request_refresh(self, database: str, values: bool, number: int) -> None:
         self._send(link.Refresh(database=database, values=values, number=number))
         # Whoever waits must not wait for ever: unknown then stays unknown, and is treated so.
@@ -164,6 +213,7 @@ class Worker:
                 case link.Publish(snapshot=snapshot):
                     previous = self.shared.snapshot.policy.version
                     self.shared.publish(snapshot)
+                    self._count_sessions()
                     if snapshot.policy.version != previous:
                         self.ledger.record(events.policy_change(snapshot.policy.version, previous=previous))
                 case link.NewKeys(keys=keys):
@@ -181,6 +231,12 @@ class Worker:
                     self._send(link.Sessions(request=request, sessions=found))
                 case link.AskFigures(request=request):
                     self._send(link.Figures(request=request, figures=self._figures()))
+                case link.Drawn(key=key, granted=granted, again_s=again_s):
+                    self.shared.quotas.drawn(key, granted, again_s)
+                case link.Entered(session=session_id, admitted=admitted):
+                    waiting = self._entering.pop(session_id, None)
+                    if waiting is not None and not waiting.done():
+                        waiting.set_result(admitted)
                 case link.Kill(request=request, session=session_id):
                     self._send(link.Killed(request=request, found=self._kill(session_id)))
                 case _:

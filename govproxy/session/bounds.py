@@ -12,6 +12,7 @@ from govproxy._fastpath.guard import Stop
 from govproxy._fastpath.limits import Limits
 from govproxy.errors import LimitExceeded
 from govproxy.policy.limits import Figure, SessionLimits, limits_for
+from govproxy.session.quotas import share_key
 
 if TYPE_CHECKING:
     from govproxy.session.gate import Gate
@@ -23,6 +24,7 @@ class Bounds:
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
         self.limits = SessionLimits()
+        self._key = ""
 
     def renew(self, conversation: Conversation) -> None:
         """Read the limits anew: at the start, and when the policy has changed."""
@@ -34,7 +36,15 @@ class Bounds:
             counted = Limits(
                 rows=_value(limits.rows), size_bytes=_value(limits.size_bytes), changed=_value(limits.rows_changed)
             )
-        conversation.set_limits(counted, None)
+        quota = None
+        if limits.statements_per_minute is not None:
+            self._key = share_key(facts.identity, snapshot.name)
+            quota = self._gate.shared.quotas.quota(self._key, limits.statements_per_minute.value)
+        conversation.set_limits(counted, quota)
+
+    def draw(self) -> None:
+        """No statement is left of this worker's share of the minute."""
+        self._gate.shared.quotas.draw(self._key, self._gate)
 
     def exceeded(self, reason: Stop) -> LimitExceeded:
         """The error for a statement that was stopped."""
@@ -57,6 +67,10 @@ class Bounds:
                     "the statement was fetched in parts, so its changes could not be held to {} rows",
                     limits.rows_changed,
                     "Fetch all of its rows at once.",
+                )
+            case Stop.STOP_STATEMENTS:
+                return _error(
+                    "you have run {} statements within a minute", limits.statements_per_minute, "Wait, then go on."
                 )
             case _:
                 raise AssertionError(reason)

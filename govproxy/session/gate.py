@@ -568,6 +568,10 @@ class Gate:
         request_id = f"{self.facts.session_id}.{number}" if number else None
         return error_response(self._bounds.exceeded(reason), request_id=request_id)
 
+    def draw(self, conversation: Conversation) -> None:
+        """Ask how many statements this identity may still run; the conversation goes on with the answer."""
+        self._bounds.draw()
+
     def cancel(self, conversation: Conversation) -> None:
         """Stop what the database does for a statement whose rows nobody gets any more."""
         self._bounds.cancel()

@@ -149,6 +149,50 @@ class Killed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Draw:
+    """Worker → control: statements of an identity's minute are wanted, ``unused`` ones come back."""
+
+    key: str
+    limit: int
+    want: int
+    unused: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """Control → worker: so many, and in ``again_s`` seconds there may be more."""
+
+    key: str
+    granted: int
+    again_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enter:
+    """Worker → control: a place for one more session. ``limit`` 0: it is there already, only count it."""
+
+    key: str
+    session: str
+    limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entered:
+    """Control → worker: whether there is one."""
+
+    session: str
+    admitted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leave:
+    """Worker → control: the session is over."""
+
+    key: str
+    session: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Drain:
     """Control → worker: take no more, let transactions end, then go."""
 
@@ -168,6 +212,11 @@ Message = (
     | Figures
     | Kill
     | Killed
+    | Draw
+    | Drawn
+    | Enter
+    | Entered
+    | Leave
     | Drain
 )
 

@@ -15,6 +15,7 @@ from govproxy._fastpath.verdicts import VerdictCache
 from govproxy.errors import StartingUp
 from govproxy.session.figures import Counters
 from govproxy.session.history import History
+from govproxy.session.quotas import Quotas
 from govproxy.session.snapshot import DatabaseSnapshot, Keys, Snapshot
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Shared:
         request_refresh: Callable[[str, bool, int], None],
         clock: Callable[[], float],
         tell_others: Callable[[str], None] = lambda database: None,
+        draw: Callable[[str, int, int, int], None] | None = None,
     ) -> None:
         self.snapshot = snapshot
         self.keys = keys
@@ -60,6 +62,7 @@ class Shared:
         self.folder = Folder()
         self.gates: set[Gate] = set()
         self.history = History()
+        self.quotas = Quotas(draw)
         self.counters = Counters()
         self._request_refresh = request_refresh
         self._clock = clock
