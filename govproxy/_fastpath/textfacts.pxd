@@ -180,12 +180,42 @@ cdef extern from *:
 
     #endif
 
+    /* A digest as people write it: 32, 40 or 64 hexadecimal digits of one case, letters among them, and nothing
+     * else. No detector has such a form (the longest IBAN of hexadecimal digits has 31), and columns are full of them. */
+    static int govproxy_is_digest(const unsigned char *p, Py_ssize_t n)
+    {
+        Py_ssize_t i;
+        int lower = 0, upper = 0;
+        if (n != 32 && n != 40 && n != 64) return 0;
+    #if defined(__SSE2__)
+        for (i = 0; i < n; i += 16) {
+            const __m128i v = _mm_loadu_si128((const __m128i *)(p + (i < n - 16 ? i : n - 16)));
+            const __m128i d = _mm_sub_epi8(v, _mm_set1_epi8('0')), nine = _mm_set1_epi8(9), five = _mm_set1_epi8(5);
+            const __m128i a = _mm_sub_epi8(v, _mm_set1_epi8('a')), b = _mm_sub_epi8(v, _mm_set1_epi8('A'));
+            const int digits = _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(d, nine), d));
+            const int small = _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(a, five), a));
+            const int large = _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(b, five), b));
+            if ((digits | small | large) != 0xFFFF) return 0;
+            lower |= small;
+            upper |= large;
+        }
+    #else
+        for (i = 0; i < n; i++) {
+            if ((unsigned char)(p[i] - '0') <= 9) continue;
+            if ((unsigned char)(p[i] - 'a') <= 5) lower = 1;
+            else if ((unsigned char)(p[i] - 'A') <= 5) upper = 1;
+            else return 0;
+        }
+    #endif
+        return (lower != 0) != (upper != 0);
+    }
+
     static inline int govproxy_is_candidate(const unsigned char *p, Py_ssize_t n, const unsigned char *limit)
     {
     #ifdef GOVPROXY_QUICK
         if (govproxy_passes_quickly(p, n, limit)) return 0;
     #endif
-        return govproxy_look(p, n, limit);
+        return govproxy_look(p, n, limit) && !govproxy_is_digest(p, n);
     }
     #endif
     """

@@ -43,6 +43,35 @@ def test_same_spans_as_the_reference(text: bytes) -> None:
     assert scan(text) == expected
 
 
+hexadecimal = st.sampled_from([31, 32, 33, 40, 64]).flatmap(
+    lambda size: st.sampled_from(["0123456789abcdef", "0123456789ABCDEF", "0123456789aB", "0123456789"]).flatmap(
+        lambda digits: st.text(digits, min_size=size, max_size=size)
+    )
+)
+
+
+@settings(max_examples=600, deadline=None)
+@given(hexadecimal)
+@example("de89370400440532013000" + "a" * 10)
+@example("a" * 10 + "4111111111111111" + "b" * 6)
+@example("AE070331234567890123456" + "F" * 9)
+def test_a_digest_is_nothing_and_what_is_nearly_one_is_looked_at(text: str) -> None:
+    data = text.encode()
+    expected = reference.scan(data)
+    if not may_contain(data):
+        assert expected == []
+    assert scan(data) == expected
+
+
+def test_a_digest_is_no_candidate() -> None:
+    for size in (32, 40, 64):
+        assert not may_contain(b"0a" * (size // 2))
+        assert not may_contain(b"0A" * (size // 2))
+        assert may_contain((b"0aA" * 22)[:size])
+        assert may_contain(b"0a" * (size // 2) + b"g")
+        assert may_contain(b"01" * (size // 2))
+
+
 @settings(max_examples=600, deadline=None)
 @given(texts, st.booleans())
 def test_same_masked_text_as_the_reference(text: bytes, json_text: bool) -> None:
