@@ -9,15 +9,12 @@ from __future__ import annotations
 import argparse
 import itertools
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 from govproxy.demo.postgres import PostgresServer
 from tests.fuzz.leaks import report
-from tests.fuzz.leaks.runner import Fuzz, Tally, run, source_for
+from tests.fuzz.leaks.runner import Tally, fuzzing, run, source_for
 from tests.fuzz.leaks.statements import STEP, Statement
-from tests.fuzz.leaks.target import opened
 from tests.fuzz.leaks.wireforms import Form
 from tests.support.postgres import Postgres, reused_server
 
@@ -69,11 +66,8 @@ def _again(postgres: Postgres, options: argparse.Namespace) -> int:
     name, _, number = options.form.partition("/")
     steps = tuple(options.text.split(STEP))
     statement = Statement(kind="again", steps=steps, clean=options.clean, who=options.who)
-    with (
-        tempfile.TemporaryDirectory(prefix="govproxy-fuzz-") as folder,
-        opened(postgres, Path(folder), source.statements, source.corrections) as target,
-    ):
-        verdict = Fuzz(target, source.detector).try_one(statement, Form(name=name, seed=int(number or 0)))
+    with fuzzing(postgres, source) as fuzz:
+        verdict = fuzz.try_one(statement, Form(name=name, seed=int(number or 0)))
     print(f"{verdict.outcome}: {verdict.wrong or 'nothing wrong'} {verdict.detail}")
     return 1 if verdict.wrong else 0
 

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import random
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.fuzz.leaks import wireforms, world
+from tests.fuzz.leaks.canary import Secrets
 from tests.fuzz.leaks.detector import Detector
 from tests.fuzz.leaks.judge import Verdict, Wrong, judge
+from tests.fuzz.leaks.mutations import Mutations, secrets_of
 from tests.fuzz.leaks.shrink import shrink
 from tests.fuzz.leaks.statements import Statement, Statements
-from tests.fuzz.leaks.target import Target, opened
+from tests.fuzz.leaks.target import Owner, Target, opened
 from tests.fuzz.leaks.wireforms import Form
+from tests.security.canaries import plant
+from tests.security.cases import DATA
 from tests.support.postgres import Postgres
 
 # After these the proxy rightly knows less of a session: names may mean more than one thing.
-_SOILING = frozenset({"setting", "attempt", "sink"})
+_SOILS = re.compile(r"\A\s*(set|reset|discard|do|alter|drop)\b|search_path|set_config|;", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +90,7 @@ class Fuzz:
         if marked.rows != [[b"marker %d" % self._marker]] or marked.status != b"I":
             self._target.forget()
             return Verdict(outcome="broken", wrong=Wrong.BROKEN, detail=f"the marker came back as {marked.messages}")
-        if statement.kind in _SOILING:
+        if any(_SOILS.search(step) for step in statement.steps):
             self._target.forget(statement.who)
         around = wireforms.send(self._target.direct(), packets, whole=True)
         return judge(statement, through, around, self._detector)
@@ -104,31 +110,50 @@ class Fuzz:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where statements come from: the world's number and the statements made for it."""
+    """Where statements come from: a database to build, what must not be seen of it, and statements for it."""
 
     seed: int
-    statements: list[str]
+    build: Callable[[Owner], Secrets]
     corrections: list[str]
-    detector: Detector
     next: Callable[[], Statement]
 
 
 def source_for(seed: int) -> Source:
-    """The world of that number, and statements over its grammar."""
+    """The source of that number: a generated world mostly, every fourth time the one of the case files."""
+    chance = random.Random(f"statements {seed}")
+    if seed % 4 == 0:
+        return Source(seed, _case_database, [], Mutations(chance).next)
     made = world.generate(seed)
-    statements = Statements(random.Random(f"statements {seed}"), made)
-    return Source(seed, made.statements, made.corrections, Detector(made.secrets), statements.next)
+
+    def build(owner: Owner) -> Secrets:
+        for statement in made.statements:
+            owner.execute(statement.encode())
+        return made.secrets
+
+    return Source(seed, build, made.corrections, Statements(chance, made).next)
+
+
+def _case_database(owner: Owner) -> Secrets:
+    owner.execute((DATA / "leaks_schema.sql").read_bytes())
+    return secrets_of(plant(owner))
+
+
+@contextmanager
+def fuzzing(postgres: Postgres, source: Source) -> Iterator[Fuzz]:
+    """The source's database, a proxy before it, and what looks at both."""
+    secrets: list[Secrets] = []
+    with (
+        tempfile.TemporaryDirectory(prefix="govproxy-fuzz-") as folder,
+        opened(postgres, Path(folder), lambda owner: secrets.append(source.build(owner)), source.corrections) as target,
+    ):
+        yield Fuzz(target, Detector(*secrets))
 
 
 def run(postgres: Postgres, source: Source, tally: Tally, *, go_on: Callable[[], bool]) -> Iterator[Find]:
     """Statements one after the other while ``go_on``; gives each find, reduced, as it comes."""
     chance = random.Random(f"forms {source.seed}")
     tally.worlds += 1
-    with (
-        tempfile.TemporaryDirectory(prefix="govproxy-fuzz-") as folder,
-        opened(postgres, Path(folder), source.statements, source.corrections) as target,
-    ):
-        fuzz = Fuzz(target, source.detector)
+    with fuzzing(postgres, source) as fuzz:
         number = 0
         while go_on():
             number += 1

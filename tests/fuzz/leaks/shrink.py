@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from tests.fuzz.leaks.statements import Statement
+from tests.fuzz.leaks.tokens import joined, tokens_of
 from tests.fuzz.leaks.wireforms import Form
 
-_TOKEN = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|[A-Za-z_][A-Za-z_0-9$]*|\d+(?:\.\d+)?|::|\s+|.", re.DOTALL)
 _SIMPLE = ("simple", "extended")
 
 Holds = Callable[[Statement, Form], bool]
@@ -48,7 +48,7 @@ def shrink(statement: Statement, form: Form, holds: Holds, *, tries: int = 300) 
 
 def _shorter(text: str) -> Iterator[str]:
     """Texts with one piece less: bracketed groups, items of lists, runs of tokens; the longest first."""
-    tokens = _TOKEN.findall(text)
+    tokens = tokens_of(text)
     cuts: list[tuple[int, int, list[str]]] = []
     opened: list[int] = []
     commas: list[int] = []
@@ -78,7 +78,7 @@ def _shorter(text: str) -> Iterator[str]:
         cuts += [(start, start + size, []) for start in range(0, len(tokens), size)]
     seen = set()
     for start, end, kept in sorted(cuts, key=lambda cut: cut[0] - cut[1] + len(cut[2])):
-        shorter = re.sub(r"\s+", " ", "".join([*tokens[:start], " ", *kept, " ", *tokens[end:]])).strip()
+        shorter = joined([*tokens[:start], " ", *kept, " ", *tokens[end:]])
         if shorter and len(shorter) < len(text) and shorter not in seen:
             seen.add(shorter)
             yield shorter

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +29,7 @@ PEOPLE = {
 ANSWER_S = 60.0
 # A session remembers every name it made, old meanings count as well: new ones are sharper.
 USES_A_SESSION = 60
+Owner = psycopg.Connection[tuple[object, ...]]
 _ISSUER = "https://fuzz.govproxy.example"
 
 _POLICY = """\
@@ -82,8 +83,10 @@ class Target:
 
 
 @contextmanager
-def opened(postgres: Postgres, folder: Path, statements: Sequence[str], corrections: Sequence[str]) -> Iterator[Target]:
-    """A database with these statements run in it by its owner, and a proxy before it; both gone afterwards.
+def opened(
+    postgres: Postgres, folder: Path, build: Callable[[Owner], None], corrections: Sequence[str]
+) -> Iterator[Target]:
+    """A database that its owner has built, and a proxy before it; both gone afterwards.
 
     Raises ProxyFailed at the end when the proxy or a worker crashed.
     """
@@ -98,8 +101,7 @@ def opened(postgres: Postgres, folder: Path, statements: Sequence[str], correcti
     try:
         dsn = postgres.dsn(name, user=name, password=password)
         with psycopg.connect(dsn, autocommit=True) as owner:
-            for statement in statements:
-                owner.execute(statement.encode())
+            build(owner)
         config, port, key = _configure(folder, postgres, name, password, corrections)
         tokens = {who: _token(key, *identity) for who, identity in PEOPLE.items()}
         who = PEOPLE["dba"][0].replace("@", "%40")
