@@ -25,6 +25,7 @@ class Wrong(StrEnum):
     DIFFERENT = "different"  # ordinary work gave something else than directly
     REFUSED = "refused"  # ordinary work was refused
     BROKEN = "broken"  # the connection ended, hung, or fell out of step
+    DEPENDS = "depends"  # what came out unmasked would be another with other planted values
     INTERNAL = "internal"  # the proxy's own bug: XX000
 
 
@@ -50,6 +51,38 @@ def judge(statement: Statement, through: Sequence[Answer], around: Sequence[Answ
         wrong = Wrong.REFUSED if outcome == "denied" else Wrong.DIFFERENT
         return Verdict(outcome=outcome, wrong=wrong, detail=detail)
     return Verdict(outcome=outcome)
+
+
+def interference(through: Sequence[Answer], around: Sequence[Answer], twin: Sequence[Answer]) -> str:
+    """What in the answers depends on planted values and is not masked, in words; '' if nothing does.
+
+    ``twin`` are the answers where everything but the planted values is the same: so must be the
+    messages, how many there are, and every column that came through as it is.
+    """
+    for number, (ours, direct, theirs) in enumerate(zip(through, around, twin, strict=True)):
+        if ours.kinds != theirs.kinds:
+            return f"answer {number}: {_brief(ours)}, of the twin {_brief(theirs)}"
+        codes = [[error["C"] for error in answer.errors] for answer in (ours, theirs)]
+        if codes[0] != codes[1]:
+            return f"answer {number}: errors {codes[0]}, of the twin {codes[1]}"
+        if not ours.rows or len(ours.rows) != len(direct.rows):
+            continue
+        rows = list(zip(ours.rows, direct.rows, strict=True))
+        widths = {len(row) for row in (*ours.rows, *direct.rows, *theirs.rows)}
+        if len(widths) != 1:
+            continue
+        passed = [place for place in range(widths.pop()) if all(one[place] == other[place] for one, other in rows)]
+        left, right = (
+            Counter(tuple(row[place] for place in passed) for row in answer.rows) for answer in (ours, theirs)
+        )
+        if left != right:
+            return f"answer {number}: {next(iter(left - right))}, of the twin {next(iter(right - left))}"
+    return ""
+
+
+def _brief(answer: Answer) -> str:
+    kinds = answer.kinds
+    return f"{kinds[:20]} with {kinds.count('D')} rows"
 
 
 def _errors(answers: Sequence[Answer]) -> list[dict[str, str]]:

@@ -14,12 +14,12 @@ from pathlib import Path
 from tests.fuzz.leaks import wireforms, world
 from tests.fuzz.leaks.canary import Secrets
 from tests.fuzz.leaks.detector import Detector
-from tests.fuzz.leaks.judge import Verdict, Wrong, judge
+from tests.fuzz.leaks.judge import Verdict, Wrong, interference, judge
 from tests.fuzz.leaks.mutations import Mutations, secrets_of
 from tests.fuzz.leaks.shrink import shrink
 from tests.fuzz.leaks.statements import Statement, Statements
-from tests.fuzz.leaks.target import Owner, Target, opened
-from tests.fuzz.leaks.wireforms import Form
+from tests.fuzz.leaks.target import TWIN, Owner, Target, opened
+from tests.fuzz.leaks.wireforms import CROSSED, PARTIAL, Form
 from tests.security.canaries import plant
 from tests.security.cases import DATA
 from tests.support.postgres import Postgres
@@ -71,13 +71,16 @@ class Tally:
 class Fuzz:
     """One world, opened; ``try_one`` runs a statement and says what is wrong with it."""
 
-    def __init__(self, target: Target, detector: Detector) -> None:
+    def __init__(self, target: Target, detector: Detector, *, has_twin: bool) -> None:
+        self._has_twin = has_twin
         self._target = target
         self._detector = detector
         self._marker = 0
 
     def try_one(self, statement: Statement, form: Form) -> Verdict:
         """Through the proxy and around it, then a marker that must come back as it went."""
+        if form.name in CROSSED:
+            statement = replace(statement, clean=False)
         packets = form.packets(statement.steps)
         try:
             session = self._target.session(statement.who)
@@ -90,10 +93,22 @@ class Fuzz:
         if marked.rows != [[b"marker %d" % self._marker]] or marked.status != b"I":
             self._target.forget()
             return Verdict(outcome="broken", wrong=Wrong.BROKEN, detail=f"the marker came back as {marked.messages}")
-        if any(_SOILS.search(step) for step in statement.steps):
+        soils = any(_SOILS.search(step) for step in statement.steps)
+        if soils:
             self._target.forget(statement.who)
         around = wireforms.send(self._target.direct(), packets, whole=True)
-        return judge(statement, through, around, self._detector)
+        verdict = judge(statement, through, around, self._detector)
+        if verdict.wrong is None and verdict.outcome in ("allowed", "masked") and self._twinned(statement, form):
+            twin = wireforms.send(self._target.session(statement.who, twin=True), packets)
+            if soils:
+                self._target.forget(f"{statement.who}{TWIN}")
+            if detail := interference(through, around, twin):
+                return Verdict(outcome=verdict.outcome, wrong=Wrong.DEPENDS, detail=detail)
+        return verdict
+
+    def _twinned(self, statement: Statement, form: Form) -> bool:
+        """Plans and statistics rightly differ: so do estimates, and which rows come first."""
+        return self._has_twin and statement.kind not in ("explain", "catalog", "cursor") and form.name not in PARTIAL
 
     def reduce(self, find: Find) -> Find:
         """The same find with a text as small as it gets."""
@@ -114,6 +129,7 @@ class Source:
 
     seed: int
     build: Callable[[Owner], Secrets]
+    twin: Callable[[Owner], object] | None
     corrections: list[str]
     next: Callable[[], Statement]
 
@@ -122,7 +138,7 @@ def source_for(seed: int) -> Source:
     """The source of that number: a generated world mostly, every fourth time the one of the case files."""
     chance = random.Random(f"statements {seed}")
     if seed % 4 == 0:
-        return Source(seed, _case_database, [], Mutations(chance).next)
+        return Source(seed, _case_database, None, [], Mutations(chance).next)
     made = world.generate(seed)
 
     def build(owner: Owner) -> Secrets:
@@ -130,7 +146,11 @@ def source_for(seed: int) -> Source:
             owner.execute(statement.encode())
         return made.secrets
 
-    return Source(seed, build, made.corrections, Statements(chance, made).next)
+    def build_twin(owner: Owner) -> None:
+        for statement in world.generate(seed, twin=True).statements:
+            owner.execute(statement.encode())
+
+    return Source(seed, build, build_twin, made.corrections, Statements(chance, made).next)
 
 
 def _case_database(owner: Owner) -> Secrets:
@@ -144,9 +164,15 @@ def fuzzing(postgres: Postgres, source: Source) -> Iterator[Fuzz]:
     secrets: list[Secrets] = []
     with (
         tempfile.TemporaryDirectory(prefix="govproxy-fuzz-") as folder,
-        opened(postgres, Path(folder), lambda owner: secrets.append(source.build(owner)), source.corrections) as target,
+        opened(
+            postgres,
+            Path(folder),
+            lambda owner: secrets.append(source.build(owner)),
+            source.twin or (lambda _: None),
+            source.corrections,
+        ) as target,
     ):
-        yield Fuzz(target, Detector(*secrets))
+        yield Fuzz(target, Detector(*secrets), has_twin=source.twin is not None)
 
 
 def run(postgres: Postgres, source: Source, tally: Tally, *, go_on: Callable[[], bool]) -> Iterator[Find]:

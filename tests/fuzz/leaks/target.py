@@ -30,6 +30,7 @@ ANSWER_S = 60.0
 # A session remembers every name it made, old meanings count as well: new ones are sharper.
 USES_A_SESSION = 60
 Owner = psycopg.Connection[tuple[object, ...]]
+TWIN = "_twin"
 _ISSUER = "https://fuzz.govproxy.example"
 
 _POLICY = """\
@@ -55,9 +56,10 @@ class Target:
     _sessions: dict[str, Talk] = field(default_factory=dict)
     _uses: dict[str, int] = field(default_factory=dict)
 
-    def session(self, who: str) -> Talk:
-        """Through the proxy as that identity."""
-        return self._kept(who, lambda: RawSession(self.port, PEOPLE[who][0], self.tokens[who], self.database))
+    def session(self, who: str, *, twin: bool = False) -> Talk:
+        """Through the proxy as that identity, to the database or to its twin."""
+        name = f"{self.database}{TWIN}" if twin else self.database
+        return self._kept(f"{who}{TWIN * twin}", lambda: RawSession(self.port, PEOPLE[who][0], self.tokens[who], name))
 
     def direct(self) -> Talk:
         """Around the proxy, with the role that the proxy itself logs in with."""
@@ -84,9 +86,13 @@ class Target:
 
 @contextmanager
 def opened(
-    postgres: Postgres, folder: Path, build: Callable[[Owner], None], corrections: Sequence[str]
+    postgres: Postgres,
+    folder: Path,
+    build: Callable[[Owner], None],
+    twin: Callable[[Owner], None],
+    corrections: Sequence[str],
 ) -> Iterator[Target]:
-    """A database that its owner has built, and a proxy before it; both gone afterwards.
+    """A database and its twin, which their owner builds, and a proxy before them; all gone afterwards.
 
     Raises ProxyFailed at the end when the proxy or a worker crashed.
     """
@@ -97,11 +103,13 @@ def opened(
         # Whatever a session holds on to must not stop the other one for good.
         admin.execute(f"ALTER ROLE {name} SET statement_timeout = '10s'".encode())
         admin.execute(f"ALTER ROLE {name} SET lock_timeout = '5s'".encode())
-        admin.execute(f"CREATE DATABASE {name} OWNER {name}".encode())
+        for database in (name, f"{name}{TWIN}"):
+            admin.execute(f"CREATE DATABASE {database} OWNER {name}".encode())
     try:
         dsn = postgres.dsn(name, user=name, password=password)
-        with psycopg.connect(dsn, autocommit=True) as owner:
-            build(owner)
+        for database, fill in ((name, build), (f"{name}{TWIN}", twin)):
+            with psycopg.connect(postgres.dsn(database, user=name, password=password), autocommit=True) as owner:
+                fill(owner)
         config, port, key = _configure(folder, postgres, name, password, corrections)
         tokens = {who: _token(key, *identity) for who, identity in PEOPLE.items()}
         who = PEOPLE["dba"][0].replace("@", "%40")
@@ -114,7 +122,8 @@ def opened(
                 target.forget()
     finally:
         with psycopg.connect(postgres.dsn(), autocommit=True) as admin:
-            admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+            for database in (name, f"{name}{TWIN}"):
+                admin.execute(f"DROP DATABASE {database} WITH (FORCE)".encode())
             admin.execute(f"DROP ROLE {name}".encode())
 
 
@@ -131,9 +140,13 @@ def _configure(
         f"listen: 127.0.0.1:{port}\n"
         "workers: 1\n"
         "databases:\n"
-        f'  {name}: {{upstream: "postgresql://{name}@{postgres.host}:{postgres.port}/{name}?sslmode=disable", '
-        "password: {file: upstream-password}, environment: production}\n"
-        "identity:\n  tokens:\n"
+        + "".join(
+            f'  {database}: {{upstream: "postgresql://{name}@{postgres.host}:{postgres.port}/{database}'
+            '?sslmode=disable", '
+            "password: {file: upstream-password}, environment: production}\n"
+            for database in (name, f"{name}{TWIN}")
+        )
+        + "identity:\n  tokens:\n"
         f'    - {{issuer: "{_ISSUER}", audience: govproxy, claims: {{user: email}}, signing_key: {{file: dev.pem}}}}\n'
         "policy: policy.yaml\naudit: {directory: audit}\n"
     )

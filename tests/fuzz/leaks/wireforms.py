@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import itertools
 import random
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tests.support.raw_session import (
+    FLUSH,
     READY,
     SYNC,
     Answer,
@@ -53,6 +55,8 @@ class Form:
         chance = random.Random(self.seed)
         make = FORMS[self.name]
         inner = [packet for step in steps for packet in make(chance, step)]
+        if self.name == "autocommit" and not any(_WRITES.search(step) for step in steps):
+            return [*inner, Packet(query("DEALLOCATE ALL"))]
         if self.name == "coalesced":
             together = [Packet(query("BEGIN")), *inner, Packet(query("ROLLBACK"))]
             whole = b"".join(packet.data for packet in together)
@@ -146,6 +150,66 @@ def _after_error(chance: random.Random, text: str) -> list[Packet]:
     return [Packet(fails + query("ROLLBACK TO s"), 3), Packet(extended(text) + SYNC)]
 
 
+def _fetched(chance: random.Random, text: str) -> list[Packet]:
+    """A portal of the protocol, read by SQL."""
+    name = b"f%d" % chance.randrange(1 << 20)
+    return [
+        Packet(parse(text) + bind(name, b"", formats=(chance.randrange(2),)) + SYNC),
+        Packet(query(b"FETCH 2 FROM " + name) + query(b"FETCH ALL FROM " + name) + query(b"CLOSE " + name), 3),
+    ]
+
+
+def _declared(chance: random.Random, text: str) -> list[Packet]:
+    """A cursor of SQL's, read by the protocol."""
+    name = b"d%d" % chance.randrange(1 << 20)
+    return [
+        Packet(query(b"DECLARE " + name + b" CURSOR FOR " + text.encode())),
+        Packet(execute(name, 2) + describe(b"P", name) + execute(name, 1) + execute(name) + SYNC),
+        Packet(close(b"P", name) + SYNC),
+    ]
+
+
+def _flushed(chance: random.Random, text: str) -> list[Packet]:
+    return [
+        Packet(parse(text) + FLUSH + describe(b"S") + FLUSH + bind(formats=(1,)) + FLUSH + execute() + FLUSH + SYNC),
+        Packet(FLUSH + bind() + execute(b"", 1) + FLUSH + execute() + SYNC),
+    ]
+
+
+def _parameters(chance: random.Random, text: str) -> list[Packet]:
+    """One of its literals sent as a parameter."""
+    literals = list(_LITERAL.finditer(text))
+    if not literals:
+        return _extended(chance, text)
+    found = chance.choice(literals)
+    changed = f"{text[: found.start()]}$1{text[found.end() :]}"
+    value = found[0].strip("'").replace("''", "'").encode()
+    name = b"v%d" % chance.randrange(1 << 20)
+    return [
+        Packet(parse(changed, name) + bind(b"", name, [value], (1,)) + describe(b"P") + execute() + SYNC),
+        Packet(bind(b"", name, [value]) + execute() + bind(b"", name, [None], (1,)) + execute() + SYNC),
+        Packet(close(b"S", name) + SYNC),
+    ]
+
+
+def _mixed(chance: random.Random, text: str) -> list[Packet]:
+    """Some columns in text and some in binary, by every number of columns there may be: one fits."""
+    name = b"m%d" % chance.randrange(1 << 20)
+    codes = [chance.randrange(2) for _ in range(_COLUMNS)]
+    tries = b"".join(
+        query("SAVEPOINT m") + bind(b"", name, formats=codes[:count]) + execute() + SYNC + query("ROLLBACK TO m")
+        for count in range(2, _COLUMNS)
+    )
+    return [Packet(parse(text, name) + SYNC), Packet(tries, 3 * (_COLUMNS - 2)), Packet(close(b"S", name) + SYNC)]
+
+
+_COLUMNS = 7
+_LITERAL = re.compile(r"'(?:[^']|'')*'")
+_WRITES = re.compile(
+    r"\b(insert|update|delete|merge|create|alter|drop|into|nextval|setval|set|listen|prepare|declare|lo_\w+|copy|do)\b",
+    re.IGNORECASE,
+)
+
 FORMS: dict[str, Callable[[random.Random, str], list[Packet]]] = {
     "simple": _simple,
     "again": _again,
@@ -158,5 +222,15 @@ FORMS: dict[str, Callable[[random.Random, str], list[Packet]]] = {
     "split": _extended,
     "bytewise": _undescribed,
     "coalesced": _simple,
+    "autocommit": _again,
+    "fetched": _fetched,
+    "declared": _declared,
+    "flushed": _flushed,
+    "parameters": _parameters,
+    "mixed": _mixed,
 }
+# Forms that may give any part of the rows first.
+PARTIAL = frozenset({"portal", "fetched", "declared", "flushed"})
+# Forms in which the proxy rightly knows less of what comes: portals that SQL and protocol share.
+CROSSED = frozenset({"fetched", "declared"})
 _WEIGHTS = {"simple": 3, "extended": 3, "named": 2}

@@ -130,15 +130,15 @@ CREATE SCHEMA side
 CREATE SEQUENCE ticket""".splitlines()
 
 
-def generate(seed: int) -> World:
-    """The world of that number."""
-    return _Builder(seed).build()
+def generate(seed: int, *, twin: bool = False) -> World:
+    """The world of that number; its twin differs in the planted values and in nothing else."""
+    return _Builder(seed, twin).build()
 
 
 class _Builder:
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, twin: bool) -> None:
         self._chance = random.Random(f"world {seed}")
-        self._canaries = Canaries(self._chance)
+        self._canaries = Canaries(random.Random(f"canaries {seed} {twin}"))
         self.world = World(seed=seed, secrets=self._canaries.secrets)
         self._run = self.world.statements.append
         self._makers: dict[str, dict[str, Callable[[int], str]]] = {}  # of each table's columns
