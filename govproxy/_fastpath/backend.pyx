@@ -352,6 +352,7 @@ cdef int _settle(
     if status == b"I" and not state.unsynced and state.replies.count == 1:
         # Between transactions, with nothing under way: portals are gone, and what was read is past.
         state.tainted = False
+        state.rests += 1
         if state.portals:
             state.end_portals()
     state.replies.pop()

@@ -57,6 +57,7 @@ cdef class State:
     cdef readonly bint unsynced           # extended messages went out since the last Sync
     cdef bint farewell                    # the database has ended the session itself, with a FATAL
     cdef readonly bint catalog_touched    # DDL ran in this transaction
+    cdef readonly uint64_t rests          # times that no transaction was open and nothing under way
     cdef readonly bint tainted            # sensitive data was within reach in this transaction
     cdef ReplyQueue replies
     cdef dict statements

@@ -29,7 +29,8 @@ class SqlNames:
     def __init__(self) -> None:
         self._shadow = Shadow(prepared={}, cursors={})
         self._prepared: dict[str, tuple[str, ...]] = {}  # texts of PREPARE, by the name they give
-        self._ran_code = False  # code of somebody's own has run in this transaction and may have opened cursors
+        # When code of somebody's own has run, which may have opened cursors: they end with its transaction.
+        self._ran_code_at: int | None = None
 
     @property
     def temporary(self) -> frozenset[str]:
@@ -45,8 +46,7 @@ class SqlNames:
         shadow = self._shadow
         if not shadow.prepared and not shadow.cursors:
             return shadow
-        if conversation.outstanding == 0 and conversation.transaction_status == ord("I"):
-            self._ran_code = False
+        opened = self._ran_code_at == conversation.rests
         prepared = {
             name: found
             for name, found in shadow.prepared.items()
@@ -55,13 +55,14 @@ class SqlNames:
         cursors = {
             name: found
             for name, found in shadow.cursors.items()
-            if not self._ran_code and not conversation.named_in_protocol(name, cursor=True)
+            if not opened and not conversation.named_in_protocol(name, cursor=True)
         }
         return replace(shadow, prepared=prepared, cursors=cursors)
 
     def made(self, conversation: Conversation, analysis: Analysis, text: str) -> None:
         """``text`` goes to the backend now: remember the names that it makes."""
-        self._ran_code = self._ran_code or runs_code(analysis)
+        if runs_code(analysis):
+            self._ran_code_at = conversation.rests
         for statement in analysis.statements:
             change = statement.session
             self._shadow = remember(self._shadow, statement)

@@ -23,6 +23,7 @@ from tests.support.raw_session import Answer
 
 WINDOW = 6
 _EPOCH = dt.date(2000, 1, 1)
+_SURE = 9  # digits in a row that do not come up by putting others together
 _DEPTH = 2  # encodings inside encodings
 _LONGEST = 200_000
 
@@ -75,24 +76,26 @@ class Detector:
         self._raw_sizes = sorted({len(piece) for piece in self._raw})
         # One search for all wholes; there are few of them.
         self._whole = re.compile(b"|".join(map(re.escape, self._wholes))) if self._wholes else None
-        self._seen: dict[bytes, tuple[str, ...]] = {}
+        self._least = 0
+        self._seen: dict[tuple[bool, bytes], tuple[str, ...]] = {}
 
     # ------------------------------------------------------------------ looking
 
     def look(self, answers: Sequence[Answer]) -> list[str]:
         """What of the planted values these answers show, in words."""
         found: dict[str, None] = {}
-        for view in _views(answers):
-            found.update(dict.fromkeys(self.find(view)))
+        for view, is_joined in _views(answers):
+            found.update(dict.fromkeys(self.find(view, is_joined=is_joined)))
         return list(found)
 
-    def find(self, data: bytes) -> tuple[str, ...]:
-        """What of the planted values ``data`` shows."""
-        known = self._seen.get(data)
+    def find(self, data: bytes, *, is_joined: bool = False) -> tuple[str, ...]:
+        """What of the planted values ``data`` shows. In cells put together, few digits mean nothing."""
+        self._least = _SURE if is_joined else 0
+        known = self._seen.get((is_joined, data))
         if known is None:
             if len(self._seen) > 20_000:
                 self._seen.clear()
-            known = self._seen[data] = tuple(dict.fromkeys(self._deep(data[:_LONGEST], _DEPTH)))
+            known = self._seen[is_joined, data] = tuple(dict.fromkeys(self._deep(data[:_LONGEST], _DEPTH)))
         return known
 
     def _deep(self, data: bytes, depth: int) -> Iterator[str]:
@@ -113,6 +116,8 @@ class Detector:
                     yield f"{source} (its letters shifted) in {_cut(run)}"
         for run in {*_DIGITS.findall(text), *(re.sub(rb"\D", b"", run) for run in _SPACED.findall(text))}:
             for size in self._digit_sizes:
+                if size < self._least:
+                    continue
                 for at in range(len(run) - size + 1):
                     if (source := self._digits.get(run[at : at + size])) is not None:
                         yield f"{source} in {_cut(run)}"
@@ -163,20 +168,27 @@ class Detector:
         self._raw[struct.pack("!q", days * 86_400_000_000)] = source
 
 
-def _views(answers: Sequence[Answer]) -> Iterator[bytes]:
+def _views(answers: Sequence[Answer]) -> Iterator[tuple[bytes, bool]]:
     """The messages, and what comes of joining cells along rows, columns and everything."""
-    everything: list[bytes] = []
     for answer in answers:
         for message in answer.messages:
             match message.kind:
                 case Backend.DATA_ROW:
-                    yield message.body[2:]
+                    yield message.body[2:], False
                 case Backend.ERROR_RESPONSE | Backend.NOTICE_RESPONSE:
-                    values = [part[1:] for part in message.body.split(b"\0") if part]
-                    yield from values
-                    everything += values
+                    yield from ((part[1:], False) for part in message.body.split(b"\0") if part)
                 case _:
-                    yield message.body
+                    yield message.body, False
+    for view in _joined(answers):
+        yield view, True
+
+
+def _joined(answers: Sequence[Answer]) -> Iterator[bytes]:
+    everything: list[bytes] = []
+    for answer in answers:
+        for message in answer.messages:
+            if message.kind in (Backend.ERROR_RESPONSE, Backend.NOTICE_RESPONSE):
+                everything += [part[1:] for part in message.body.split(b"\0") if part]
         rows = answer.rows
         for row in rows:
             cells = [cell for cell in row if cell]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from govproxy.sql.types import FIRST_USER_OID
 from govproxy.wire.backend import Backend
 from govproxy.wire.errors import decode_fields
 from govproxy.wire.framing import Message
@@ -145,7 +146,9 @@ def _without_temporary(body: bytes) -> bytes:
     for _ in range(int.from_bytes(body[:2], "big")):
         end = body.index(b"\0", at) + 1
         origin = b"table" if any(body[end : end + 4]) else b"none"
-        parts += [body[at:end], origin, body[end + 4 : end + 18]]
+        type_oid = int.from_bytes(body[end + 6 : end + 10], "big")
+        kind = b"row" if type_oid >= FIRST_USER_OID else body[end + 6 : end + 10]
+        parts += [body[at:end], origin, body[end + 4 : end + 6], kind, body[end + 10 : end + 18]]
         at = end + 18
     return b"".join(parts)
 
