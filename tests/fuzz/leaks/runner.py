@@ -128,8 +128,9 @@ class Source:
     """Where statements come from: a database to build, what must not be seen of it, and statements for it."""
 
     seed: int
-    build: Callable[[Owner], Secrets]
-    twin: Callable[[Owner], object] | None
+    build: Callable[[Owner], None]
+    fill: Callable[[Owner, bool], Secrets]  # the database, or its twin
+    has_twin: bool
     corrections: list[str]
     next: Callable[[], Statement]
 
@@ -138,41 +139,43 @@ def source_for(seed: int) -> Source:
     """The source of that number: a generated world mostly, every fourth time the one of the case files."""
     chance = random.Random(f"statements {seed}")
     if seed % 4 == 0:
-        return Source(seed, _case_database, None, [], Mutations(chance).next)
+        return Source(seed, _define_cases, _fill_cases, False, [], Mutations(chance).next)
     made = world.generate(seed)
 
-    def build(owner: Owner) -> Secrets:
-        for statement in made.statements:
-            owner.execute(statement.encode())
-        return made.secrets
-
-    def build_twin(owner: Owner) -> None:
-        for statement in world.generate(seed, twin=True).statements:
+    def build(owner: Owner) -> None:
+        for statement in made.definitions:
             owner.execute(statement.encode())
 
-    return Source(seed, build, build_twin, made.corrections, Statements(chance, made).next)
+    def fill(owner: Owner, twin: bool) -> Secrets:
+        values = world.generate(seed, twin=twin)
+        for statement in values.fillings:
+            owner.execute(statement.encode())
+        return values.secrets
+
+    return Source(seed, build, fill, True, made.corrections, Statements(chance, made).next)
 
 
-def _case_database(owner: Owner) -> Secrets:
+def _define_cases(owner: Owner) -> None:
     owner.execute((DATA / "leaks_schema.sql").read_bytes())
-    return secrets_of(plant(owner))
+
+
+def _fill_cases(owner: Owner, twin: bool) -> Secrets:
+    return Secrets() if twin else secrets_of(plant(owner))
 
 
 @contextmanager
 def fuzzing(postgres: Postgres, source: Source) -> Iterator[Fuzz]:
     """The source's database, a proxy before it, and what looks at both."""
     secrets: list[Secrets] = []
+
+    def fill(owner: Owner, twin: bool) -> None:
+        secrets.append(source.fill(owner, twin))
+
     with (
         tempfile.TemporaryDirectory(prefix="govproxy-fuzz-") as folder,
-        opened(
-            postgres,
-            Path(folder),
-            lambda owner: secrets.append(source.build(owner)),
-            source.twin or (lambda _: None),
-            source.corrections,
-        ) as target,
+        opened(postgres, Path(folder), source.build, fill, source.corrections) as target,
     ):
-        yield Fuzz(target, Detector(*secrets), has_twin=source.twin is not None)
+        yield Fuzz(target, Detector(secrets[0]), has_twin=source.has_twin)
 
 
 def run(postgres: Postgres, source: Source, tally: Tally, *, go_on: Callable[[], bool]) -> Iterator[Find]:

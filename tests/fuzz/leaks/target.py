@@ -13,7 +13,7 @@ import psycopg
 
 from govproxy.demo.files import write_private
 from govproxy.demo.postgres import free_port
-from govproxy.demo.proxy import ProxyProcess
+from govproxy.demo.proxy import ProxyFailed, ProxyProcess
 from govproxy.identity.keys import generate_signing_key, load_signing_key
 from govproxy.identity.minting import mint
 from govproxy.identity.tokens import ClaimNames
@@ -31,6 +31,7 @@ ANSWER_S = 60.0
 USES_A_SESSION = 60
 Owner = psycopg.Connection[tuple[object, ...]]
 TWIN = "_twin"
+_STARTS = 4
 _ISSUER = "https://fuzz.govproxy.example"
 
 _POLICY = """\
@@ -89,10 +90,12 @@ def opened(
     postgres: Postgres,
     folder: Path,
     build: Callable[[Owner], None],
-    twin: Callable[[Owner], None],
+    fill: Callable[[Owner, bool], None],
     corrections: Sequence[str],
 ) -> Iterator[Target]:
-    """A database and its twin, which their owner builds, and a proxy before them; all gone afterwards.
+    """A database, a copy of it before it was filled, and a proxy before them; all gone afterwards.
+
+    The copy has the same OIDs, so that binary rows can be compared.
 
     Raises ProxyFailed at the end when the proxy or a worker crashed.
     """
@@ -103,18 +106,20 @@ def opened(
         # Whatever a session holds on to must not stop the other one for good.
         admin.execute(f"ALTER ROLE {name} SET statement_timeout = '10s'".encode())
         admin.execute(f"ALTER ROLE {name} SET lock_timeout = '5s'".encode())
-        for database in (name, f"{name}{TWIN}"):
-            admin.execute(f"CREATE DATABASE {database} OWNER {name}".encode())
+        admin.execute(f"CREATE DATABASE {name} OWNER {name}".encode())
     try:
         dsn = postgres.dsn(name, user=name, password=password)
-        for database, fill in ((name, build), (f"{name}{TWIN}", twin)):
-            with psycopg.connect(postgres.dsn(database, user=name, password=password), autocommit=True) as owner:
-                fill(owner)
+        _as_owner(dsn, build)
+        with psycopg.connect(postgres.dsn(), autocommit=True) as admin:
+            admin.execute(f"CREATE DATABASE {name}{TWIN} TEMPLATE {name} OWNER {name}".encode())
+        _as_owner(dsn, lambda owner: fill(owner, False))
+        twin = postgres.dsn(f"{name}{TWIN}", user=name, password=password)
+        _as_owner(twin, lambda owner: fill(owner, True))
         config, port, key = _configure(folder, postgres, name, password, corrections)
         tokens = {who: _token(key, *identity) for who, identity in PEOPLE.items()}
         who = PEOPLE["dba"][0].replace("@", "%40")
         ready = f"postgresql://{who}:{tokens['dba']}@127.0.0.1:{port}/{name}?sslmode=disable"
-        with ProxyProcess(config, log_file=folder / "proxy.log", ready_dsn=ready) as proxy:
+        with started(config, folder, ready) as proxy:
             target = Target(database=name, port=port, direct_dsn=dsn, tokens=tokens, proxy=proxy, folder=folder)
             try:
                 yield target
@@ -123,8 +128,30 @@ def opened(
     finally:
         with psycopg.connect(postgres.dsn(), autocommit=True) as admin:
             for database in (name, f"{name}{TWIN}"):
-                admin.execute(f"DROP DATABASE {database} WITH (FORCE)".encode())
+                admin.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)".encode())
             admin.execute(f"DROP ROLE {name}".encode())
+
+
+@contextmanager
+def started(config: Path, folder: Path, ready: str) -> Iterator[ProxyProcess]:
+    """The proxy; tried again where the machine is too busy to start it in time."""
+    for attempt in range(_STARTS):
+        proxy = ProxyProcess(config, log_file=folder / "proxy.log", ready_dsn=ready)
+        try:
+            proxy.__enter__()
+            break
+        except ProxyFailed as error:
+            if "was not ready after" not in str(error) or attempt == _STARTS - 1:
+                raise
+    try:
+        yield proxy
+    finally:
+        proxy.stop()
+
+
+def _as_owner(dsn: str, work: Callable[[Owner], None]) -> None:
+    with psycopg.connect(dsn, autocommit=True) as owner:
+        work(owner)
 
 
 def _configure(

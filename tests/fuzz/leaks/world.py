@@ -1,6 +1,6 @@
 """One generated database: its definition, its rows with planted values, and what the grammar may name.
 
-Everything follows from the seed. ``World.statements`` build it; ``World.relations`` say what can be
+Everything follows from the seed. ``World.definitions`` and ``World.fillings`` build it; ``World.relations`` say what can be
 read and which columns hold planted values; ``World.corrections`` classify, by policy, the columns
 that nobody could recognise.
 """
@@ -48,7 +48,8 @@ class World:
 
     seed: int
     secrets: Secrets
-    statements: list[str] = field(default_factory=list)
+    definitions: list[str] = field(default_factory=list)
+    fillings: list[str] = field(default_factory=list)  # what puts values in, and what depends on them
     relations: list[Relation] = field(default_factory=list)
     corrections: list[str] = field(default_factory=list)
     functions: list[str] = field(default_factory=list)  # calls that give planted text, without arguments
@@ -140,7 +141,7 @@ class _Builder:
         self._chance = random.Random(f"world {seed}")
         self._canaries = Canaries(random.Random(f"canaries {seed} {twin}"))
         self.world = World(seed=seed, secrets=self._canaries.secrets)
-        self._run = self.world.statements.append
+        self._run = self.world.definitions.append
         self._makers: dict[str, dict[str, Callable[[int], str]]] = {}  # of each table's columns
 
     def build(self) -> World:
@@ -158,7 +159,7 @@ class _Builder:
                 self._view(number, relation)
         self._code()
         if self._chance.random() < 0.7:
-            self._run("ANALYZE")
+            self.world.fillings.append("ANALYZE")
         return self.world
 
     # ------------------------------------------------------------------ tables
@@ -209,7 +210,7 @@ class _Builder:
 
     def _fill(self, name: str, makers: list[Callable[[int], str]], columns: list[str], first: int = 1) -> None:
         rows = ", ".join(f"({', '.join(make(row) for make in makers)})" for row in range(first, first + ROWS))
-        self._run(f"INSERT INTO {name} ({', '.join(columns)}) VALUES {rows}")
+        self.world.fillings.append(f"INSERT INTO {name} ({', '.join(columns)}) VALUES {rows}")
 
     def _partitioned(self) -> None:
         columns, makers = self._columns("journal", 2)
@@ -258,6 +259,8 @@ class _Builder:
         if any(column.type in ("json", "xml") for column in chosen):
             grouped, targets, columns = "", targets[: len(chosen)], columns[: len(chosen)]
         self._run(f"CREATE {kind} {view} AS SELECT {', '.join(targets)} FROM {base.name}{grouped}")
+        if kind != "VIEW":
+            self.world.fillings.append(f"REFRESH MATERIALIZED VIEW {view}")
         relation = Relation(name=view, columns=tuple(columns))
         self.world.relations.append(relation)
         if self._chance.random() < 0.4:
