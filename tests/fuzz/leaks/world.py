@@ -1,7 +1,7 @@
 """One generated database: its definition, its rows with planted values, and what the grammar may name.
 
-Everything follows from the seed. ``World.definitions`` and ``World.fillings`` build it; ``World.relations`` say what can be
-read and which columns hold planted values; ``World.corrections`` classify, by policy, the columns
+Everything follows from the seed. ``World.definitions`` and ``World.fillings`` build it; ``World.relations``
+say what can be read and which columns hold planted values; ``World.corrections`` classify, by policy, the columns
 that nobody could recognise.
 """
 
