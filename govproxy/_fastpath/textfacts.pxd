@@ -181,7 +181,7 @@ cdef extern from *:
     #endif
 
     /* A digest as people write it: 32, 40 or 64 hexadecimal digits of one case, letters among them, and nothing
-     * else. No detector has such a form (the longest IBAN of hexadecimal digits has 31), and columns are full of them. */
+     * else. No detector has such a form (the longest IBAN of such digits has 31), and columns are full of them. */
     static int govproxy_is_digest(const unsigned char *p, Py_ssize_t n)
     {
         Py_ssize_t i;
