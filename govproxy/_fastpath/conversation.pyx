@@ -178,7 +178,7 @@ cdef class Conversation(State):
     def named_in_protocol(self, name, *, bint cursor):
         """True when Parse (or, with ``cursor``, Bind) ever gave that name, so that SQL may find it there."""
         cdef set used = self.used_portals if cursor else self.used_statements
-        return b"*" in used or name.encode() in used
+        return used is not None and (b"*" in used or name.encode() in used)
 
     def end(self, str status="lost"):
         """Write the outcomes that are still owed when the session ends."""

@@ -28,6 +28,7 @@ cdef class Engine:
     cdef readonly set links
     cdef bint batching
     cdef list deferred             # links whose output waits for the ledger
+    cdef list released             # empty between batches
 
     cdef int begin_batch(self) except -1
     cdef int end_batch(self) except -1

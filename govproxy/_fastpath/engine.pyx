@@ -114,6 +114,7 @@ cdef class Engine:
         self.sinks = Sinks()
         self.links = set()
         self.deferred = []
+        self.released = []
         self.buffer = <unsigned char*>malloc(READ_BYTES + SLACK_BYTES)
         if self.buffer == NULL:
             raise MemoryError("read buffer")
@@ -170,7 +171,8 @@ cdef class Engine:
         self.batching = False
         if not waiting:
             return 0
-        self.deferred = []
+        # Two lists that change places: none is made per batch.
+        self.deferred, self.released = self.released, waiting
         try:
             self.ledger.flush()
         except Exception as error:
@@ -182,9 +184,10 @@ cdef class Engine:
                     link._fail(error)
                 except Exception as second:
                     self.loop.call_exception_handler({"message": "a session ended badly", "exception": second})
-            return 0
-        for link in waiting:
-            link._release()
+        else:
+            for link in waiting:
+                link._release()
+        waiting.clear()
         return 0
 
 

@@ -34,4 +34,3 @@ cdef class EpollReadiness:
 
     # What the kernel reported, worked off as one batch of the engine.
     cdef int work_off(self, epoll_event* events, int count) except -1
-    cdef Leg leg_of(self, int fd)

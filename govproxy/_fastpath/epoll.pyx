@@ -84,16 +84,13 @@ cdef class EpollReadiness:
                 return
             self.work_off(events, count)
 
-    cdef Leg leg_of(self, int fd):
-        return <Leg>self.legs[fd] if fd < len(self.legs) else None
-
     cdef int work_off(self, epoll_event* events, int count) except -1:
         cdef int i
         cdef Leg leg
         cdef Link link
         cdef timespec pause
         if count == 1:
-            leg = self.leg_of(events[0].data.fd)
+            leg = <Leg>self.legs[events[0].data.fd]
             if leg is not None and not leg.is_client and leg.last_size >= BULK_BYTES:
                 # A large result from one database and nothing else to do: a moment's rest lets the
                 # next read bring eight times as much for the price of one wake-up.
@@ -106,7 +103,7 @@ cdef class EpollReadiness:
             for i in range(count):
                 # Looked up again each time: what came before may have ended this link and given its
                 # descriptor to nobody yet, since sockets are opened by other callbacks only.
-                leg = self.leg_of(events[i].data.fd)
+                leg = <Leg>self.legs[events[i].data.fd]
                 if leg is None:
                     continue
                 link = leg.link

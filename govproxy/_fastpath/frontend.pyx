@@ -304,7 +304,7 @@ cdef int _parse(State state, Cursor* body, const unsigned char* message, Py_ssiz
             statement.sent = verdict.forward
             statement.bound = verdict.bound if verdict.bound.extras else None
     statement.segment = state.segment
-    _used(state.used_statements, name, state.max_names)
+    state.used_statements = _used(state.used_statements, name, state.max_names)
     entry = state.replies.push(REPLY_PARSE, statement)
     _replace(state.statements, name, statement, entry)
     state.unsynced = True
@@ -392,7 +392,7 @@ cdef int _bind(State state, Cursor* body, const unsigned char* message, Py_ssize
     portal.number = _record_bound(state, verdict, statement)
     portal.open = True
     portal.segment = state.segment
-    _used(state.used_portals, portal_name, state.max_names)
+    state.used_portals = _used(state.used_portals, portal_name, state.max_names)
     entry = state.replies.push(REPLY_BIND, portal)
     _replace(state.portals, portal_name, portal, entry)
     state.unsynced = True
@@ -565,12 +565,15 @@ cdef int _refuse_name(State state) except -1:
     return state.refuse(state.gate.error(error), True)
 
 
-cdef int _used(set names, bytes name, Py_ssize_t most) except -1:
+cdef set _used(set names, bytes name, Py_ssize_t most):
     # Remembers that the protocol gave this name: what SQL finds under it is not (only) what SQL put
     # there. With too many of them ("*") every name counts as given.
-    if PyBytes_GET_SIZE(name):
-        names.add(name if len(names) <= most else b"*")
-    return 0
+    if PyBytes_GET_SIZE(name) == 0:
+        return names
+    if names is None:
+        names = set()
+    names.add(name if len(names) <= most else b"*")
+    return names
 
 
 cdef int _replace(dict names, bytes name, object subject, Expected* entry) except -1:

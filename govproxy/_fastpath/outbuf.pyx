@@ -4,8 +4,7 @@ from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memmove
 
 cdef enum:
-    FIRST_CAPACITY = 4096
-    KEEP_CAPACITY = 65536
+    FIRST_CAPACITY = 512     # what malloc gives and takes back without a search
 
 
 cdef void outbuf_init(OutBuf* out) noexcept nogil:

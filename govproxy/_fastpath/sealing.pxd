@@ -25,6 +25,7 @@ cdef class MerkleTree:
     cdef readonly uint64_t leaves
     cdef unsigned char nodes[TREE_LEVELS][32]   # one finished subtree per set bit of ``leaves``
     cdef int add_leaf(self, const unsigned char* line, Py_ssize_t size) except -1 nogil
+    cdef int add_lines(self, const unsigned char* at, Py_ssize_t size) except -1 nogil
 
 
 @final
@@ -32,6 +33,7 @@ cdef class RangeHash:
     cdef gp_sha256 state
     cdef readonly uint64_t size
     cdef readonly uint64_t lines
+    cdef void add_bytes(self, const unsigned char* data, Py_ssize_t size) noexcept nogil
 
 
 # Moves the bytes of ``source`` into a new Range; ``source`` is empty afterwards.

@@ -1,15 +1,23 @@
 """Hashing of ledger ranges and the Merkle tree over a segment's lines, without the interpreter lock.
 
-Belongs to the sealing thread. Knows bytes and hashes; files, keys and JSON are ``audit.ledger``'s.
+Belongs to the sealing thread. Knows bytes and hashes; segments, keys and JSON are ``audit.ledger``'s.
+The lock is given away once per call and not once per system call: each time it is asked for again, the
+thread that serves the clients is made to stop, wake this one and wait for it.
 
 The tree is that of RFC 9162, section 2.1: leaf = SHA-256(0x00 || line without its newline),
 node = SHA-256(0x01 || left || right), a level's odd last node moves up unchanged.
 """
 
+import os
+
 from cython cimport final
-from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.errno cimport EINTR, ENOSPC, errno
 from libc.stdint cimport uint8_t, uint64_t
+from libc.stdio cimport rename
 from libc.string cimport memchr, memcpy
+from posix.fcntl cimport O_CREAT, O_TRUNC, O_WRONLY, open as open_file
+from posix.unistd cimport close, write
 
 from govproxy._fastpath.outbuf cimport OutBuf, outbuf_free, outbuf_init
 
@@ -18,6 +26,53 @@ cdef extern from "sha256.h" nogil:
     void gp_sha256_init(gp_sha256* s) noexcept
     void gp_sha256_update(gp_sha256* s, const uint8_t* p, size_t size) noexcept
     void gp_sha256_final(gp_sha256* s, uint8_t* out) noexcept
+
+
+cdef extern from "<fcntl.h>" nogil:
+    int O_CLOEXEC
+
+cdef extern from "<unistd.h>" nogil:
+    int fdatasync(int fd)
+
+
+def replace_file(str path not None, str temporary not None, bytes content not None) -> None:
+    """Gives ``path`` this content in one step, synced before it takes the name. OSError on failure."""
+    cdef bytes wanted = os.fsencode(path)
+    cdef bytes beside = os.fsencode(temporary)
+    cdef const char* name = PyBytes_AS_STRING(wanted)
+    cdef const char* new_name = PyBytes_AS_STRING(beside)
+    cdef const char* data = PyBytes_AS_STRING(content)
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(content)
+    cdef int error
+    with nogil:
+        error = _replace(name, new_name, data, size)
+    if error:
+        raise OSError(error, os.strerror(error), path)
+
+
+cdef int _replace(const char* name, const char* new_name, const char* data, Py_ssize_t size) noexcept nogil:
+    # The number of the error, 0 if there was none.
+    cdef int error = 0
+    cdef ssize_t written
+    cdef int fd = open_file(new_name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+    if fd < 0:
+        return errno
+    while size > 0 and error == 0:
+        written = write(fd, data, <size_t>size)
+        if written > 0:
+            data += written
+            size -= written
+        elif written == 0:
+            error = ENOSPC
+        elif errno != EINTR:
+            error = errno
+    if error == 0 and fdatasync(fd) != 0:
+        error = errno
+    if close(fd) != 0 and error == 0:
+        error = errno
+    if error == 0 and rename(new_name, name) != 0:
+        error = errno
+    return error
 
 
 def sha256(const unsigned char[::1] data not None) -> bytes:
@@ -79,9 +134,12 @@ cdef class RangeHash:
         """Adds the bytes of the next range."""
         if lines.bytes_.size:
             with nogil:
-                gp_sha256_update(&self.state, lines.bytes_.data, <size_t>lines.bytes_.size)
+                self.add_bytes(lines.bytes_.data, lines.bytes_.size)
         self.size += <uint64_t>lines.bytes_.size
         self.lines += lines.lines
+
+    cdef void add_bytes(self, const unsigned char* data, Py_ssize_t size) noexcept nogil:
+        gp_sha256_update(&self.state, data, <size_t>size)
 
     def digest(self) -> bytes:
         """SHA-256 of all bytes so far."""
@@ -121,17 +179,30 @@ cdef class MerkleTree:
 
     def add(self, Range lines not None) -> None:
         """Adds each line of the range; bytes behind the last newline would be a bug and raise."""
-        cdef const unsigned char* at = lines.bytes_.data
-        cdef const unsigned char* end = at + lines.bytes_.size
-        cdef const unsigned char* newline
         with nogil:
-            while at < end:
-                newline = <const unsigned char*>memchr(at, c"\n", <size_t>(end - at))
-                if newline == NULL:
-                    with gil:
-                        raise ValueError("a range must end with a newline")
-                self.add_leaf(at, newline - at)
-                at = newline + 1
+            self.add_lines(lines.bytes_.data, lines.bytes_.size)
+
+    def add_with(self, RangeHash hashed not None, Range lines not None) -> None:
+        """``add``, and the same range to ``hashed``."""
+        if lines.bytes_.size == 0:
+            return
+        with nogil:
+            self.add_lines(lines.bytes_.data, lines.bytes_.size)
+            hashed.add_bytes(lines.bytes_.data, lines.bytes_.size)
+        hashed.size += <uint64_t>lines.bytes_.size
+        hashed.lines += lines.lines
+
+    cdef int add_lines(self, const unsigned char* at, Py_ssize_t size) except -1 nogil:
+        cdef const unsigned char* end = at + size
+        cdef const unsigned char* newline
+        while at < end:
+            newline = <const unsigned char*>memchr(at, c"\n", <size_t>(end - at))
+            if newline == NULL:
+                with gil:
+                    raise ValueError("a range must end with a newline")
+            self.add_leaf(at, newline - at)
+            at = newline + 1
+        return 0
 
     def add_line(self, const unsigned char[::1] line not None) -> None:
         """Adds one line (without its newline); for tests."""

@@ -63,7 +63,7 @@ cdef class State:
     cdef dict statements
     cdef dict portals
     cdef uint64_t segment                 # Syncs sent so far: an error skips to the end of its segment
-    cdef set used_statements, used_portals  # names that the protocol ever gave (frontend.pyx, _used)
+    cdef set used_statements, used_portals  # names that the protocol ever gave (frontend.pyx, _used); None = none yet
     # A message waiting for its verdict, or for replies to make room
     cdef readonly bint parked
     cdef readonly bint stalled

@@ -68,8 +68,6 @@ cdef class State:
         self.statements = {}
         self.portals = {}
         self.aside_rows = []
-        self.used_statements = set()
-        self.used_portals = set()
 
     cdef int enter(self, Phase phase) except -1:
         self.phase = phase

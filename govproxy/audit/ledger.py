@@ -341,8 +341,7 @@ class Ledger:
 
     def _take(self, segment: _Segment, *, everything: bool = False) -> None:
         if (taken := self.writer.take(everything=everything)) is not None:
-            segment.tree.add(taken)
-            segment.carry.add(taken)
+            segment.tree.add_with(segment.carry, taken)
 
     def _begin(self, link: Link) -> _Segment:
         """Creates the next segment; its header is the first thing in it. OSError on failure."""

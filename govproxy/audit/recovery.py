@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from govproxy._fastpath.sealing import replace_file
 from govproxy.audit.chain import (
     GENESIS,
     Checkpoint,
@@ -87,12 +88,7 @@ def witness(directory: Path, worker: int) -> tuple[tuple[int, bytes], ...]:
 def write_head(directory: Path, worker: int, line: bytes) -> None:
     """Replaces HEAD in one step, synced before it takes the name. OSError on failure."""
     path = head_path(directory, worker)
-    temporary = path.with_name(f".{path.name}.new")
-    with temporary.open("wb") as file:
-        file.write(line + b"\n")
-        file.flush()
-        os.fdatasync(file.fileno())
-    temporary.replace(path)
+    replace_file(str(path), str(path.with_name(f".{path.name}.new")), line + b"\n")
 
 
 def sync_directory(directory: Path) -> None:

@@ -179,7 +179,7 @@ class Guest:
     """A client whose identity is proven and whose database session is ready, not yet let in.
 
     Exactly one of ``admit`` and ``refuse`` is called, and after ``admit``, at the session's end,
-    ``release``.
+    ``release``. ``upstream`` is there until ``admit``.
     """
 
     __slots__ = (
@@ -232,7 +232,7 @@ class Guest:
             self._ticket.logged_in()
         client, client_tls, client_leftover = self._channel.detach()
         upstream, upstream_tls, upstream_leftover = self.upstream.channel.detach()
-        return Handover(
+        handover = Handover(
             client=client,
             client_tls=client_tls,
             client_leftover=self._remaining + client_leftover,
@@ -240,6 +240,9 @@ class Guest:
             upstream_tls=upstream_tls,
             upstream_leftover=self.upstream.leftover + upstream_leftover,
         )
+        # The session lives long and may be one of many: what the login knew is half of its memory.
+        del self._welcome, self._remaining, self._channel, self.upstream
+        return handover
 
     async def refuse(self, error: GovproxyError) -> None:
         """Turn the client away after all, with a FATAL."""

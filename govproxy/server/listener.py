@@ -35,22 +35,24 @@ class Ticket:
 
     def __init__(self, admission: Admission, *names: str) -> None:
         self._admission = admission
-        self._names = set(names)
+        self._names = names
         for name in names:
             admission.counts[name] += 1
 
-    def _give_back(self, names: set[str]) -> None:
-        for name in names & self._names:
-            self._admission.counts[name] -= 1
-        self._names -= names
+    def _give_back(self, names: tuple[str, ...]) -> None:
+        given, kept = set(names), self._names
+        self._names = tuple(name for name in kept if name not in given)
+        for name in kept:
+            if name in given:
+                self._admission.counts[name] -= 1
 
     def logged_in(self) -> None:
         """The login is over; the session goes on. Twice is harmless."""
-        self._give_back({LOGINS})
+        self._give_back((LOGINS,))
 
     def release(self) -> None:
         """The client is gone. Twice is harmless."""
-        self._give_back(set(self._names))
+        self._give_back(self._names)
 
 
 class Admission:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from govproxy._fastpath.sealing import MerkleTree, set_accelerated, sha256
+from govproxy._fastpath.ledger import LedgerWriter
+from govproxy._fastpath.sealing import MerkleTree, RangeHash, replace_file, set_accelerated, sha256
 from govproxy.audit.chain import Merkle
 
 
@@ -51,3 +53,37 @@ def test_the_tree_is_the_one_of_rfc_9162() -> None:
     for count in range(1, 40):
         lines = [b"%d" % n for n in range(count)]
         assert Merkle(lines).root() == root(lines)
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    path, beside = tmp_path / "HEAD", tmp_path / ".HEAD.new"
+    replace_file(str(path), str(beside), b"first\n")
+    assert path.read_bytes() == b"first\n"
+    replace_file(str(path), str(beside), b"second\n")
+    assert path.read_bytes() == b"second\n"
+    assert not beside.exists()
+    with pytest.raises(FileNotFoundError):
+        replace_file(str(path), str(tmp_path / "missing" / "x"), b"third\n")
+    beside.mkdir()
+    with pytest.raises(IsADirectoryError):
+        replace_file(str(path), str(beside), b"third\n")
+    assert path.read_bytes() == b"second\n"
+
+
+def test_the_tree_and_the_hash_get_a_range_together(tmp_path: Path) -> None:
+    lines = b"".join(b'{"n":%d}\n' % n for n in range(100))
+    with (tmp_path / "segment").open("wb") as file:
+        writer = LedgerWriter()
+        writer.open(file.fileno())
+        for line in lines.splitlines():
+            writer.line(line)
+        writer.flush_now()
+        taken = writer.take()
+        assert taken is not None
+        together, apart = (MerkleTree(), RangeHash()), (MerkleTree(), RangeHash())
+        together[0].add_with(together[1], taken)
+        apart[0].add(taken)
+        apart[1].add(taken)
+        assert together[0].root() == apart[0].root()
+        assert together[1].digest() == apart[1].digest() == hashlib.sha256(lines).digest()
+        assert (together[1].size, together[1].lines) == (len(lines), 100)
