@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -19,6 +19,7 @@ import asyncpg  # type: ignore[import-untyped]
 from govproxy.config.loader import load
 from govproxy.config.settings import Database, Settings
 from govproxy.control import catalog as catalogs
+from govproxy.control.edits import edits
 from govproxy.control.keys import load_keys, rotate_masking_key
 from govproxy.control.look import Seen, class_named, corrections_of, evidence_of
 from govproxy.control.metadata import MetadataConnection, connect_to
@@ -119,6 +120,10 @@ class ControlPlane:
         # Security: what could not be judged by the new policy is not shown by the old one.
         self._renew(pictures)
         log.info("policy reloaded", version=policy.version, changed=changed)
+
+    def edits(self) -> AsyncIterator[None]:
+        """Once for each change of the configuration's or the policy's file."""
+        return edits(file for file in (self.settings.file, self.settings.policy) if file is not None)
 
     async def rotate_key(self) -> str:
         """Put a new masking key in force; gives its id. ConfigError where the old cannot be read."""

@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -43,6 +43,7 @@ class Control(Protocol):
     async def start(self, publish: Callable[[Snapshot], None]) -> None: ...
     async def refresh(self, database: str, *, values: bool) -> None: ...
     async def reload(self) -> None: ...
+    def edits(self) -> AsyncIterator[None]: ...
     async def rotate_key(self) -> str: ...
     async def stop(self) -> None: ...
 
@@ -76,6 +77,7 @@ class Supervisor:
         self._requests: dict[int, asyncio.Future[link.Message]] = {}
         self._next_request = 1
         self._failed = False
+        self._reloading = asyncio.Lock()
         self._announced = False
 
     async def run(self) -> int:
@@ -91,7 +93,9 @@ class Supervisor:
                 loop.add_signal_handler(signal.SIGHUP, lambda: tasks.create_task(self._reload()))
                 for number in range(self._count):
                     tasks.create_task(self._keep_alive(number))
+                watching = tasks.create_task(self._reload_on_edits())
                 await self._stopping.wait()
+                watching.cancel()
                 for worker in self._workers.values():
                     worker.send(link.Drain())
         finally:
@@ -106,7 +110,18 @@ class Supervisor:
             log.info("ready", listen=str(self._control.settings.listen), workers=self._count)
             self._on_ready()
 
+    async def _reload_on_edits(self) -> None:
+        try:
+            async for _ in self._control.edits():
+                await self._reload()
+        except OSError as error:
+            log.warning("files cannot be watched; SIGHUP reloads them", error=str(error))
+
     async def _reload(self) -> None:
+        async with self._reloading:
+            await self._reload_once()
+
+    async def _reload_once(self) -> None:
         before = self._control.keys.masking_id
         try:
             await self._control.reload()
@@ -114,6 +129,10 @@ class Supervisor:
                 self._send_keys()
         except GovproxyError as error:
             log.error("reload refused; the old policy stays", error=str(error))
+            refused = link.Refused(version=self._control.snapshot.policy.version, reason=str(error))
+            # It is one event: one worker records it.
+            for worker in [worker for worker in self._workers.values() if worker.ready][:1]:
+                worker.send(refused)
 
     # ------------------------------------------------------------------ workers
 

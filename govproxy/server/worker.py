@@ -219,6 +219,8 @@ class Worker:
                 case link.NewKeys(keys=keys):
                     self.shared.rotate(keys)
                     self.ledger.record(events.masking_key_change(keys.masking_id))
+                case link.Refused(version=version, reason=reason):
+                    self.ledger.record(events.policy_change(version, status="refused", reason=reason))
                 case link.Refreshed(database=database, number=number):
                     self.shared.refreshed(database, number)
                 case link.Stale(database=database):

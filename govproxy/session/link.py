@@ -52,6 +52,14 @@ class NewKeys:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """To one worker: a file was not taken over; the policy of this version stays. For the ledger."""
+
+    version: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refresh:
     """Worker → control: look at this database's catalog again; ``values``: whatever it holds by now."""
 
@@ -202,6 +210,7 @@ Message = (
     | Ready
     | Publish
     | NewKeys
+    | Refused
     | Refresh
     | Refreshed
     | Stale

@@ -7,7 +7,7 @@ nothing.
 from __future__ import annotations
 
 from govproxy.errors import GovproxyError, Reason, StatementDenied
-from govproxy.policy.rules import MASKED_WRITE, LoopBreaker
+from govproxy.policy.rules import LoopBreaker
 from govproxy.policy.values import Decision, Verb
 
 
@@ -60,14 +60,3 @@ def repeated(error: GovproxyError, count: int, breaker: LoopBreaker) -> Statemen
     )
     again.sqlstate = error.sqlstate  # it is the same refusal, whatever is said with it
     return again
-
-
-def written_back(columns: tuple[str, ...]) -> StatementDenied:
-    """The refusal of a masked value that was to be stored."""
-    named = ", ".join(columns)
-    return StatementDenied(
-        f"a masked value must not be stored in {named} (rule {MASKED_WRITE})",
-        hint="What was read masked is not the data: leave the column out of the statement, or write a real value.",
-        reason=Reason.MASKED_WRITE,
-        facts={"rule": MASKED_WRITE, "object": ",".join(columns)},
-    )
