@@ -10,7 +10,7 @@ from bench.plots import Bar, Dot, bars, dots
 from bench.report import Report, bound, bound_figure, columns, figure, machine_lines, measured, title_of
 from bench.targets import Status
 
-_STYLE = """\
+STYLE = """\
 :root { color-scheme: light dark; --us: #1769aa; --them: #a9b4bf; --bad: #b3261e; --good: #1b7f4b; --line: #c9d0d6;
   --text: #1c2227; --back: #ffffff; }
 @media (prefers-color-scheme: dark) { :root { --us: #6cb4ee; --them: #56616b; --bad: #f2857c; --good: #6fd19b;
@@ -33,7 +33,7 @@ def html(report: Report) -> str:
 def _page(report: Report) -> Iterator[str]:
     yield '<!doctype html><html lang="en"><head><meta charset="utf-8">'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    yield f"<title>What govproxy costs</title><style>{_STYLE}</style></head><body>"
+    yield f"<title>What govproxy costs</title><style>{STYLE}</style></head><body>"
     yield "<h1>What govproxy costs</h1>"
     yield (
         "<p>The proxy's own processor time, policy, masking and audit on, as a ratio to another proxy in the same "

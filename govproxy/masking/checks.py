@@ -169,7 +169,8 @@ def is_formatted_phone(text: str) -> bool:
     plain = "".join(_DIGITS.findall(bare))
     if _PHONE_SHAPE.fullmatch(bare) is None or plain == bare:
         return False
-    if re.fullmatch(r"(?:1[ .-]?)?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]?\d{4}", bare):
+    in_groups = re.fullmatch(r"(?:1[ .-]?)?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]?\d{4}", bare)
+    if in_groups and not bare.startswith("0"):
         return _NANP.fullmatch(plain) is not None
     return plain.startswith("0") and 9 <= len(plain) <= 12 and re.fullmatch(r"\(?0\d[0-9 ()./-]+", bare) is not None
 

@@ -12,14 +12,21 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from govproxy._fastpath.detectors import scan
 from govproxy.masking import taxonomy
 from govproxy.masking.corrections import Correction, check_correction, correct
 from govproxy.masking.detect_samples import array_elements, contradicts, judge_documents, random_share, vote
-from govproxy.masking.names import BELIEVED, NameEvidence, hints_at_secret, judge_comment, judge_name
+from govproxy.masking.names import (
+    BELIEVED,
+    NameEvidence,
+    hints_at_secret,
+    judge_comment,
+    judge_name,
+    table_context,
+)
 from govproxy.masking.own import own_verdict, stronger
 from govproxy.masking.system_columns import SYSTEM_SCHEMAS, system_class
 from govproxy.masking.taxonomy import Family
@@ -65,6 +72,8 @@ def classify(
             if verdict is not None:
                 found[ref] = verdict
             seen.add(column.attnum)
+        if shows_people(relation, found) and not table_context(relation.name, relation.schema).people:
+            _judge_again(relation, catalog, found)
         known[oid] = frozenset(seen)
         _judge_derived(relation, catalog, found)
     _share_among_relatives(catalog, found)
@@ -109,6 +118,25 @@ def _mentions(relation: Relation, column: Column, catalog: Catalog) -> ColumnCla
     return None
 
 
+def shows_people(relation: Relation, found: Mapping[ColumnRef, ColumnClass]) -> bool:
+    """Whether the columns found so far say that the rows of a table are people, whatever it is called."""
+    refs = (ColumnRef(relation.oid, column.attnum) for column in relation.columns)
+    return len({found[ref].sensitive.name for ref in refs if ref in found} & taxonomy.ABOUT_PEOPLE) >= 2
+
+
+def _judge_again(relation: Relation, catalog: Catalog, found: dict[ColumnRef, ColumnClass]) -> None:
+    """Columns that were nothing so far, now that the table is known to be about people."""
+    for column in relation.columns:
+        ref = ColumnRef(relation.oid, column.attnum)
+        before = found.get(ref)
+        if before is not None and before.sensitive.name not in {"unread", "mentions"}:
+            continue
+        verdict = _judge(relation, column, catalog, people=True)
+        if verdict is not None:
+            found[ref] = replace(verdict, reason=f"{verdict.reason}, among columns about people")
+
+
+
 def _unread(relation: Relation, column: Column, catalog: Catalog) -> bool:
     """True when the metadata role could not look at values of a type that may hold anything."""
     statistics = catalog.statistics.get(ColumnRef(relation.oid, column.attnum))
@@ -117,7 +145,7 @@ def _unread(relation: Relation, column: Column, catalog: Catalog) -> bool:
     return shape_of(column, catalog).family in _FREE_FORM
 
 
-def _judge(relation: Relation, column: Column, catalog: Catalog) -> ColumnClass | None:
+def _judge(relation: Relation, column: Column, catalog: Catalog, *, people: bool = False) -> ColumnClass | None:
     """The class of one column by its own evidence."""
     system = system_class(relation.schema, relation.name, column.name)
     if system is not None:
@@ -126,12 +154,12 @@ def _judge(relation: Relation, column: Column, catalog: Catalog) -> ColumnClass 
         return None
     if relation.kind is RelationKind.VIEW:
         # Lineage maps a view to its bases; names are the net for a view nobody can look into.
-        return None if relation.definition else _by_name(relation, column, shape_of(column, catalog), None)
+        return None if relation.definition else _by_name(relation, column, shape_of(column, catalog), None, people)
     shape = shape_of(column, catalog)
     statistics = catalog.statistics.get(ColumnRef(relation.oid, column.attnum))
     if shape.family is Family.RECORD:
         return _judge_record(relation, column, shape, catalog)
-    return _by_name(relation, column, shape, statistics)
+    return _by_name(relation, column, shape, statistics, people)
 
 
 def _values(statistics: ColumnStatistics | None, shape: Shape) -> tuple[str, ...]:
@@ -143,10 +171,10 @@ def _values(statistics: ColumnStatistics | None, shape: Shape) -> tuple[str, ...
 
 
 def _by_name(
-    relation: Relation, column: Column, shape: Shape, statistics: ColumnStatistics | None
+    relation: Relation, column: Column, shape: Shape, statistics: ColumnStatistics | None, people: bool
 ) -> ColumnClass | None:
     values = _values(statistics, shape)
-    evidence = list(_named(relation, column, shape, values))
+    evidence = list(_named(relation, column, shape, values, people=people))
     if shape.family in _DOCUMENTS:
         return _judge_document(evidence, values, shape, (column.name, relation.name))
     numeric_key = column.is_key and shape.family in {Family.INTEGER, Family.NUMBER, Family.UUID}
@@ -170,11 +198,13 @@ def _by_name(
     return _combine(evidence)
 
 
-def _named(relation: Relation, column: Column, shape: Shape, values: Sequence[str]) -> Iterable[tuple[str, float, str]]:
+def _named(
+    relation: Relation, column: Column, shape: Shape, values: Sequence[str], *, people: bool = False
+) -> Iterable[tuple[str, float, str]]:
     """(class, confidence, reason) from name, domain and comment, past the gates of type and key."""
     said: list[tuple[NameEvidence, str]] = [
         (evidence, f"name '{column.name}' ({evidence.words})")
-        for evidence in judge_name(column.name, relation.name, relation.schema)
+        for evidence in judge_name(column.name, relation.name, relation.schema, people=people)
     ]
     for domain in shape.domains:
         said.extend((evidence, f"type '{domain}' ({evidence.words})") for evidence in judge_name(domain, relation.name))

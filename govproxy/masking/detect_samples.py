@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from govproxy.masking import checks
-from govproxy.masking.identity_numbers import NATIONAL
+from govproxy.masking.identity_numbers import HEALTH, NATIONAL, UNMISTAKABLE
 from govproxy.masking.name_lists import FAMILY_NAMES, GIVEN_NAMES
 from govproxy.masking.names import fold, judge_name
 from govproxy.masking.taxonomy import Family
@@ -44,6 +44,10 @@ class Vote:
 
 def _starts_differ(values: Sequence[str]) -> bool:
     return len({value[:3] for value in values}) >= 8
+
+
+def _many(values: Sequence[str]) -> bool:
+    return len(set(values)) >= 8
 
 
 def _octets_are_high(values: Sequence[str]) -> bool:
@@ -93,11 +97,24 @@ DETECTORS: tuple[_Detector, ...] = (
             check,
             digits=4,
             share=0.97,
-            together=_starts_differ,
+            together=_many if shape in UNMISTAKABLE else _starts_differ,
             confidence=0.9,
             families=_NUMERIC,
         )
         for shape, check in NATIONAL.items()
+    ),
+    *(
+        _Detector(
+            "medical_record",
+            shape,
+            check,
+            digits=7,
+            share=0.97,
+            together=_starts_differ,
+            confidence=0.88,
+            families=_NUMERIC,
+        )
+        for shape, check in HEALTH.items()
     ),
     _Detector("phone", "international phone number", checks.is_international_phone, digits=7, confidence=0.95),
     _Detector("phone", "phone number", checks.is_formatted_phone, digits=7, share=0.9, confidence=0.85),

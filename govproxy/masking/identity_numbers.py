@@ -161,6 +161,149 @@ def is_indian_pan(text: str) -> bool:
     return re.fullmatch(r"[A-Z]{3}[ABCFGHLJPT][A-Z]\d{4}[A-Z]", text) is not None
 
 
+def is_hetu(text: str) -> bool:
+    """Finland: birth date, a sign for the century, serial, mod 31 character."""
+    match = re.fullmatch(r"(\d{2})(\d{2})(\d{2})[-+A-FU-Y](\d{3})([0-9A-FHJ-NPR-Y])", text)
+    if match is None or not _is_day(int(match.group(1)), int(match.group(2))):
+        return False
+    return "0123456789ABCDEFHJKLMNPRSTUVWXY"[int("".join(match.groups()[:4])) % 31] == match.group(5)
+
+
+def _is_day(day: int, month: int) -> bool:
+    return 1 <= day <= 31 and 1 <= month <= 12
+
+
+def is_south_african_id(text: str) -> bool:
+    """South Africa: birth date, citizenship digit, Luhn over thirteen."""
+    digits = digits_of(text, " ")
+    return len(digits) == 13 and _is_day(int(digits[4:6]), int(digits[2:4])) and digits[10] in "012" and luhn(digits)
+
+
+def is_turkish_id(text: str) -> bool:
+    """Turkey: eleven digits, the last two computed."""
+    if len(text) != 11 or not text.isascii() or not text.isdigit() or text[0] == "0":
+        return False
+    n = [int(char) for char in text]
+    return (sum(n[0:9:2]) * 7 - sum(n[1:8:2])) % 10 == n[9] and sum(n[:10]) % 10 == n[10]
+
+
+def is_korean_rrn(text: str) -> bool:
+    """South Korea: birth date, dash, century digit and six more (no check digit on those since 2020)."""
+    match = re.fullmatch(r"\d{2}(\d{2})(\d{2})-[1-8]\d{6}", text)
+    return match is not None and _is_day(int(match.group(2)), int(match.group(1)))
+
+
+def is_nric(text: str) -> bool:
+    """Singapore: NRIC and FIN with their check letters."""
+    match = re.fullmatch(r"([STFGM])(\d{7})([A-Z])", text.upper())
+    if match is None:
+        return False
+    lead, digits, check = match.groups()
+    total = _weighted(digits, (2, 7, 6, 5, 4, 3, 2)) + {"T": 4, "G": 4, "M": 3}.get(lead, 0)
+    letters = {"S": "JZIHGFEDCBA", "T": "JZIHGFEDCBA", "M": "KLJNPQRTUWX"}.get(lead, "XWUTRQPNMLK")
+    return letters[(10 - total % 11) if lead == "M" else total % 11] == check
+
+
+def is_tfn(text: str) -> bool:
+    """Australia: tax file number of nine digits, mod 11."""
+    digits = digits_of(text, " ")
+    return len(digits) == 9 and digits != "0" * 9 and _weighted(digits, (1, 4, 3, 7, 5, 8, 6, 9, 10)) % 11 == 0
+
+
+def is_norwegian_id(text: str) -> bool:
+    """Norway: birth date (D numbers too), two mod 11 digits."""
+    digits = digits_of(text, " ")
+    if len(digits) != 11 or not _is_day(int(digits[:2]) % 40, int(digits[2:4]) % 40):
+        return False
+    first = -_weighted(digits, (3, 7, 6, 1, 8, 9, 4, 5, 2)) % 11
+    second = -_weighted(digits, (5, 4, 3, 2, 7, 6, 5, 4, 3, 2)) % 11
+    return first == int(digits[9]) and second == int(digits[10])
+
+
+def is_danish_cpr(text: str) -> bool:
+    """Denmark: birth date, dash, four digits (the check digit is no longer used)."""
+    match = re.fullmatch(r"(\d{2})(\d{2})\d{2}-\d{4}", text)
+    return match is not None and _is_day(int(match.group(1)), int(match.group(2)))
+
+
+def is_belgian_number(text: str) -> bool:
+    """Belgium: birth date, serial, 97 minus the rest; with a 2 before for those born after 1999."""
+    digits = digits_of(text, " .-")
+    if len(digits) != 11 or not 0 <= int(digits[2:4]) % 20 <= 12:
+        return False
+    return int(digits[9:]) in (97 - int(digits[:9]) % 97, 97 - int("2" + digits[:9]) % 97)
+
+
+def is_portuguese_nif(text: str) -> bool:
+    """Portugal: nine digits of a person, mod 11."""
+    digits = digits_of(text, " ")
+    if len(digits) != 9 or digits[0] not in "123":
+        return False
+    rest = _weighted(digits, (9, 8, 7, 6, 5, 4, 3, 2)) % 11
+    return int(digits[8]) == (0 if rest < 2 else 11 - rest)
+
+
+def is_ahv(text: str) -> bool:
+    """Switzerland: 756, thirteen digits, the check digit of EAN."""
+    digits = digits_of(text, " .")
+    return len(digits) == 13 and digits.startswith("756") and _weighted(digits, (1, 3) * 6 + (1,)) % 10 == 0
+
+
+def is_romanian_cnp(text: str) -> bool:
+    """Romania: sex and century, birth date, mod 11 over thirteen digits."""
+    if len(text) != 13 or not text.isascii() or not text.isdigit() or not _is_day(int(text[5:7]), int(text[3:5])):
+        return False
+    rest = _weighted(text, (2, 7, 9, 1, 4, 6, 3, 5, 8, 2, 7, 9)) % 11
+    return text[0] != "0" and int(text[12]) == (1 if rest == 10 else rest)
+
+
+def is_rut(text: str) -> bool:
+    """Chile: seven or eight digits, dash, mod 11 digit or K."""
+    match = re.fullmatch(r"(\d{7,8})-([0-9Kk])", text.replace(".", ""))
+    if match is None:
+        return False
+    total = sum(int(char) * (2 + place % 6) for place, char in enumerate(reversed(match.group(1))))
+    return "0123456789K0"[11 - total % 11] == match.group(2).upper()
+
+
+def is_nhs_number(text: str) -> bool:
+    """United Kingdom: ten digits, mod 11."""
+    digits = digits_of(text)
+    if len(digits) != 10 or digits == "0" * 10:
+        return False
+    return (11 - _weighted(digits, (10, 9, 8, 7, 6, 5, 4, 3, 2)) % 11) % 11 == int(digits[9])
+
+
+def is_npi(text: str) -> bool:
+    """United States, health care providers: ten digits, Luhn behind 80840."""
+    return len(text) == 10 and text.isascii() and text.isdigit() and text[0] in "12" and luhn("80840" + text)
+
+
+def is_dea(text: str) -> bool:
+    """United States, prescribers: two letters, seven digits, the last computed."""
+    if not re.fullmatch(r"[A-HJ-MP-UX][A-Z9]\d{7}", text):
+        return False
+    n = [int(char) for char in text[2:]]
+    return (n[0] + n[2] + n[4] + 2 * (n[1] + n[3] + n[5])) % 10 == n[6]
+
+
+# Numbers of health care, kept apart: another class.
+HEALTH: Mapping[str, Callable[[str], bool]] = MappingProxyType(
+    {"NHS number": is_nhs_number, "NPI": is_npi, "DEA number": is_dea}
+)
+
+# So long, or with so much besides digits, that chance does not make a column of them.
+UNMISTAKABLE = frozenset(
+    {
+        "Italian codice fiscale",
+        "French NIR",
+        "Chinese identity number",
+        "Mexican CURP",
+        "Korean RRN",
+        "Finnish identity code",
+    }
+)
+
 NATIONAL: Mapping[str, Callable[[str], bool]] = MappingProxyType(
     {
         "Brazilian CPF": is_cpf,
@@ -177,5 +320,18 @@ NATIONAL: Mapping[str, Callable[[str], bool]] = MappingProxyType(
         "Mexican CURP": is_curp,
         "Swedish personnummer": is_personnummer,
         "Indian PAN": is_indian_pan,
+        "Finnish identity code": is_hetu,
+        "South African id": is_south_african_id,
+        "Turkish id": is_turkish_id,
+        "Korean RRN": is_korean_rrn,
+        "Singapore NRIC": is_nric,
+        "Australian TFN": is_tfn,
+        "Norwegian id": is_norwegian_id,
+        "Danish CPR": is_danish_cpr,
+        "Belgian national number": is_belgian_number,
+        "Portuguese NIF": is_portuguese_nif,
+        "Swiss AHV": is_ahv,
+        "Romanian CNP": is_romanian_cnp,
+        "Chilean RUT": is_rut,
     }
 )

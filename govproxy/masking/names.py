@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from govproxy.masking import taxonomy, vocabulary
@@ -71,6 +71,10 @@ _ABBREVIATIONS: Mapping[str, str] = {
     "tok": "token",
     "tkn": "token",
     "usr": "user",
+    "init": "initial",
+    "cd": "code",
+    "cntct": "contact",
+    "cntc": "contact",
     "cust": "customer",
     "emp": "employee",
     "pat": "patient",
@@ -191,6 +195,35 @@ def _singular(token: str) -> str:
     return token[:-1] if token[:-1] in _WORDS else token
 
 
+def _skeleton(word: str) -> str:
+    """What is left when vowels after the first letter are dropped and doubled letters written once."""
+    kept = word[:1] + "".join(char for char in word[1:] if char not in "aeiou")
+    return "".join(char for place, char in enumerate(kept) if place == 0 or kept[place - 1] != char)
+
+
+def _skeletons() -> dict[str, str]:
+    """Known words by their skeletons, the shortest of several."""
+    found: dict[str, str] = {}
+    for word in sorted(_WORDS, key=lambda word: (len(word), word), reverse=True):
+        if len(word) >= 5 and word.isalpha():
+            found[_skeleton(word)] = word
+    return found
+
+
+_SKELETONS = _skeletons()
+_CUT_SHORT = tuple(sorted(vocabulary.CUT_SHORT))
+
+
+def _spelt_out(token: str) -> str:
+    """A shortened word in full, where that is sure enough: ``cntct`` → ``contact``, ``relig`` → ``religion``."""
+    if token in _WORDS or len(token) < 4 or not token.isalpha():
+        return token
+    if _skeleton(token) in _SKELETONS and not any(char in "aeiou" for char in token[1:]):
+        return _SKELETONS[_skeleton(token)]
+    longer = [word for word in _CUT_SHORT if word.startswith(token)]
+    return longer[0] if len(longer) == 1 else token
+
+
 @lru_cache(maxsize=16384)
 def words_of(text: str) -> tuple[str, ...]:
     """The folded words of a name: ``custEmailAddr2`` → ``customer email address``.
@@ -202,7 +235,7 @@ def words_of(text: str) -> tuple[str, ...]:
         if token.isdigit():
             continue
         for part in _compound(token) or (token,):
-            words.append(_ABBREVIATIONS.get(part, _singular(part)))
+            words.append(_ABBREVIATIONS.get(part, _singular(_spelt_out(part))))
     return tuple(words)
 
 
@@ -306,17 +339,22 @@ def hints_at_secret(column: str) -> bool:
     return bool(words) and words[-1] in vocabulary.SECRET_HINTS and not matched
 
 
-def judge_name(column: str, table: str = "", schema: str = "") -> tuple[NameEvidence, ...]:
+def judge_name(column: str, table: str = "", schema: str = "", *, people: bool = False) -> tuple[NameEvidence, ...]:
     """Classes a column's name suggests, the surest first; equal ones by level, then by name.
 
-    ``table`` gives the context in which words such as ``name``, ``city`` and ``age`` are personal.
-    Classes below ``BELIEVED`` are left out.
+    ``table`` gives the context in which words such as ``name``, ``city`` and ``age`` are personal;
+    ``people``: the table's other columns have shown that it is about people. Classes below
+    ``BELIEVED`` are left out.
     """
     words = words_of(column)
     context = table_context(table, schema)
+    if people:
+        context = replace(context, people=True, goods=False)
     best: dict[str, NameEvidence] = {}
     for start, end, phrase in _matches(words):
         before, after = words[:start], words[end:]
+        if before == ("name",):
+            before = ()  # nm_cidade, nom_ville: the name of what follows
         if phrase.name is None or not _holds(phrase.context, context, (*before, *after)):
             continue
         confidence = _confidence(phrase, before, after)

@@ -126,7 +126,7 @@ TABLE: tuple[Entry, ...] = (
     _row("criminal_record", "criminal record", "SPII", 3, _M.REDACT, _DOCUMENT | {Family.BOOLEAN}),
     _row("biometric", "biometric data", "SPII", 4, _M.REDACT, _ANY - {Family.BOOLEAN, Family.DATE, Family.INTEGER}),
     # Health
-    _row("health", "health data", "PHI", 3, _M.REDACT, _CODED | _DOCUMENT | {Family.NUMBER}),
+    _row("health", "health data", "PHI", 3, _M.REDACT, _CODED | _DOCUMENT | {Family.NUMBER, Family.BOOLEAN}),
     _row("medication", "medication", "PHI", 3, _M.REDACT, _LABEL | _DOCUMENT),
     _row("medical_record", "medical record number", "PHI", 3, _M.REDACT, _DIGITS, identifier=True),
     _row("health_insurance", "health insurance number", "PHI", 3, _M.REDACT, _DIGITS, identifier=True),
@@ -187,6 +187,26 @@ TABLE: tuple[Entry, ...] = (
 
 ENTRIES: Mapping[str, Entry] = MappingProxyType({entry.sensitive.name: entry for entry in TABLE})
 TAGS: frozenset[str] = frozenset(tag for entry in TABLE for tag in entry.sensitive.tags)
+
+# Facts that are kept about people alone; two different ones in a table make its rows people.
+ABOUT_PEOPLE = frozenset(
+    {
+        "given_name",
+        "family_name",
+        "birth_date",
+        "birth_year",
+        "birth_place",
+        "death_date",
+        "gender",
+        "marital_status",
+        "nationality",
+        "ssn",
+        "national_id",
+        "passport",
+        "religion",
+        "ethnicity",
+    }
+)
 
 # Exactly one of these is carried by every class.
 GROUPS = ("PII", "SPII", "PCI", "PHI", "SECRET", "ONLINE", "TEXT")

@@ -60,6 +60,7 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
         },
         "pin": {
             Context.ANY: """
+                pin cd,
                 pin block, pin offset, card pin hash, card pin, pin code, pin number, atm pin, pin hash,
                 pincode hash
             """,
@@ -69,6 +70,7 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
         },
         "card_expiry": {
             Context.ANY: """
+                cc exp dt,
                 card expiry, card exp, card expiration, cc exp, cc expiry, credit card expiration,
                 card exp date, card expiry date, card exp month, card exp year, card expiry month,
                 card expiry year
@@ -90,6 +92,8 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
         },
         "bank_account": {
             Context.ANY: """
+                bankverb, cta bancaria, cta corriente, cuenta corriente, cta bco, bank acct no, bank acc no,
+                acct nbr, deposit account,
                 bankn, bank acct, bank acc number, bank account, bank account number, account number,
                 account num, acct number, acct num, acct no, account no, routing number, sort code, aba number,
                 bban, kontonummer, konto nummer, bankkonto, bankverbindung, bankleitzahl, compte bancaire,
@@ -102,12 +106,17 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
         },
         "ssn": {
             Context.ANY: """
+                svnummer, sv nr, svnr, num ss, nro ss, no ss, sozvers nr, sozversnr, nr pis, pis pasep,
+                assurance sociale, numero assurance sociale,
                 seg social, num seg social, nro seguro social, nuss, ssn id, sozialversicherungsnr, ssnid, ssn,
                 ssn last, social security, social security number, social security no, social sec number,
                 socsec, soc sec, soc sec no, us ssn, itin, sozialversicherungsnummer, sozialversicherung nummer,
                 sv nummer, svnr, rentenversicherungsnummer, numero securite sociale, securite sociale, num secu,
                 numero secu, nir, seguridad social, numero seguridad social, nss, seguro social,
                 numero seguro social, niss
+            """,
+            Context.SOLO: """
+                pis, pasep, nis
             """,
         },
         "tax_id": {
@@ -123,6 +132,10 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
         },
         "national_id": {
             Context.ANY: """
+                ausweisnr, ausweis nr, piece identite, num piece identite, id doc no, cod fisc, codice fisc,
+                fiscal code, personal identity code, personal identity number, personal code, identity code,
+                citizenship number, citizen number, citizen no, tckn, tc kimlik no, kimlik no, pnr nummer,
+                social registration number,
                 hkid, cnp, egn, jmbg, amka, ahv nummer, ahv number, avs number, numero avs, cpr number,
                 cpr nummer, fodselsnummer, isikukood, cccd, nik number, ktp number, my number, emirates id,
                 iqama, qid number, id document number, document number, id number, identity number, identity no,
@@ -144,6 +157,7 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
         },
         "passport": {
             Context.ANY: """
+                psprt no, psprt, psprt number, pspt no, passpt no,
                 mrz, machine readable zone, passport, passport number, passport no, passport num, passport nr,
                 passport id, passnummer, pass nummer, reisepass, reisepassnummer, reisepass nummer, passeport,
                 numero passeport, num passeport, pasaporte, numero pasaporte, passaporte, numero passaporte
@@ -151,6 +165,7 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
         },
         "driving_licence": {
             Context.ANY: """
+                drv lic no, drv license no, drv license, drv lic, driver lic, driver lic no,
                 drivers license, driver license, driving license, drivers licence, driver licence,
                 driving licence, license number driver, driver license number, drivers license number,
                 driver license no, dl number, dl no, dln, fuehrerschein, fuhrerschein, fuehrerscheinnummer,
@@ -160,12 +175,14 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
         },
         "religion": {
             Context.ANY: """
+                relig, konfess, religious pref, religious preference,
                 religion, religious affiliation, religious belief, faith, konfession, religionszugehoerigkeit,
                 confession, religiao, denomination religious
             """,
         },
         "ethnicity": {
             Context.ANY: """
+                ethn group, ethn grp, ethn cd, ethnic grp, ethn,
                 ethnicity, ethnic group, ethnic origin, ethnic background, racial origin, race ethnicity,
                 ethnie, origine ethnique, etnia, etnicidad, etnicidade, hautfarbe, ethnische herkunft,
                 herkunft ethnisch
@@ -179,6 +196,7 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
         },
         "orientation": {
             Context.ANY: """
+                sex orient, sexual orient,
                 sexual orientation, sexuality, sexual preference, sexuelle orientierung, orientation sexuelle,
                 orientacion sexual, orientacao sexual
             """,
@@ -205,6 +223,8 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
         },
         "health": {
             Context.ANY: """
+                bld group, bld grp, bld type, inj desc, injury desc, med cond, med condition, medical cond,
+                schwerbehindert, schwerbehinderung, pregnant, hiv positive,
                 adverse event, adverse events, adverse reaction, injury description, injury, injuries,
                 surgical history, family history medical, vaccination, vaccinations, vaccine, lab value, hba1c,
                 cholesterol, heart rate, pulse rate, body temperature, glucose level, viral load, fetal weight,
@@ -222,6 +242,7 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
                 sick leave reason, drg code, snomed code
             """,
             Context.MEDICAL: """
+                wt, ht,
                 condition, conditions, result, results, result value, weight, height, outcome, severity,
                 procedure, procedure code, reason, complaint, treatment, vital signs, diagnostic, drug, dose,
                 value
@@ -244,6 +265,7 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
         },
         "health_insurance": {
             Context.ANY: """
+                ins card no, ins card number, insurance card no, health ins no, ins id no, ins policy no,
                 insurance number, insurance policy number, medical aid number, insurance card number,
                 insurance no, krankenversicherung nummer, mutuelle numero, numero mutuelle,
                 numero seguro medico, krankenkasse, health insurance number, insurance member id,
@@ -254,6 +276,7 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
         },
         "health_text": {
             Context.ANY: """
+                clin notes, clin note, med report, med rpt, medical report, nursing note, med notes,
                 clinical notes, clinical note, doctor notes, doctors notes, medical notes, medical note,
                 nurse notes, nursing notes, progress notes medical, discharge summary, anamnesis, anamnese,
                 befund, arztbrief, compte rendu medical, historia clinica, therapy notes, soap notes,
@@ -267,6 +290,7 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
         },
         "email": {
             Context.ANY: """
+                adr mail, posta elettronica, indirizzo email, e mail addr,
                 email, e mail, email address, email addr, mail address, mail addr, mailaddress, emailid,
                 email id, correo electronico, courriel, adresse mail, adresse email, direccion email,
                 endereco email, mailadresse, mail adresse, emailadresse, email adresse, emails, correo, paypal
@@ -277,6 +301,7 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
         },
         "phone": {
             Context.ANY: """
+                tfno, tfn fijo, priv tel, tel priv, tel pro, tel bureau, num tfno,
                 caller number, callee number, caller id number, calling number, called number, from number,
                 to number, ani, cli number, whatsapp no, viber, tlf, tlfn, telf, tel portable, tel fixe,
                 tel mobile, num telefono, nro telefono, telephone portable, telephone fixe, telefonnr privat,
@@ -294,6 +319,9 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
         },
         "person_name": {
             Context.ANY: """
+                nom completo, nombre completo cliente, nm completo, nome completo cliente, nominativo, ref phys name,
+                phys name, adj name, clmnt name, claimant nm, crd hldr, card hldr, acct hldr name, account hldr,
+                contact nm, cntct name, pt name,
                 pref name, preferred name, legal name of holder, homeroom teacher, tenant full name,
                 subscriber name, donor name, player name, speaker name, witness name, victim name, suspect name,
                 resident name, worker name, manager name, supervisor name, teacher name, instructor name,
@@ -332,6 +360,7 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
         },
         "given_name": {
             Context.ANY: """
+                vorn, vornam, mid init, middle init, second given name,
                 vorna, first name, firstname, given name, givenname, forename, fname, middle name, middlename,
                 mname, middle initial, second name, christian name, vorname, rufname, prenom, primer nombre,
                 segundo nombre, nombre pila, nombre de pila, nombres, primeiro nome, prenome, first names,
@@ -341,6 +370,8 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
         },
         "family_name": {
             Context.ANY: """
+                cogn, nom usage, nom d usage, nom marital, nom epouse, ape paterno, ape materno, apellido 1,
+                apellido 2, birth surname, name at birth,
                 nachn, nachnm, last name, lastname, surname, family name, familyname, lname, maiden name,
                 second surname, nachname, familienname, geburtsname, zuname, nom famille, nom de famille,
                 nom naissance, nom jeune fille, apellido, apellidos, primer apellido, segundo apellido,
@@ -377,6 +408,8 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
         },
         "street_address": {
             Context.ANY: """
+                mail street, mail address line, anschr, dir particular, dir postal, indir res, indirizzo,
+                indirizzo residenza, address ln, addr ln,
                 address, adress, addresse, pickup address, dropoff address, stras, domicilio fiscal,
                 street and number, building number, flat number, street address, home address, postal address,
                 mailing address, billing address, shipping address, delivery address, address line,
@@ -395,11 +428,13 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
         },
         "city": {
             Context.PLACE: """
+                localite, cidade nome, nome cidade, nm cidade, nm bairro, city code,
                 city village, city, town, suburb, village, ort, stadt, wohnort, ville, commune, ciudad,
                 localidad, municipio, cidade, localidade, bairro, city name, city town, neighborhood,
                 neighbourhood, district name, residence city
             """,
             Context.ANY: """
+                mail city,
                 home city, home town, hometown, shipping city, billing city, ship city, bill city, wohnort
             """,
             Context.PEOPLE: """
@@ -408,6 +443,7 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
         },
         "postcode": {
             Context.ANY: """
+                mail zip, zip cd, zip code, post cd, postal cd,
                 pstlz, zip code, zipcode, postal code, postalcode, postcode, post code, zip5, zip4, zip plus,
                 plz, postleitzahl, code postal, codigo postal, cep code, cap postale, shipping zip, billing zip,
                 ship zip
@@ -415,9 +451,13 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
             Context.SOLO: """
                 zip, cep
             """,
+            Context.PLACE: """
+                cp
+            """,
         },
         "birth_date": {
             Context.ANY: """
+                date nais, dt nais, dt nascita, data nascita, fec nacim, dat nasc,
                 data nasc, nasc, geb dat, geburts datum, geb, fecha nac, fch nac, gbdat, dat naiss, date naiss,
                 birthdt, birth date time, birth date, birthdate, date birth, date of birth, dob, d o b,
                 birthday, birth day, born on, born date, geburtsdatum, geburtstag, geb datum, gebdat, gebdatum,
@@ -431,6 +471,7 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
         },
         "birth_year": {
             Context.ANY: """
+                gebjahr, birth yr, jahr geburt,
                 birth year, year birth, year of birth, birth month, geburtsjahr, annee naissance,
                 ano nacimiento, ano nascimento, birth yr, yob, month of birth, day of birth, gender birth year
             """,
@@ -458,14 +499,17 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
                 age at diagnosis, anchor age, age group person
             """,
             Context.PEOPLE: """
+                age yrs, age yr, age in yrs,
                 age, alter, edad, idade, age group, age range, altersgruppe
             """,
             Context.MEDICAL: """
+                age yrs, age yr, age years,
                 age
             """,
         },
         "gender": {
             Context.PERSONAL: """
+                tp sexo, sex cd,
                 gesch, civility, gender, sex, geschlecht, sexe, sexo, genero, genre civil, gender identity,
                 gender code, sex code, gender name, anrede, civilite, pronouns, gender identification,
                 biological sex, salutation
@@ -473,13 +517,18 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
         },
         "nationality": {
             Context.ANY: """
+                natlty, natlty cd, natl, nat cd, nation of citizenship, citizenship status,
                 natio, nationality, citizenship, country of citizenship, staatsangehoerigkeit,
                 staatsangehorigkeit, nationalitaet, nationalite, nacionalidad, nacionalidade,
                 immigration status, visa status, residency status
             """,
+            Context.PEOPLE: """
+                nac, nation, nat
+            """,
         },
         "marital_status": {
             Context.ANY: """
+                mar stat, mar status, marital cd, mrtl stat, familienst,
                 marital status, marital, civil status, familienstand, etat civil, situation familiale,
                 estado civil, marriage status, maritalstatus
             """,
@@ -517,6 +566,7 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
         },
         "mac_address": {
             Context.ANY: """
+                dev mac, device mac, wlan mac, eth mac,
                 mac address, mac addr, macaddr, macaddress, hardware address, ethernet address, mac adresse,
                 adresse mac, direccion mac, bluetooth address, bssid, wifi mac
             """,
@@ -542,6 +592,7 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
         },
         "vehicle": {
             Context.ANY: """
+                veh reg, veh reg no, veh plate, veh vin,
                 license plate, licence plate, plate number, number plate, registration plate, vin, vin number,
                 vehicle identification number, kennzeichen, kfz kennzeichen, fahrgestellnummer, immatriculation,
                 plaque immatriculation, matricula vehiculo, placa veiculo, license plate number
@@ -591,12 +642,14 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
         },
         "security_answer": {
             Context.ANY: """
+                sec ans, sec answer, secret answer,
                 security answer, secret answer, security question answer, password hint, hint answer,
                 recovery answer, sicherheitsantwort, reponse secrete, respuesta secreta
             """,
         },
         "api_token": {
             Context.ANY: """
+                api ky, secret ky, access ky, cc token, card token, gateway token, session tok,
                 oauth code, auth secret, service key, webservice key, webservices key, web service key,
                 license secret, signing secret, api credentials, private api key, publishable key, live key,
                 test key, sid token, account key, storage key, subscription key, integration key, consumer key,
@@ -633,6 +686,7 @@ PHRASES: Mapping[str, Mapping[Context, str]] = MappingProxyType(
         },
         "secret": {
             Context.ANY: """
+                recovery codes, recovery code, rcvry codes, backup codes, backup code,
                 psk, pre shared key, preshared key, wpa key, wifi key, radius secret, snmp community, passkey,
                 unlock code, access code, door code, gate code, voucher secret, secret, client secret,
                 shared secret, otp secret, totp secret, two factor secret, mfa secret, two factor backup codes,
@@ -886,5 +940,14 @@ GOODS_TABLES = _words(
     pet pets dog dogs cat cats horse horses species breed breeds part parts material materials produkt produkte
     artikel produit produits producto productos produto produtos genre genres config settings lookup codes place
     places warehouse warehouses venue venues airline airlines plant plants connector connectors size sizes
+    """
+)
+
+# Words that people cut short behind four letters or more, and that little else begins like.
+CUT_SHORT = _words(
+    """
+    religion nationality ethnicity insurance diagnosis salary emergency gender identity allergies medication
+    prescription citizenship license telephone beneficiary employee customer patient passenger applicant borrower
+    guardian password passport address phone marital residence disability prognosis
     """
 )

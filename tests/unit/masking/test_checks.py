@@ -101,3 +101,38 @@ def test_verhoeff_finds_every_single_wrong_digit() -> None:
         for digit in "0123456789":
             changed = number[:place] + digit + number[place + 1 :]
             assert identity_numbers.is_aadhaar(changed) is (changed == number)
+
+
+@pytest.mark.parametrize(
+    ("shape", "number"),
+    [
+        ("Finnish identity code", "131052-308T"),
+        ("South African id", "8001015009087"),
+        ("Turkish id", "10000000146"),
+        ("Korean RRN", "820701-2409184"),
+        ("Singapore NRIC", "S1234567D"),
+        ("Singapore NRIC", "M1234567K"),
+        ("Australian TFN", "123 456 782"),
+        ("Norwegian id", "29029900157"),
+        ("Danish CPR", "070761-4285"),
+        ("Belgian national number", "85.07.30-033.28"),
+        ("Portuguese NIF", "123456789"),
+        ("Swiss AHV", "756.9217.0769.85"),
+        ("Romanian CNP", "1800101221144"),
+        ("Chilean RUT", "12.345.678-5"),
+        ("NHS number", "943 476 5919"),
+        ("NPI", "1234567893"),
+        ("DEA number", "AB1234563"),
+    ],
+)
+def test_numbers_of_more_states(shape: str, number: str) -> None:
+    """Examples that their issuers, or everybody, use; one digit changed must not pass where there is a check digit."""
+    check = {**identity_numbers.NATIONAL, **identity_numbers.HEALTH}[shape]
+    assert check(number)
+    assert not check("")
+    assert not check(number + "0")
+    if shape in ("Korean RRN", "Danish CPR"):
+        return
+    place = next(i for i, char in enumerate(number) if char.isdigit() and i > 6)
+    changed = number[:place] + str((int(number[place]) + 1) % 10) + number[place + 1 :]
+    assert not check(changed)
