@@ -22,7 +22,7 @@ INSTALL := $(BIN)/python -m pip install -q --disable-pip-version-check -c constr
 CREATE := $(PYTHON) -m venv $(VENV)
 endif
 
-.PHONY: help demo test fuzz bench check format build build-strict clean
+.PHONY: help demo test fuzz bench quality check format build build-strict clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -44,6 +44,9 @@ bench: $(VENV)/.test $(VENV)/.built ## In-process floors, then the comparison wi
 	@mkdir -p bench/out
 	$(BIN)/python -m pytest -q bench --benchmark-only --benchmark-json=bench/out/benchmark.json
 	$(BIN)/python -m bench.compare $(ARGS)
+
+quality: $(VENV)/.test $(VENV)/.built ## How well sensitive columns and values are found: bench/out/quality.md
+	$(BIN)/python -m bench.quality $(ARGS)
 
 CHECKS := check-format check-lint check-types check-stubs check-cython check-imports check-words check-docs
 .PHONY: $(CHECKS)

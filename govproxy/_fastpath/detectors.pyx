@@ -11,6 +11,7 @@ A span never begins or ends inside a multi-byte character and never holds a quot
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcmp
 
+from govproxy._fastpath.dsnwords cimport keyword_password
 from govproxy._fastpath.maskpieces cimport put, put_byte
 from govproxy._fastpath.outbuf cimport (
     OutBuf,
@@ -721,8 +722,14 @@ cdef Py_ssize_t match_dollar_hash(const unsigned char* p, Py_ssize_t n, Py_ssize
 cdef Py_ssize_t match_word(const unsigned char* p, Py_ssize_t n, Py_ssize_t s, Py_ssize_t e,
                            Hits* hits) except -1 nogil:
     cdef Py_ssize_t end
+    cdef Py_ssize_t start = 0
     if is_digit(p[s]):
         return match_digits(p, n, s, e, hits)
+    if p[s] | 0x20 == c'p' and e - s <= 8 and e - s >= 3:
+        end = keyword_password(p, n, s, e, &start)
+        if end:
+            add_hit(hits, DSN_PASSWORD, start, end, 0)
+            return end
     if n - s < 15:
         return 0
     if CLASS[p[s + 1]] & ALPHA and is_digit(p[s + 2]) and is_digit(p[s + 3]):

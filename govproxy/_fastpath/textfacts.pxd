@@ -2,7 +2,7 @@
 #
 # The answer is a superset: a field without a candidate holds no span that ``detectors.detect``
 # would find; a field with one is looked at again, slowly. What makes a candidate:
-#   an '@' (email, DSN) or a '$' (password hash) . a run of 16 or more of [A-Za-z0-9_-] (tokens,
+#   an '@' (email, DSN), a '$' (password hash) or a '=' (keyword DSN) . a run of 16 or more of [A-Za-z0-9_-] (tokens,
 #   JWT, PEM bodies, compact IBAN, fiscal codes) . 12 or more digits (cards, spaced IBAN,
 #   personal numbers) . a '+' before a digit and 7 or more digits (E.164).
 #
@@ -139,6 +139,7 @@ cdef extern from *:
             is_token = _mm_or_si128(is_token, _mm_cmpeq_epi8(v, _mm_set1_epi8('-')));
             special = _mm_or_si128(special, _mm_cmpeq_epi8(v, _mm_set1_epi8('@')));
             special = _mm_or_si128(special, _mm_cmpeq_epi8(v, _mm_set1_epi8('$')));
+            special = _mm_or_si128(special, _mm_cmpeq_epi8(v, _mm_set1_epi8('=')));
             digits = _mm_adds_epu8(digits, _mm_and_si128(is_digit, one));
             plus = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8('+')));
             if (plus | carry) {
@@ -169,7 +170,7 @@ cdef extern from *:
         for (i = 0; i < n; i++) {
             const unsigned char c = p[i];
             const int digit = (unsigned char)(c - '0') <= 9;
-            if (c == '@' || c == '$') return 1;
+            if (c == '@' || c == '$' || c == '=') return 1;
             digits += digit;
             if (digit && i > 0 && p[i - 1] == '+') plus_digit = 1;
             run = (digit || (unsigned char)((c | 0x20) - 'a') <= 25 || c == '_' || c == '-') ? run + 1 : 0;

@@ -24,6 +24,7 @@ PIECES = [
     b"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9", b"eyJzdWIiOiIxIn0", b"eyJ0eXAiOiJKV1QiLCJ4IjoxfQ", b"abc-def_",
     b"-----BEGIN RSA PRIVATE KEY-----", b"MIIEpAIBAAKCAQEA7yn3", b"-----END RSA PRIVATE KEY-----", b"-----BEGIN",
     b"-----BEGIN CERTIFICATE-----", b"postgres://bob:hunter2@db.example.com/x", b"https:\\/\\/u:p@h", b"://", b":",
+    b"password=hunter22", b"pwd =", b"Password='", b"host=db", b"user = x", b"passwd", b"=",
     b"\\n", b"\\u000a", b"\\u00fc", b"u00fc",
     b"\\", b'"', b"'", b"{", b"}", b"[", b"]", b",", b" ", b"  ", b"-", b"_", b"/", b"=", b"\n",
     b"\xc3\xa4", b"\xff", b"\x00", b"550e8400-e29b-41d4-a716-446655440000", b"0123456789abcdef", b"9" * 15,

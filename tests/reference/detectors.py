@@ -152,6 +152,8 @@ def chinese_id(text: bytes) -> bool:
 def _word(data: bytes, start: int, end: int) -> Span | None:
     if data[start : start + 1].isdigit():
         return _number(data, start, end)
+    if span := _keyword_dsn(data, start, end):
+        return span
     if len(data) - start < 15:
         return None
     for look in (_iban, _fiscal_code, _token):
@@ -162,6 +164,36 @@ def _word(data: bytes, start: int, end: int) -> Span | None:
     if data.startswith(b"BEGIN", start) and data[max(0, start - 5) : start] == b"-----":
         return _pem(data, start)
     return _named_hash(data, start)
+
+
+def _keyword_dsn(data: bytes, start: int, end: int) -> Span | None:
+    if data[start:end].lower() not in (b"password", b"passwd", b"pwd"):
+        return None
+    equals = re.compile(rb" {0,3}= *").match(data, end)
+    if equals is None:
+        return None
+    at = min(equals.end(), max(data.index(b"=", end) + 1, end + 8))
+    opened = re.compile(rb"\\?(['\"])?").match(data, at)
+    assert opened is not None
+    inside = rb"[^\x00-\x20\"'\\]*" if opened[1] else rb"[^\x00-\x20\"'\\;&,)}]*"
+    value = re.compile(inside).match(data, opened.end())
+    assert value is not None
+    if not 3 <= len(value[0]) <= 512 or value[0][:1] in (b"$", b"?", b"%", b"<", b"{"):
+        return None
+    near = data[max(0, start - 200) : end + 200]
+    return ("dsn", value.start(), value.end()) if _names_a_server(near) else None
+
+
+def _names_a_server(text: bytes) -> bool:
+    """A key of a connection string: a run of letters and digits read from its first letter on."""
+    at = 0
+    keys = rb"(?:host|user|server|dbname|source|database|hostaddr|username|uid)"
+    while run := re.compile(rb"[A-Za-z][A-Za-z0-9]*").search(text, at):
+        equals = re.compile(rb" {0,3}=").match(text, run.end())
+        if equals and re.fullmatch(keys, run[0], re.I):
+            return True
+        at = run.end()
+    return False
 
 
 def _number(data: bytes, start: int, end: int) -> Span | None:

@@ -28,6 +28,9 @@ FOUND = [
     ("+1 (415) 555-2671", "phone", "+1 (***) ***-**71"),
     ("+358401234567", "phone", "+358*******67"),
     ("postgres://bob:hunter2@db.example.com/x", "dsn", "postgres://bob:***@db.example.com/x"),
+    ("host=db user=app password=hunter22 port=5432", "dsn", "host=db user=app password=*** port=5432"),
+    ("Server=db;Uid=app;Pwd=hunter22;", "dsn", "Server=db;Uid=app;Pwd=***;"),
+    ("PASSWORD = 'hunter22' dbname = 'x'", "dsn", "PASSWORD = '***' dbname = 'x'"),
     ("amqp://u:p@ss@host/", "dsn", "amqp://u:***@host/"),
     ("AKIAIOSFODNN7EXAMPLE", "api_token", "AKIA***"),
     ("token-ghp_" + "a1B2" * 9, "api_token", "token-ghp_***"),
@@ -116,6 +119,11 @@ def test_found_in_the_middle_and_behind_escapes(text: str, kind: str, masked: st
         "192.168.10.20",
         "5901234123457",
         "plain words, nothing else",
+        "password=hunter22",
+        "host=db password=$1",
+        "user=ann&password=",
+        "host = pwd",
+        "passwords=hunter22 host=db",
         "",
     ],
 )
@@ -186,7 +194,8 @@ def test_long_texts_are_looked_at_to_the_end() -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", [b"@", b"://", b"a@", b"4111 ", b"eyJ.", b"$2b$", b"+1 ", b"-----BEGIN ", b"\\", b"a:@"]
+    "unit",
+    [b"@", b"://", b"a@", b"4111 ", b"eyJ.", b"$2b$", b"+1 ", b"-----BEGIN ", b"\\", b"a:@", b"pwd=abc ", b"password="],
 )
 def test_repetition_does_not_blow_up(unit: bytes) -> None:
     # A megabyte of near misses: done in linear time, so this returns at once.
