@@ -29,12 +29,12 @@ cdef extern from *:
     #define GP_DIGIT 1
     #define GP_LETTER 2     /* 0x41 to 0x4F, 0x61 to 0x6F */
     #define GP_LATE_LETTER 4 /* 0x50 to 0x5A, 0x70 to 0x7A */
-    #define GP_UNDERSCORE 8
-    #define GP_DASH 16
+    #define GP_JOINER 8     /* '-' and '_', and with them '/' and ']': the exact look sorts those out */
+    #define GP_EQUALS 16
     #define GP_AT 32
     #define GP_DOLLAR 64
     #define GP_PLUS 128
-    #define GP_TOKEN (GP_DIGIT | GP_LETTER | GP_LATE_LETTER | GP_UNDERSCORE | GP_DASH)
+    #define GP_TOKEN (GP_DIGIT | GP_LETTER | GP_LATE_LETTER | GP_JOINER)
 
     static const unsigned char govproxy_low_half[16] = {
         GP_DIGIT | GP_LATE_LETTER | GP_AT,
@@ -43,10 +43,10 @@ cdef extern from *:
         GP_DIGIT | GP_LETTER | GP_LATE_LETTER, GP_DIGIT | GP_LETTER | GP_LATE_LETTER,
         GP_DIGIT | GP_LETTER | GP_LATE_LETTER, GP_DIGIT | GP_LETTER | GP_LATE_LETTER,
         GP_DIGIT | GP_LETTER | GP_LATE_LETTER,
-        GP_LETTER | GP_LATE_LETTER, GP_LETTER | GP_PLUS, GP_LETTER, GP_LETTER | GP_DASH, GP_LETTER,
-        GP_LETTER | GP_UNDERSCORE};
+        GP_LETTER | GP_LATE_LETTER, GP_LETTER | GP_PLUS, GP_LETTER, GP_LETTER | GP_JOINER | GP_EQUALS, GP_LETTER,
+        GP_LETTER | GP_JOINER};
     static const unsigned char govproxy_high_half[16] = {
-        0, 0, GP_DASH | GP_DOLLAR | GP_PLUS, GP_DIGIT, GP_LETTER | GP_AT, GP_LATE_LETTER | GP_UNDERSCORE,
+        0, 0, GP_JOINER | GP_DOLLAR | GP_PLUS, GP_DIGIT | GP_EQUALS, GP_LETTER | GP_AT, GP_LATE_LETTER | GP_JOINER,
         GP_LETTER, GP_LATE_LETTER};
     static const unsigned char govproxy_quick_tail[64] = {
         255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
@@ -84,7 +84,7 @@ cdef extern from *:
             kind = _mm256_min_epu8(_mm256_and_si256(kind, _mm256_set1_epi8(GP_TOKEN)), one);
             longest = _mm256_max_epi16(longest, _mm256_sad_epu8(kind, zero));
         }
-        if (!_mm256_testz_si256(seen, _mm256_set1_epi8(GP_AT | GP_DOLLAR))) return 1;
+        if (!_mm256_testz_si256(seen, _mm256_set1_epi8(GP_AT | GP_DOLLAR | GP_EQUALS))) return 1;
         runs = _mm_max_epi16(_mm256_castsi256_si128(longest), _mm256_extracti128_si256(longest, 1));
         if (_mm_movemask_epi8(_mm_cmpeq_epi16(runs, _mm_set1_epi64x(8))) & 0x0303) return 1;
         digits = _mm256_sad_epu8(digits, zero);
