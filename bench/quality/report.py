@@ -76,7 +76,7 @@ def _tables(report: Report) -> Iterator[tuple[str, list[str], list[list[str]]]]:
 
 
 def _row(name: str, found: dict[str, Any]) -> list[str]:
-    columns = sum(found[part] for part in ("hits", "wrong_class", "misses", "false_alarms", "clean"))
+    columns = sum(found[part] for part in ("hits", "wrong_class", "misses", "false_alarms", "clean", "mentions"))
     return [name, str(columns), *(_figure(found[part]) for part in ("precision", "recall", "class_accuracy"))]
 
 

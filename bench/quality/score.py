@@ -13,15 +13,23 @@ from bench.quality.negatives import NEGATIVES
 from govproxy._fastpath import detectors
 
 
+MENTIONS = "mentions"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """Counts over columns. ``wrong``: found, but as another class (masked all the same)."""
+    """Counts over columns. ``wrong``: found, but as another class (masked all the same).
+
+    ``mentions``: clean columns in some of whose values a strong shape was seen, by chance or truly. They are shown,
+    those shapes apart, and may be compared by equality only; neither an alarm nor nothing.
+    """
 
     hits: int = 0
     wrong: int = 0
     misses: int = 0
     alarms: int = 0
     clean: int = 0
+    mentions: int = 0
 
     @property
     def precision(self) -> float:
@@ -49,6 +57,7 @@ class Score:
             "misses": self.misses,
             "false_alarms": self.alarms,
             "clean": self.clean,
+            "mentions": self.mentions,
             "precision": round(self.precision, 4),
             "recall": round(self.recall, 4),
             "class_accuracy": round(self.accuracy, 4),
@@ -61,6 +70,8 @@ def score(judged: Iterable[Judged]) -> Score:
     for one in judged:
         if one.labelled.expected:
             counts["misses" if not one.found else "hits" if one.found in one.labelled.expected else "wrong"] += 1
+        elif one.found == MENTIONS:
+            counts["mentions"] += 1
         else:
             counts["alarms" if one.found else "clean"] += 1
     return Score(**counts)
@@ -76,7 +87,7 @@ def label_of(judged: Judged) -> str:
 
 def per_class(judged: Sequence[Judged]) -> dict[str, dict[str, float | int]]:
     """Precision and recall of each class by its name: here a wrong class is a miss and a false alarm."""
-    names = sorted({label_of(one) for one in judged} | {one.found for one in judged} - {""})
+    names = sorted({label_of(one) for one in judged} | {one.found for one in judged} - {"", MENTIONS})
     table: dict[str, dict[str, float | int]] = {}
     for name in filter(None, names):
         right = sum(one.found == name and name in one.labelled.expected for one in judged)

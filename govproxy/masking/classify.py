@@ -136,7 +136,6 @@ def _judge_again(relation: Relation, catalog: Catalog, found: dict[ColumnRef, Co
             found[ref] = replace(verdict, reason=f"{verdict.reason}, among columns about people")
 
 
-
 def _unread(relation: Relation, column: Column, catalog: Catalog) -> bool:
     """True when the metadata role could not look at values of a type that may hold anything."""
     statistics = catalog.statistics.get(ColumnRef(relation.oid, column.attnum))
