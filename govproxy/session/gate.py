@@ -626,4 +626,6 @@ def _effect_note(effect: Effect) -> dict[str, object]:
         note["kind"] = effect.kind
     if effect.facts:
         note["facts"] = dict(effect.facts)
+    if effect.temporary:
+        note["temporary"] = True
     return note
