@@ -42,7 +42,11 @@ from govproxy.session.log import get_logger
 from govproxy.session.snapshot import DatabaseSnapshot, Snapshot
 from govproxy.sql.catalog import ColumnRef
 
-POLL_INTERVAL_S = 2.0
+# How long a change made around the proxy may go unseen. In between, a look at the fingerprint may take one
+# fiftieth of the time of one connection: some 5 ms where there are five hundred tables.
+SHORTEST_POLL_S = 0.25
+LONGEST_POLL_S = 2.0
+POLL_SHARE = 50
 VALUES_INTERVAL_S = 2.0
 RETRY_INTERVAL_S = 1.0
 QUERY_TIMEOUT_S = 60.0
@@ -142,7 +146,7 @@ class ControlPlane:
 
     async def _watch(self, name: str, watched: _Watched) -> None:
         while True:
-            await asyncio.sleep(POLL_INTERVAL_S if watched.is_seen else RETRY_INTERVAL_S)
+            await asyncio.sleep(watched.pause_s if watched.is_seen else RETRY_INTERVAL_S)
             await self._look(name, watched)
 
     async def _look(self, name: str, watched: _Watched, *, values: bool = False) -> None:
@@ -231,6 +235,7 @@ class _Watched:
         self._stored: StoredMap | None = None
         self._seen: Seen | None = None
         self._connection: MetadataConnection | None = None
+        self.pause_s = LONGEST_POLL_S  # until the next look at the fingerprint
         self._fingerprint = ""
         self._mark = ""
         self._values_due = 0.0
@@ -260,7 +265,10 @@ class _Watched:
             if self._connection is None or self._connection.is_closed():
                 self._connection = await connect_to(self.database)
                 self._fingerprint = ""
+            began = time.monotonic()
             fingerprint = await catalogs.fingerprint(self._connection)
+            took = time.monotonic() - began
+            self.pause_s = min(max(took * POLL_SHARE, SHORTEST_POLL_S), LONGEST_POLL_S)
             if fingerprint == self._fingerprint and self._seen is not None:
                 asked = values and time.monotonic() >= self._collected + VALUES_INTERVAL_S
                 if not asked and not await self._filled():
