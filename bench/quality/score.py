@@ -12,7 +12,6 @@ from bench.quality.kinds import KINDS, Kind
 from bench.quality.negatives import NEGATIVES
 from govproxy._fastpath import detectors
 
-
 MENTIONS = "mentions"
 
 

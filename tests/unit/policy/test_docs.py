@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from pathlib import Path
 
+import pytest
+
+from govproxy.cli.policies.cases import run_file
 from govproxy.policy import rules, schema
 from govproxy.policy.expressions import TABLE
 from govproxy.policy.loader import load_policy
@@ -48,3 +52,26 @@ def test_every_key_of_an_own_class_is_documented() -> None:
 def test_every_guard_is_documented() -> None:
     for name in rules.RESERVED_NAMES - {rules.ANY}:
         assert f"| `{name}` |" in TEXT, name
+
+
+BLOCKS = [textwrap.dedent(block) for block in re.findall(r"^```yaml\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)]
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.split("\n", 1)[0])
+def test_every_example_is_loaded(block: str, tmp_path: Path) -> None:
+    """As a policy, as part of one, or as a file of cases, which is run."""
+    policy = tmp_path / "policy.yaml"
+    if "cases:" in block:
+        policy.write_text("rules: []\n")
+        cases = tmp_path / "cases.yaml"
+        cases.write_text(block)
+        result = run_file(cases, None)
+        assert result.count
+        assert not result.failures, [(case.sql, problems) for case, _, problems in result.failures]
+        return
+    policy.write_text(f"columns:\n{textwrap.indent(block, '  ')}" if block.startswith("- ") else block)
+    assert load_policy(policy).version
+
+
+def test_there_are_examples() -> None:
+    assert len(BLOCKS) >= 7
