@@ -30,6 +30,7 @@ _LONGEST = 200_000
 _WORD = re.compile(rb"[%b]{6,}" % LETTERS.encode())
 _RUN = re.compile(rb"[a-z]{8,}")
 _DIGITS = re.compile(rb"\d{7,}")
+_DATE = re.compile(rb"\d{4}[./-]?\d\d[./-]?\d\d|\d\d[./-]?\d\d[./-]?\d{4}")
 _SPACED = re.compile(rb"\d(?:[ .,:/_-]?\d){6,}")
 _HEX = re.compile(rb"[0-9a-f]{12,}", re.IGNORECASE)
 _HEX_SPACED = re.compile(rb"[0-9a-f]{2}(?:[ :,.-][0-9a-f]{2}){5,}", re.IGNORECASE)
@@ -51,6 +52,7 @@ class Detector:
         self._windows: dict[bytes, str] = {}
         self._shifted: dict[bytes, str] = {}
         self._digits: dict[bytes, str] = {}
+        self._dates: dict[bytes, str] = {}
         self._raw: dict[bytes, str] = {}
         self._wholes: dict[bytes, str] = {}
         for word in secrets.words:
@@ -121,6 +123,9 @@ class Detector:
                 for at in range(len(run) - size + 1):
                     if (source := self._digits.get(run[at : at + size])) is not None:
                         yield f"{source} in {_cut(run)}"
+        for shown in _DATE.findall(text):
+            if (source := self._dates.get(re.sub(rb"\D", b"", shown))) is not None:
+                yield f"{source} as {_cut(shown)}"
         if self._whole is not None:
             for piece in self._whole.findall(text):
                 yield f"{self._wholes[piece]} as {_cut(piece)}"
@@ -163,7 +168,7 @@ class Detector:
     def _date(self, date: dt.date) -> None:
         source, days = str(date), (date - _EPOCH).days
         for form in (f"{date:%Y%m%d}", f"{date:%d%m%Y}", f"{date:%m%d%Y}"):
-            self._digits[form.rjust(8, "0").encode()] = source
+            self._dates[form.rjust(8, "0").encode()] = source
         self._raw[b"\0\0\0\4" + struct.pack("!i", days)] = source
         self._raw[struct.pack("!q", days * 86_400_000_000)] = source
 

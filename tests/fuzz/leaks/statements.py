@@ -77,6 +77,7 @@ class Statements:
         self._queries = Queries(chance, world)
         self._clean_kinds: dict[Callable[[], Statement], int] = {
             self._query: 10, self._cursor: 1, self._prepared: 1, self._stored: 1, self._several: 1, self._writing: 2,
+            self._copied: 1,
         }  # fmt: skip
         self._kinds: dict[Callable[[], Statement], int] = {
             self._query: 10, self._cursor: 1, self._prepared: 1, self._stored: 2, self._several: 1, self._writing: 3,
@@ -201,11 +202,12 @@ class Statements:
 
     def _copied(self) -> Statement:
         options = self._chance.choice(_COPY)
-        relation = self._chance.choice(self._world.relations)
-        listed = ", ".join(
-            c.name for c in self._chance.sample(relation.columns, self._chance.randint(1, len(relation.columns)))
-        )
-        what = self._chance.choice([f"({self._some_query(1).text})", relation.name, f"{relation.name} ({listed})"])
+        clean = self._queries.clean
+        relation = self._chance.choice([r for r in self._world.relations if r.writable])
+        columns = [column.name for column in relation.columns if not (clean and column.secret)]
+        listed = ", ".join(self._chance.sample(columns, self._chance.randint(1, len(columns))))
+        what = [f"({self._some_query(1).text})", f"{relation.name} ({listed})"]
+        what = self._chance.choice(what if clean and not relation.clean else [*what, relation.name])
         return self._make("copy", f"COPY {what} TO STDOUT{options}")
 
     def _script(self, kind: str) -> Statement:
