@@ -33,6 +33,7 @@ from govproxy.sql.conditions import (
     repeats,
     zeroed,
 )
+from govproxy.sql.extremes import leaves_none_out
 from govproxy.sql.tree import Ctes, Node, alias_of, field_names
 from govproxy.sql.values import Where
 
@@ -242,6 +243,10 @@ class Judge:
         if kind == "AEXPR_IN" and not negated and is_among(left, right):
             return Worth.ALWAYS
         if lets_all_pass(kind, operator, right, negated):
+            return Worth.ALWAYS
+        if {*reads_left, *reads_right} == {"tableoid"}:
+            return Worth.ALWAYS
+        if leaves_none_out(kind, operator, left, right, negated, self.relations):
             return Worth.ALWAYS
         if kind == "AEXPR_OP_ANY" and not negated and self._from_all(right):
             return Worth.ALWAYS
