@@ -35,6 +35,8 @@ cdef enum:
     MAX_EXPECTED = 4096   # replies outstanding before the client is made to wait
     MAX_SHORT_MESSAGE = 1 << 20
     NAME_SIZE = 64        # NAMEDATALEN
+    MAX_QUERY = 256 * 1024 + HEADER + 1                     # sql.parse reads no longer text
+    MAX_PARSE = MAX_QUERY + NAME_SIZE + 2 + 4 * 65535       # with a name and types of parameters
 
 cdef bytes FLUSH = b"H\x00\x00\x00\x04"
 cdef bytes READY_IDLE = b"Z\x00\x00\x00\x05I"
@@ -74,6 +76,14 @@ cdef Py_ssize_t frontend_messages(State state, const unsigned char* data, Py_ssi
             continue
         if total > state.max_message_bytes:
             raise LimitExceeded(f"message of {total} bytes; the limit is {state.max_message_bytes} bytes")
+        if total > MAX_QUERY and (act == ACT_QUERY or (act == ACT_PARSE and total > MAX_PARSE)):
+            # By its length alone: a text of which nothing will be read is not collected first.
+            part = total if total < size - pos else size - pos
+            state.frontend_skip = total - part
+            state.frontend_skip_drops = True
+            _refuse_verdict(state, state.gate.too_large(state), act == ACT_PARSE, NULL, 0)
+            pos += part
+            continue
         if size - pos < total:
             break
         _dispatch(state, act, message, total)

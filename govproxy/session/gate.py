@@ -49,7 +49,7 @@ from govproxy.session.snapshot import DatabaseSnapshot
 from govproxy.session.sqlnames import MAX_NAMES, SqlNames, runs_code
 from govproxy.session.translation import NOTHING, Translation, statements_of, translate
 from govproxy.sql.analyze import NO_SHADOW, Shadow, analyze
-from govproxy.sql.parse import UnparsableStatement
+from govproxy.sql.parse import MAX_TEXT_BYTES, Refused, UnparsableStatement
 from govproxy.sql.redact import redact
 from govproxy.sql.values import Action, Analysis, Effect, StatementFacts
 from govproxy.wire.errors import error_response
@@ -562,6 +562,12 @@ class Gate:
         if breaker.end_session_after is not None and count >= breaker.end_session_after:
             raise again
         return again
+
+    def too_large(self, conversation: Conversation) -> Verdict:
+        """The verdict on a text that is too long to be looked at."""
+        return self._unreadable(
+            b"", UnparsableStatement(Refused.TOO_LARGE, figure=f" (more than {MAX_TEXT_BYTES} bytes)")
+        )
 
     def limit_reached(self, conversation: Conversation, reason: Stop, number: int) -> bytes:
         """The ErrorResponse for a statement that a limit stopped."""
