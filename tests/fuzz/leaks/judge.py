@@ -58,8 +58,11 @@ def interference(through: Sequence[Answer], around: Sequence[Answer], twin: Sequ
     """What in the answers depends on planted values and is not masked, in words; '' if nothing does.
 
     ``twin`` are the answers where everything but the planted values is the same: so must be the
-    messages, how many there are, and every column that came through as it is.
+    messages, how many there are, and every column that came through as it is. Inside a cell the order
+    of what was put together may follow a hash of planted values, which tells nobody anything.
     """
+    if any(error["C"] in _CHANCE for error in (*_errors(through), *_errors(twin))):
+        return ""
     for number, (ours, direct, theirs) in enumerate(zip(through, around, twin, strict=True)):
         if ours.kinds != theirs.kinds:
             return f"answer {number}: {_brief(ours)}, of the twin {_brief(theirs)}"
@@ -74,7 +77,8 @@ def interference(through: Sequence[Answer], around: Sequence[Answer], twin: Sequ
             continue
         passed = [place for place in range(widths.pop()) if all(one[place] == other[place] for one, other in rows)]
         left, right = (
-            Counter(tuple(row[place] for place in passed) for row in answer.rows) for answer in (ours, theirs)
+            Counter(tuple(bytes(sorted(row[place] or b"")) for place in passed) for row in answer.rows)
+            for answer in (ours, theirs)
         )
         if left != right:
             return f"answer {number}: {next(iter(left - right))}, of the twin {next(iter(right - left))}"

@@ -104,8 +104,8 @@ def opened(
     with psycopg.connect(postgres.dsn(), autocommit=True) as admin:
         admin.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{password}'".encode())
         # Whatever a session holds on to must not stop the other one for good.
-        admin.execute(f"ALTER ROLE {name} SET statement_timeout = '10s'".encode())
-        admin.execute(f"ALTER ROLE {name} SET lock_timeout = '5s'".encode())
+        admin.execute(f"ALTER ROLE {name} SET statement_timeout = '4s'".encode())
+        admin.execute(f"ALTER ROLE {name} SET lock_timeout = '2s'".encode())
         admin.execute(f"CREATE DATABASE {name} OWNER {name}".encode())
     try:
         dsn = postgres.dsn(name, user=name, password=password)
