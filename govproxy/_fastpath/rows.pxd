@@ -2,6 +2,7 @@
 
 from govproxy._fastpath.detectors cimport Hits
 from govproxy._fastpath.maskfpe cimport FpeLanes
+from govproxy._fastpath.maskarrays cimport ArrayRoom
 from govproxy._fastpath.maskers cimport MaskSpec
 from govproxy._fastpath.outbuf cimport OutBuf
 
@@ -15,6 +16,7 @@ cdef struct ColumnOp:
     int routine
     MaskSpec spec
     FpeLanes* lanes                     # of FF1 columns
+    unsigned int element_oid            # of arrays that are masked element by element
     const unsigned char* constant       # length word and value, ready to be copied
     Py_ssize_t constant_size
 
@@ -41,6 +43,9 @@ cdef class ColumnPlan:
     cdef readonly int shift_days
     cdef readonly bytes constant
     cdef readonly object fallback       # bytes or None
+    cdef readonly str element           # family of an array's elements, empty for others
+    cdef readonly unsigned int element_oid
+    cdef readonly object whole          # what stands for an array that cannot be read: bytes or None
     cdef bytes key
 
 cdef class MaskPlan:
@@ -56,6 +61,7 @@ cdef class MaskPlan:
     cdef list ciphers                   # an Ff1 per column that needs one, else None
     cdef Hits hits
     cdef OutBuf scratch
+    cdef ArrayRoom room
 
     # Handles the consecutive *complete* DataRow messages (tag 'D' and length included) at the
     # start of data[0:size]; stops before the first other or incomplete message. Returns the bytes
@@ -68,6 +74,7 @@ cdef class MaskPlan:
     cdef Py_ssize_t _run(self, Rewrite* rw, Py_ssize_t size, unsigned long long* rows) except -1
     cdef int _field(self, Rewrite* rw, int column, Py_ssize_t field, Py_ssize_t size) except -1
     cdef int _fpe(self, Rewrite* rw, int column, Py_ssize_t field, Py_ssize_t size) except -1
+    cdef int _elements(self, Rewrite* rw, int column, Py_ssize_t field, Py_ssize_t size) except -1
     cdef int _scan(self, Rewrite* rw, ColumnOp* op, Py_ssize_t field, Py_ssize_t size) except -1
     cdef int _scan_nested(self, Rewrite* rw, ColumnOp* op, Py_ssize_t field, Py_ssize_t size) except -1
     cdef int _scan_hex(self, Rewrite* rw, ColumnOp* op, Py_ssize_t field, Py_ssize_t size) except -1

@@ -18,6 +18,7 @@ from govproxy.errors import ProtocolViolation
 from govproxy._fastpath.cursor cimport load_i32, load_u16, load_u32
 from govproxy._fastpath.detectors cimport detect, hits_free, is_structured, write_masked
 from govproxy._fastpath.ff1 cimport Ff1
+from govproxy._fastpath.maskarrays cimport array_room_free, array_room_init, mask_array
 from govproxy._fastpath.maskers cimport (
     F_ARRAY,
     F_BYTEA,
@@ -59,6 +60,7 @@ cdef enum Routine:
     R_SCAN_RECORD       # binary
     R_SCAN_OTHER        # binary of an unknown type: a find makes the value NULL
     R_MASK
+    R_ELEMENTS          # an array, element by element
     R_FPE               # FF1, and the pseudonym masker for what it does not take
 
 cdef enum:
@@ -88,16 +90,21 @@ cdef class ColumnPlan:
     ``op`` is a key of ``maskers.OPERATIONS``, ``family`` of ``FAMILIES``, ``style`` of ``STYLES``;
     ``format`` is 0 for text and 1 for binary. ``constant`` belongs to op ``constant``;
     ``fallback`` is what stands for a value the masker cannot read, None for SQL NULL. ``key`` has
-    32 bytes where the op is keyed. ``label`` is for people (``explain``).
+    32 bytes where the op is keyed. ``label`` is for people (``explain``). An array that is masked element by
+    element names its elements' family and type; ``fallback`` and ``limit`` are then an element's, and
+    ``whole`` stands for a value that does not read as such an array, None for SQL NULL.
     """
 
     def __init__(self, op: str, *, name: str = "", family: str = "text", format: int = 0, style: str = "generic",
                  limit: int = -1, pad: int = -1, shift_days: int = 0, constant: bytes = b"",
-                 fallback: bytes | None = None, key: bytes = b"", label: str = ""):
+                 fallback: bytes | None = None, key: bytes = b"", label: str = "", element: str = "",
+                 element_oid: int = 0, whole: bytes | None = None):
         if op not in _OPERATIONS:
             raise ValueError(f"unknown operation {op!r}")
         if family not in _FAMILIES:
             raise ValueError(f"unknown family {family!r}")
+        if element and (family != "array" or element not in _FAMILIES):
+            raise ValueError(f"not an array of {element!r}")
         if style not in _STYLES:
             raise ValueError(f"unknown style {style!r}")
         if format not in (0, 1):
@@ -118,6 +125,9 @@ cdef class ColumnPlan:
         self.fallback = fallback
         self.key = key
         self.label = label
+        self.element = element
+        self.element_oid = element_oid
+        self.whole = whole
 
     def __repr__(self):
         return f"ColumnPlan({self.op!r}, name={self.name!r}, family={self.family!r}, format={self.format})"
@@ -130,6 +140,8 @@ cdef int _routine(ColumnPlan column) except -1:
         return R_PASS
     if op == OP_CONSTANT or op == OP_NULL:
         return R_CONSTANT
+    if op != OP_SCAN and column.element:
+        return R_ELEMENTS
     if op == OP_FPE:
         return R_FPE
     if op != OP_SCAN:
@@ -185,6 +197,7 @@ cdef class MaskPlan:
         self.hits.size = 0
         self.hits.capacity = 0
         outbuf_init(&self.scratch)
+        array_room_init(&self.room)
 
     def __init__(self, columns):
         cdef ColumnOp* op
@@ -213,7 +226,8 @@ cdef class MaskPlan:
             if op.routine != R_PASS:
                 self.passthrough = False
             op.spec.op = _OPERATIONS[column.op]
-            op.spec.family = _FAMILIES[column.family]
+            op.spec.family = _FAMILIES[column.element or column.family]
+            op.element_oid = column.element_oid
             op.spec.binary = column.format
             op.spec.style = _STYLES[column.style]
             op.spec.limit = column.limit
@@ -228,15 +242,17 @@ cdef class MaskPlan:
             if len(column.key) == 32:
                 prf_key(&op.spec.key, column.key)
             self.ciphers.append(None)
-            if op.routine == R_FPE:
+            if op.spec.op == OP_FPE:
                 self.keyed = True
                 self.ciphers[i] = Ff1(_subkey(column.key, b"ff1"))
                 op.lanes = <FpeLanes*>calloc(1, sizeof(FpeLanes))
                 if op.lanes == NULL:
                     raise MemoryError("mask plan")
                 op.spec.op = OP_PSEUDONYM
-            if op.spec.op == OP_NULL:
+            if op.spec.op == OP_NULL or (op.routine == R_ELEMENTS and column.whole is None):
                 constant = b"\xff\xff\xff\xff"
+            elif op.routine == R_ELEMENTS:
+                constant = len(column.whole).to_bytes(4, "big") + column.whole
             else:
                 constant = len(column.constant).to_bytes(4, "big") + column.constant
             self.owned.append(constant)
@@ -255,6 +271,7 @@ cdef class MaskPlan:
         free(self.ops)
         hits_free(&self.hits)
         outbuf_free(&self.scratch)
+        array_room_free(&self.room)
 
     cdef Py_ssize_t mask_run(self, const unsigned char* data, Py_ssize_t size,
                              OutBuf* out, RowCounts* counts) except -1:
@@ -378,6 +395,8 @@ cdef class MaskPlan:
             return 0
         if op.routine == R_FPE:
             return self._fpe(rw, column, field, size)
+        if op.routine == R_ELEMENTS:
+            return self._elements(rw, column, field, size)
         if op.routine == R_SCAN_HEX:
             return self._scan_hex(rw, op, field, size)
         # Nested and unknown binary forms: the question to the whole value covers all its parts.
@@ -406,6 +425,21 @@ cdef class MaskPlan:
             outbuf_put_int32(rw.out, at, rw.out.size - at - 4)
         else:
             rw.out.size = at + 4
+        _replaced(rw, field, size, rw.out.size - at - 4 - size)
+        return 0
+
+    cdef int _elements(self, Rewrite* rw, int column, Py_ssize_t field, Py_ssize_t size) except -1:
+        cdef ColumnOp* op = &self.ops[column]
+        cdef Ff1 cipher = self.ciphers[column]
+        cdef Py_ssize_t at
+        _flush(rw, field - 4)
+        at = rw.out.size
+        outbuf_int32(rw.out, -1)
+        if mask_array(&op.spec, cipher, op.lanes, op.element_oid, rw.data + field, size, rw.out, &self.room):
+            outbuf_put_int32(rw.out, at, rw.out.size - at - 4)
+        else:
+            rw.out.size = at
+            outbuf_append(rw.out, op.constant, op.constant_size)
         _replaced(rw, field, size, rw.out.size - at - 4 - size)
         return 0
 

@@ -401,8 +401,10 @@ def _mask(
         return ColumnPlan("null", name=f.name, family=wire.family, format=f.format, label=label)
     if masker is Masker.SCAN and wire.scannable:
         return _clean(context, f, wire, label)
+    if wire.family == "array":
+        return _mask_elements(context, f, wire, found, masker, not_null)
     operation = _OPERATIONS.get(masker, {}).get(wire.family)
-    if operation is None:
+    if operation is None or f.type_oid == wiretypes.XML:
         return _redact(f, wire, not_null, label)
     keyed = operation in _KEYED
     return ColumnPlan(
@@ -417,6 +419,35 @@ def _mask(
         fallback=wiretypes.redaction(f.type_oid, f.typmod, wire, binary=f.format == 1, not_null=not_null),
         key=context.key.derive(_KEY_LABELS.get(name, name)) if keyed else b"",
         label=label,
+    )
+
+
+def _mask_elements(
+    context: _Context, f: Field, wire: WireType, found: ColumnClass, masker: Masker, not_null: bool
+) -> ColumnPlan:
+    """An array whose elements are masked like a column of their type; elements may be NULL in any case."""
+    name = found.sensitive.name
+    label = f"{name}: {masker.value} of each element"
+    element = wiretypes.resolve(wire.element_oid, context.catalog)
+    operation = _OPERATIONS.get(masker, {}).get(element.family)
+    if operation is None or wire.element_oid == wiretypes.XML:
+        return _redact(f, wire, not_null, f"{name}: {masker.value}")
+    binary = f.format == 1
+    return ColumnPlan(
+        operation,
+        name=f.name,
+        family="array",
+        format=f.format,
+        style=STYLES.get(name, "generic"),
+        limit=wiretypes.length_limit(wire.element_oid, f.typmod),
+        pad=wiretypes.padding(wire.element_oid, f.typmod),
+        shift_days=context.key.shift_days(name) if operation == "shift" else 0,
+        fallback=wiretypes.redaction(wire.element_oid, f.typmod, element, binary=binary, not_null=False),
+        key=context.key.derive(_KEY_LABELS.get(name, name)) if operation in _KEYED else b"",
+        label=label,
+        element=element.family,
+        element_oid=wire.element_oid,
+        whole=wiretypes.redaction(f.type_oid, f.typmod, wire, binary=binary, not_null=not_null),
     )
 
 

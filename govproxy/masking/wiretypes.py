@@ -17,19 +17,23 @@ FIRST_USER_OID = 16384
 
 _VARLENA_HEADER = 4  # what typmod adds to the length of varchar(n) and char(n)
 _NAME_LENGTH = 63
+XML = 142
+_BIT = 1560
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WireType:
     """``family`` is a key of ``maskers.FAMILIES``; ``scannable``: a value may hold a strong shape.
 
-    ``element_oid`` is set for arrays, ``labels`` for enums.
+    ``element_oid`` is set for arrays, ``labels`` for enums. ``neutral`` is the text and the binary form of a value
+    that says nothing, where the type is known by its kind alone.
     """
 
     family: str
     scannable: bool = False
     element_oid: int = 0
     labels: tuple[str, ...] = ()
+    neutral: tuple[bytes, bytes] | None = None
 
 
 def _oids(listed: str) -> tuple[int, ...]:
@@ -90,6 +94,9 @@ _ELEMENTS: Mapping[int, int] = MappingProxyType(
     )
 )
 
+# Ranges and multiranges of any kind of bounds have one form that holds none.
+_NEUTRAL_BY_KIND: Mapping[str, tuple[bytes, bytes]] = MappingProxyType({"r": (b"empty", b"\1"), "m": (b"{}", bytes(4))})
+
 _UNKNOWN = WireType(family="other", scannable=True)
 
 
@@ -109,6 +116,10 @@ def resolve(type_oid: int, catalog: Catalog | None = None) -> WireType:
         return WireType(family="other", labels=declared.enum_labels)
     if declared.category == "A" and declared.element_oid not in (0, type_oid):
         return _array_of(declared.element_oid, catalog)
+    if declared.kind in _NEUTRAL_BY_KIND:
+        return WireType(family="other", scannable=True, neutral=_NEUTRAL_BY_KIND[declared.kind])
+    if declared.name == "hstore" and declared.kind == "b":
+        return WireType(family="other", scannable=True, neutral=(b"", bytes(4)))  # no pairs
     if declared.kind == "c":
         return WireType(family="record", scannable=True)
     if declared.kind == "b" and declared.category == "S":
@@ -134,6 +145,11 @@ def length_limit(type_oid: int, typmod: int) -> int:
 def padding(type_oid: int, typmod: int) -> int:
     """The characters a char(n) is padded to, -1 for other types."""
     return typmod - _VARLENA_HEADER if type_oid == 1042 and typmod >= _VARLENA_HEADER else -1
+
+
+def _scale(typmod: int) -> int:
+    """Digits behind the point of numeric(p,s): the lower eleven bits, signed; 0 where none are declared."""
+    return (((typmod - _VARLENA_HEADER) & 0x7FF) ^ 1024) - 1024 if typmod >= _VARLENA_HEADER else 0
 
 
 # What stands for a value in a NOT NULL column: (text form, binary form).
@@ -165,6 +181,20 @@ _NEUTRAL_BY_OID: Mapping[int, tuple[bytes, bytes]] = MappingProxyType(
         1083: (b"00:00:00", bytes(8)),
         1186: (b"00:00:00", bytes(16)),
         26: (b"0", bytes(4)),
+        790: (b"$0.00", bytes(8)),
+        1266: (b"00:00:00+00", bytes(12)),
+        1562: (b"", bytes(4)),
+        # tsvector, tsquery: no words
+        3614: (b"", bytes(4)),
+        3615: (b"", bytes(4)),
+        # point, lseg, box, circle, polygon of one point
+        600: (b"(0,0)", bytes(16)),
+        601: (b"[(0,0),(0,0)]", bytes(32)),
+        603: (b"(0,0),(0,0)", bytes(32)),
+        718: (b"<(0,0),0>", bytes(24)),
+        604: (b"((0,0))", bytes((0, 0, 0, 1)) + bytes(16)),
+        **dict.fromkeys(_oids("3904 3906 3908 3910 3912 3926"), (b"empty", b"\1")),
+        **dict.fromkeys(_oids("4451 4532 4533 4534 4535 4536"), (b"{}", bytes(4))),
     }
 )
 
@@ -175,6 +205,8 @@ def redaction(type_oid: int, typmod: int, wire: WireType, *, binary: bool, not_n
     In a NOT NULL column a neutral value of the same type where the type is known. A type that is
     not known is NULL in any case: a wrong guess of its form would break the client.
     """
+    if type_oid == XML:
+        return b"<masked/>"
     if wire.family == "text":
         limit = length_limit(type_oid, typmod)
         text = b"***" if limit < 0 else b"***"[:limit]
@@ -186,5 +218,9 @@ def redaction(type_oid: int, typmod: int, wire: WireType, *, binary: bool, not_n
         return bytes(8) + wire.element_oid.to_bytes(4, "big") if binary else b"{}"
     if wire.labels:
         return wire.labels[0].encode()
-    pair = _NEUTRAL_BY_OID.get(type_oid) or _NEUTRAL.get(wire.family)
+    if type_oid == _BIT and typmod > 0:
+        return typmod.to_bytes(4, "big") + bytes((typmod + 7) // 8) if binary else b"0" * typmod
+    if wire.family == "numeric" and (scale := _scale(typmod)) > 0:
+        return bytes(6) + scale.to_bytes(2, "big") if binary else b"0." + b"0" * scale
+    pair = _NEUTRAL_BY_OID.get(type_oid) or wire.neutral or _NEUTRAL.get(wire.family)
     return None if pair is None else pair[binary]

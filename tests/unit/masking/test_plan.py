@@ -185,7 +185,8 @@ def test_the_narrower_right_of_view_and_base_holds() -> None:
         (Masker.SHIFT, 1184, "shift"),
         (Masker.FPE, 17, "null"),
         (Masker.NULL, 25, "null"),
-        (Masker.PARTIAL, 1009, "null"),
+        (Masker.PARTIAL, 1009, "partial"),
+        (Masker.REDACT, 1009, "null"),
         (Masker.PARTIAL, 3802, "partial"),
         (Masker.FPE, 25, "fpe"),
         (Masker.FPE, 1700, "pseudonym"),
@@ -322,3 +323,11 @@ def test_row_description_cut_short(cut: int) -> None:
 def test_row_description_that_lies(payload: bytes) -> None:
     with pytest.raises(ProtocolViolation):
         decode_row_description(payload)
+
+
+@pytest.mark.parametrize("form", [0, 1])
+@pytest.mark.parametrize("masker", [Masker.REDACT, Masker.PARTIAL, Masker.PSEUDONYM, Masker.HASH])
+def test_xml_stays_xml(masker: Masker, form: int) -> None:
+    made = plan([field(USERS, 2, 142, form)], None, right=lambda *_: Right(masker=masker))
+    _, output, _, _ = made.apply(encode_row([b"<p>Ann</p>"]))
+    assert decode_row(output) == [b"<masked/>"]

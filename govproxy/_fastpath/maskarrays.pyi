@@ -1,0 +1,1 @@
+# No Python names: everything here is called from Cython.
