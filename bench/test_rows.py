@@ -7,6 +7,7 @@ copy are in the figure; the data plane has neither. No assertion on time here.
 
 from __future__ import annotations
 
+import hashlib
 import random
 
 import pytest
@@ -78,6 +79,50 @@ def test_rows(benchmark: BenchmarkFixture, name: str) -> None:
         best = benchmark.stats.stats.min
         benchmark.extra_info["ns_per_row"] = round(best / rows * 1e9, 1)
         benchmark.extra_info["gb_per_s"] = round(len(data) / best / 1e9, 2)
+
+
+def wide_chunk() -> tuple[bytes, int]:
+    """Rows as ``bench.database`` makes them for the wide result."""
+    data = b""
+    rows = 0
+    while len(data) < CHUNK - 300:
+        rows += 1
+        given = ("ann", "bert", "cora", "dirk", "eva")[rows % 5]
+        row = [
+            str(rows),
+            f"batch {rows % 97}",
+            f"user{rows}@mail.example.org",
+            f"{given} {('miller', 'schmidt', 'kowalski', 'rossi')[rows % 4]}",
+            f"{rows * 37 % 1000}.00",
+            f"2024-01-01 00:{rows % 60:02}:00+00",
+            "ft"[rows % 2],
+            ("open", "closed", "waiting")[rows % 3],
+            hashlib.md5(str(rows).encode(), usedforsecurity=False).hexdigest(),
+            f"the quick brown fox jumps over the lazy dog while people wait in the queue {rows % 7}",
+        ]
+        data += encode_row([value.encode() for value in row])
+    return data, rows
+
+
+# What the wide table gets by default: its address and its name are masked, its other texts are looked at.
+WIDE = [PASS, SCAN, EMAIL, NAME, PASS, PASS, PASS, SCAN, SCAN, SCAN]
+WIDE_CASES = {
+    "as it is masked": WIDE,
+    "without the checksums": [PASS if number == 8 else column for number, column in enumerate(WIDE)],
+    "the address alone": [EMAIL if number == 2 else PASS for number in range(10)],
+    "the name alone": [NAME if number == 3 else PASS for number in range(10)],
+    "the checksums alone": [SCAN if number == 8 else PASS for number in range(10)],
+}
+
+
+@pytest.mark.parametrize("name", WIDE_CASES)
+def test_wide_result(benchmark: BenchmarkFixture, name: str) -> None:
+    data, rows = wide_chunk()
+    plan = MaskPlan(WIDE_CASES[name])
+    consumed, _, seen, _ = benchmark(plan.apply, data)
+    assert (consumed, seen) == (len(data), rows)
+    if benchmark.stats is not None:
+        benchmark.extra_info["ns_per_row"] = round(benchmark.stats.stats.min / rows * 1e9, 1)
 
 
 def test_scan_of_one_long_clean_text(benchmark: BenchmarkFixture) -> None:

@@ -166,8 +166,8 @@ _NEUTRAL: Mapping[str, tuple[bytes, bytes]] = MappingProxyType(
         "timestamp": (b"2000-01-01 00:00:00", bytes(8)),
         "timestamptz": (b"2000-01-01 00:00:00+00", bytes(8)),
         "uuid": (b"00000000-0000-0000-0000-000000000000", bytes(16)),
-        "json": (b"null", b"null"),
-        "jsonb": (b"null", b"\x01null"),
+        "json": (b"{}", b"{}"),
+        "jsonb": (b"{}", b"\x01{}"),
         "bytea": (b"\\x", b""),
     }
 )

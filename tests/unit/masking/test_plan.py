@@ -219,7 +219,7 @@ def catalog(*columns: Column, types: dict[int, Type] | None = None) -> Catalog:
         (1700, b"0", bytes(8)),
         (16, b"f", b"\0"),
         (1082, b"2000-01-01", bytes(4)),
-        (3802, b"null", b"\x01null"),
+        (3802, b"{}", b"\x01{}"),
         (1009, b"{}", bytes(11) + b"\x19"),
         (2950, b"00000000-0000-0000-0000-000000000000", bytes(16)),
     ],
