@@ -53,8 +53,11 @@ COLUMNS: dict[str, tuple[str, str, str]] = {
     "births": ("date[]", "{1984-05-17,NULL}", "PII.birth_date"),
     "identities": ("uuid[]", "{550e8400-e29b-41d4-a716-446655440000}", "ONLINE.device_id"),
 }
+# Not the one that only looks for shapes inside a value.
+MASKERS = [masker for masker in Masker if masker is not Masker.SCAN]
 RULES = POLICY + "".join(
-    f"  - {{name: by-{m}, who: {{groups: [see_{m}]}}, on: {{tags: [any]}}, see: masked, mask: '{m}'}}\n" for m in Masker
+    f"  - {{name: by-{m}, who: {{groups: [see_{m}]}}, on: {{tags: [any]}}, see: masked, mask: '{m}'}}\n"
+    for m in MASKERS
 )
 RULES += "classify:\n" + "".join(
     f"  - {{column: public.drivers_{table}.{column}, tag: {tag}}}\n"
@@ -110,7 +113,7 @@ def test_every_type_has_its_own_way_back() -> None:
 
 
 @pytest.mark.parametrize("binary", [False, True], ids=["text", "binary"])
-@pytest.mark.parametrize("masker", Masker)
+@pytest.mark.parametrize("masker", MASKERS)
 def test_psycopg(masker: Masker, binary: bool, masking_proxy: Proxy, databases: Databases) -> None:
     with databases.direct() as direct, masking_proxy.connect(*who(masker)) as connection:
         for table, query in SELECT.items():
@@ -121,7 +124,7 @@ def test_psycopg(masker: Masker, binary: bool, masking_proxy: Proxy, databases: 
             judge(masker, table, real, seen)
 
 
-@pytest.mark.parametrize("masker", Masker)
+@pytest.mark.parametrize("masker", MASKERS)
 def test_text_and_binary_are_the_same_values(masker: Masker, masking_proxy: Proxy) -> None:
     with masking_proxy.connect(*who(masker)) as connection:
         for query in SELECT.values():
@@ -135,7 +138,7 @@ def test_text_and_binary_are_the_same_values(masker: Masker, masking_proxy: Prox
             assert text == wire
 
 
-@pytest.mark.parametrize("masker", Masker)
+@pytest.mark.parametrize("masker", MASKERS)
 def test_asyncpg(masker: Masker, masking_proxy: Proxy, databases: Databases) -> None:
     async def run() -> None:
         direct = await asyncpg.connect(databases.postgres.dsn("app"))
@@ -186,7 +189,7 @@ JDBC: dict[str, Callable[[bytes], object]] = {
 }
 
 
-@pytest.mark.parametrize("masker", Masker)
+@pytest.mark.parametrize("masker", MASKERS)
 def test_as_a_jdbc_driver_does(masker: Masker, masking_proxy: Proxy, databases: Databases) -> None:
     # The driver asks for binary where it can read it, by column, and for text elsewhere.
     formats = [1 if name in JDBC else 0 for name in COLUMNS]

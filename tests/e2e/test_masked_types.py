@@ -86,6 +86,8 @@ COLUMNS: dict[str, tuple[str, str, str]] = {
     "forever": ("date", "infinity", "birth_date"),
     "blank": ("text", "", "email"),
 }
+# Not the one that only looks for shapes inside a value.
+MASKERS = [masker for masker in Masker if masker is not Masker.SCAN]
 # What a masker may leave as it was: it says nothing about anybody, or is as coarse already.
 UNCHANGED = {"forever", "nothing_in_it", "blank", "network"}
 TYPES = (
@@ -170,7 +172,7 @@ def plan_for(ground: Ground, field: Field, masker: Masker, name: str) -> MaskPla
     )
 
 
-@pytest.mark.parametrize("masker", Masker)
+@pytest.mark.parametrize("masker", MASKERS)
 @pytest.mark.parametrize("column", COLUMNS)
 def test_the_server_takes_what_is_masked(column: str, masker: Masker, ground: Ground) -> None:
     type_name, _, class_name = COLUMNS[column]
