@@ -25,11 +25,14 @@ class Bounds:
         self._gate = gate
         self.limits = SessionLimits()
         self._key = ""
+        self._began_read_only: bool | None = None
 
     def renew(self, conversation: Conversation) -> None:
         """Read the limits anew: at the start, and when the policy has changed."""
         facts, snapshot = self._gate.facts, self._gate.snapshot
         limits = limits_for(facts.identity, snapshot.name, snapshot.environment, self._gate.shared.snapshot.policy)
+        if self._began_read_only is None:
+            self._began_read_only = bool(limits.read_only)
         self.limits = limits
         counted = None
         if limits.rows or limits.size_bytes or limits.rows_changed:
@@ -41,6 +44,11 @@ class Bounds:
             self._key = share_key(facts.identity, snapshot.name)
             quota = self._gate.shared.quotas.quota(self._key, limits.statements_per_minute.value)
         conversation.set_limits(counted, quota)
+
+    @property
+    def walled(self) -> bool:
+        """True for a session that began with read-only transactions and must keep them."""
+        return bool(self._began_read_only and self.limits.read_only)
 
     def draw(self) -> None:
         """No statement is left of this worker's share of the minute."""

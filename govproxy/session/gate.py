@@ -492,6 +492,9 @@ class Gate:
         match name:
             case "standard_conforming_strings" if value != "on":
                 raise UpstreamFault("standard_conforming_strings was turned off; the session cannot be judged")
+            case "default_transaction_read_only" if value != "on" and self._bounds.walled:
+                # Security: by a way that no analysis saw, such as code that a rule lets run.
+                raise UpstreamFault("read-only transactions were turned off; the session cannot be held to them")
             case "client_encoding":
                 self._codec = _codec(value)
                 conversation.folds = self.folds

@@ -34,6 +34,7 @@ extends: production
 rules:
   - {name: readers-read, who: {groups: [readers]}, does: [write, ddl, grant, do, function_message], effect: deny}
   - {name: plain-deletes, who: {groups: [analysts]}, does: [delete, update], effect: allow, overrides: [any]}
+  - {name: coders-run-code, who: {groups: [coders]}, does: [do], effect: allow, overrides: [any]}
 columns:
   - {name: clear, who: {groups: [clear]}, on: {tags: [any]}, see: clear, compare: any}
 limits:
@@ -42,6 +43,7 @@ limits:
     rows: 100
     bytes: 20kB
     rows_changed: 10
+  - {name: coders-read, who: {groups: [coders]}, transactions: read_only}
   - name: patience
     who: {groups: [analysts]}
     statement_timeout: 2s
@@ -487,6 +489,14 @@ def test_reading_goes_on_behind_the_wall(reader: RawSession) -> None:
     ):
         assert reader.ask(query(text)).errors == [], text
     assert reader.ask(query("SHOW default_transaction_read_only")).rows == [[b"on"]]
+
+
+def test_code_that_takes_the_wall_down_ends_the_session(limited: Proxy) -> None:
+    with limited.connect("cody@shop.example", ("coders",)) as connection:
+        assert connection.execute("SHOW transaction_read_only").fetchone() == ("on",)
+        with pytest.raises(psycopg.OperationalError, match="read-only transactions were turned off"):
+            connection.execute("DO $$ BEGIN PERFORM set_config('default_transaction_read_only', 'off', false); END $$")
+        assert connection.closed
 
 
 def test_whoever_may_write_has_no_wall(session: RawSession) -> None:
