@@ -22,12 +22,25 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from govproxy.demo import sample
 from govproxy.demo.files import AGENT, ANALYST, DBA, PEOPLE, Who
 from govproxy.errors import GovproxyError
 
 LEDGER_DEADLINE_S = 10.0
 DENIED = "42501"
 REDACTED = "***"
+
+# What the map must show, some of it under names that say nothing, and what it must leave alone.
+MAPPED = {
+    "public.customers.email": "email",
+    "public.customers.ssn": "ssn",
+    "public.payments.card_number": "card",
+    "public.api_keys.owner": "email",
+    "hr.employees.bank_account": "iban",
+    "clinic.visits.notes": "health_text",
+    "public.events.payload": "personal_json",
+}
+CLEAN = ("public.customers.id", "public.orders.total", "public.products.name")
 
 Rows = list[tuple[Any, ...]]
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -96,6 +109,34 @@ def leaks(rows: Rows, secrets: Sequence[Any]) -> list[str]:
     """Those of ``secrets`` that appear in ``rows``, whole or inside another value."""
     text = "\n".join(str(value) for row in rows for value in row)
     return [str(secret) for secret in secrets if secret is not None and str(secret) in text]
+
+
+def the_map(stage: Stage) -> None:
+    """Nobody said which columns are sensitive: names, types and values did, each with its reason."""
+    shown = orjson.loads(
+        stage.govproxy("classify", "--config", str(stage.config), "--database", sample.DATABASE, "--json")
+    )
+    rows = {f"{row['schema']}.{row['table']}.{row['column']}": row for row in shown["columns"]}
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("column", "class", "mask", "because"):
+        table.add_column(heading, overflow="fold")
+    for name in MAPPED:
+        check(name in rows, f"{name} was not found to be sensitive")
+        row = rows[name]
+        check(row["class"] == MAPPED[name], f"{name} was taken for {row['class']}")
+        check(bool(row["reason"]), f"{name} has no reason")
+        table.add_row(
+            *(Text(text) for text in (name, f"{row['class']} (L{row['level']})", row["masker"], row["reason"]))
+        )
+    stage.console.print(table)
+    stage.console.print(
+        Text(
+            f"  {shown['sensitive']} of {shown['columns_looked_at']} columns; all of them: govproxy classify",
+            style="dim",
+        )
+    )
+    clean = [name for name in CLEAN if name in rows]
+    check(not clean, f"{clean} are not sensitive")
 
 
 def three_views(stage: Stage) -> None:
@@ -241,6 +282,7 @@ def recorded(stage: Stage) -> None:
 
 
 STEPS: tuple[Callable[[Stage], None], ...] = (
+    the_map,
     three_views,
     expressions,
     aggregates,
