@@ -50,3 +50,28 @@ def test_a_correction_has_the_last_word() -> None:
     _seen(kept, _catalog("salary"))
     assert _seen(kept, _catalog("c9"), Correction(pattern="public.staff.c9", tag="none")) == {}
     assert _seen(kept, _catalog("c9"), Correction(pattern="public.staff.c9", tag="PII.email")) == {SALARY: "email"}
+
+
+def test_a_new_name_makes_no_column_less_sensitive_and_may_make_it_more() -> None:
+    kept = KeptClasses()
+    assert _seen(kept, _catalog("salary")) == {SALARY: "income"}
+    assert _seen(kept, _catalog("credit_score")) == {SALARY: "income"}, "of the same level, with rights of its own"
+    assert _seen(kept, _catalog("age")) == {SALARY: "income"}
+    assert _seen(kept, _catalog("ssn")) == {SALARY: "ssn"}
+    assert _seen(kept, _catalog("salary")) == {SALARY: "ssn"}
+
+
+def test_a_memory_goes_on_where_another_ended() -> None:
+    first = KeptClasses()
+    _seen(first, _catalog("salary"))
+    second = KeptClasses(first.known)
+    assert _seen(second, _catalog("c9")) == {SALARY: "income"}
+    assert second.known == first.known
+
+
+def test_a_catalog_that_shows_nothing_makes_nothing_forgotten() -> None:
+    kept = KeptClasses()
+    _seen(kept, _catalog("salary"))
+    nothing = Catalog.build(database="d", version="", server_version=150000)
+    assert _seen(kept, nothing) == {}
+    assert _seen(kept, _catalog("c9")) == {SALARY: "income"}
