@@ -109,6 +109,8 @@ def _print(explanation: dict[str, Any]) -> None:
         out.print(Text("  rules: " + ", ".join(rule["name"] for rule in explanation["rules"])))
     if explanation["shadow"]:
         out.print(Text("  in shadow mode: " + ", ".join(explanation["shadow"]), style="dim"))
+    for name, limit in explanation["limits"].items():
+        out.print(Text(f"  limit: {name} {limit['figure']} ({limit['rule']})", style="dim"))
     for statement in explanation["statements"]:
         done = ", ".join(f"{effect['action']} {effect['object']}".strip() for effect in statement["effects"])
         out.print(Text(f"  {statement['tag']}: {done}"))

@@ -10,6 +10,7 @@ from typing import Any
 
 from govproxy.masking.values import Classification, Masker
 from govproxy.policy.columns import column_right, sees_everything
+from govproxy.policy.limits import FIGURES, SessionLimits, limits_for
 from govproxy.policy.rules import Policy
 from govproxy.policy.touched import Ground
 from govproxy.policy.values import ColumnRight, Compare, Decision, Request, See
@@ -126,6 +127,7 @@ def describe(
         "sees_everything": decision.clear,
         "depends_on_moment": decision.varies,
         "policy_version": decision.policy_version,
+        "limits": _limits(limits_for(request.identity, request.database, request.environment, policy)),
         "identity": {
             "user": request.identity.user,
             "groups": sorted(request.identity.groups),
@@ -144,6 +146,14 @@ def describe(
             for statement, shown in zip(request.analysis.statements, columns, strict=True)
         ],
     }
+
+
+def _limits(limits: SessionLimits) -> dict[str, Any]:
+    figures = {name: getattr(limits, name) for name in FIGURES}
+    found: dict[str, Any] = {
+        name: {"figure": figure.value, "rule": figure.rule} for name, figure in figures.items() if figure is not None
+    }
+    return found | ({"transactions": {"figure": "read_only", "rule": limits.read_only}} if limits.read_only else {})
 
 
 def _effect(effect: Effect) -> dict[str, Any]:

@@ -55,7 +55,7 @@ class SessionLimits:
     read_only: str = ""  # the rule that says so, or why; empty: may write
 
 
-_FIGURES = (
+FIGURES = (
     "statement_timeout_ms",
     "lock_timeout_ms",
     "rows",
@@ -86,7 +86,7 @@ def limits_for(identity: Identity, database: str, environment: str, policy: Poli
     read_only = next((rule.name for rule in standing if rule.read_only), "")
     if not read_only and not all(may_write(view, database, environment, policy) for view in views(identity)):
         read_only = READ_ONLY
-    return SessionLimits(**{name: _smallest(standing, name) for name in _FIGURES}, read_only=read_only)
+    return SessionLimits(**{name: _smallest(standing, name) for name in FIGURES}, read_only=read_only)
 
 
 def refusal(limits: SessionLimits, analysis: Analysis) -> Refusal | None:
