@@ -8,11 +8,12 @@ denial and its outcome.
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 import pytest
 
 from tests.security.arena import Arena, Seat
-from tests.security.cases import Denial, denials
+from tests.security.cases import DATA, Denial, denials
 from tests.support.raw_session import (
     ERROR,
     FLUSH,
@@ -29,7 +30,7 @@ from tests.support.raw_session import (
     query,
 )
 
-CASES = denials("denials.txt")
+CASES = [*denials("denials.txt"), *denials("protections.txt")]
 # What the database gets in a denied statement's place where it has to fail as well.
 FAILING_TEXT = b"govproxy refused this statement"
 FAILING_QUERY, FAILING_PARSE = query(FAILING_TEXT), parse(FAILING_TEXT)
@@ -188,6 +189,21 @@ def test_nothing_of_it_was_done(arena: Arena) -> None:
     with arena.proxy.databases.direct("shop") as direct:
         assert direct.execute("SELECT count(*) FROM attack_log").fetchone() == (0,)
         assert direct.execute("SELECT count(*) FROM orders").fetchone() == (500,)
+
+
+def test_every_kind_of_protection_has_cases() -> None:
+    counts: Counter[str] = Counter()
+    number = ""
+    for line in (DATA / "protections.txt").read_text().splitlines():
+        if line.startswith("# ---- "):
+            number = line.split()[2]
+        elif re.match(r"[0-9A-Z]{5} ", line):
+            counts[number] += 1
+    threats = (DATA.parents[2] / "docs" / "threat-model.md").read_text()
+    listed = re.findall(r"^\| (\d+) \|.*`tests/security/data/protections\.txt`", threats, re.MULTILINE)
+    assert len(listed) >= 15
+    assert set(listed) == set(counts)
+    assert min(counts.values()) >= 2
 
 
 def test_every_line_of_the_file_is_a_case() -> None:
