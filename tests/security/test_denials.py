@@ -208,5 +208,7 @@ def test_every_kind_of_protection_has_cases() -> None:
 
 def test_every_line_of_the_file_is_a_case() -> None:
     assert len(CASES) > 300
-    assert len({(case.who, case.before, case.text) for case in CASES}) == len(CASES)
+    for file in ("denials.txt", "protections.txt"):
+        cases = denials(file)
+        assert len({(case.who, case.before, case.text) for case in cases}) == len(cases)
     assert message(b"Q", b"x\0") == query("x")
