@@ -28,6 +28,16 @@ columns:
     on: {tags: [PII]}
     see: masked
     mask: redact
+  - name: analysts-follow-customers
+    who: {groups: [analysts]}
+    on: {tags: [PII.email]}
+    see: masked
+    mask: pseudonym
+  - name: analysts-follow-cards
+    who: {groups: [analysts]}
+    on: {tags: [PCI.card]}
+    see: masked
+    mask: fpe
   - name: dba-sees-everything
     who: {groups: [dba]}
     on: {tags: [any]}

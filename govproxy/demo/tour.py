@@ -9,6 +9,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -203,6 +204,44 @@ def free_text(stage: Stage) -> None:
     check([row[0] for row in rows] == [row[0] for row in truth], "clean columns were changed")
 
 
+def joins(stage: Stage) -> None:
+    """Masked values still join: equal ones look equal in every table, and no others do."""
+    customers, owners = "SELECT email, country FROM customers", "SELECT owner FROM api_keys"
+    joined = (
+        "SELECT c.country, count(*) FROM api_keys k JOIN customers c ON c.email = k.owner "
+        "GROUP BY c.country ORDER BY c.country"
+    )
+    for sql in (customers, owners):
+        _show_sql(stage, sql)
+    country_of: dict[str, str] = dict(stage.ask(ANALYST, customers))
+    found = [country_of[owner] for (owner,) in stage.ask(ANALYST, owners) if owner in country_of]
+    counted = sorted(Counter(found).items())
+    _show_rows(stage, f"{ANALYST.title} joins in a notebook", ("country", "keys"), counted[:5])
+    check(len(found) > 0, "nothing joins")
+    check(counted == stage.ask_directly(joined), "joined on masked values it is another result than PostgreSQL's")
+    check(not leaks(list(country_of.items()), [row[0] for row in stage.ask_directly(customers)]), "addresses were seen")
+
+
+def asked_back(stage: Stage) -> None:
+    """What was read masked can be asked for, but not be written back as if it were data."""
+    sql = "SELECT id, card_number FROM payments WHERE card_number IS NOT NULL ORDER BY id LIMIT 1"
+    _show_sql(stage, sql)
+    ((number, masked),) = stage.ask(AGENT, sql)
+    ((_, real),) = stage.ask_directly(sql)
+    check(masked != real, f"the {AGENT.title} saw the card")
+    back = f"SELECT id, amount FROM payments WHERE card_number = '{masked}'"
+    _show_sql(stage, back)
+    rows = stage.ask(AGENT, back)
+    _show_rows(stage, AGENT.title, ("id", "amount"), rows)
+    truth = stage.ask_directly(back.replace(masked, real))
+    check(number in [row[0] for row in rows] and sorted(rows) == sorted(truth), "the card's payments were not found")
+    ((email,),) = stage.ask(ANALYST, "SELECT email FROM customers WHERE id = 1")
+    _show_sql(stage, write := f"UPDATE customers SET email = '{email}', segment = 'public' WHERE id = 1")
+    refusal = stage.refused(ANALYST, write)
+    _show_refusal(stage, ANALYST, refusal)
+    check("masked-write" in str(refusal), "refused, but for another reason than the masked value")
+
+
 def no_drop(stage: Stage) -> None:
     """DROP is refused for everyone who is not let, with what would pass, and the session goes on."""
     sql = "DROP TABLE orders"
@@ -287,6 +326,8 @@ STEPS: tuple[Callable[[Stage], None], ...] = (
     expressions,
     aggregates,
     free_text,
+    joins,
+    asked_back,
     no_drop,
     no_blind_update,
     agents_only_read,
