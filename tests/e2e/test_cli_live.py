@@ -114,5 +114,5 @@ def test_the_tour_does_what_it_says() -> None:
     console = Console(file=shown, width=160)
     with demo.up(console, port=0, console_port=0, size=sample.SMALL) as running:
         assert demo.play(running, console) == []
-    assert shown.getvalue().count("ERROR 42501") >= 4
-    assert len(tour.STEPS) == 10
+    assert shown.getvalue().count("ERROR 42501") >= 5
+    assert len(tour.STEPS) == 12
