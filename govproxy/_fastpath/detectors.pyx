@@ -864,7 +864,9 @@ cdef int match_email(const unsigned char* p, Py_ssize_t n, Py_ssize_t at, Hits* 
     # A local part cut at the limit may begin inside a character.
     while start < at and at - start >= 256 and p[start] & 0xC0 == 0x80:
         start += 1
-    if start < at and start > 0 and escaped_before(p, start):
+    # No escape has a letter beyond ASCII: a backslash before one escapes nothing, and half a
+    # character is never cut off.
+    if start < at and start > 0 and p[start] < 0x80 and escaped_before(p, start):
         start = escape_end(p, start, at)
     elif start == at:
         return 0

@@ -386,7 +386,7 @@ def _email(data: bytes, at: int) -> Span | None:
         start -= 1
     while start < at and at - start >= 256 and 0x80 <= data[start] < 0xC0:
         start += 1
-    if start < at and _escaped(data, start):
+    if start < at and data[start] < 0x80 and _escaped(data, start):
         start += 5 if data[start : start + 1] == b"u" and at - start >= 5 else 1
     elif start == at:
         return None
