@@ -59,6 +59,13 @@ def test_decisions_are_short() -> None:
     assert not long
 
 
+def test_decisions_are_numbered_once() -> None:
+    paths = sorted(ROOT.glob("docs/adr/*.md"))
+    titles = [path.read_text().partition("\n")[0] for path in paths]
+    assert [int(path.name[:4]) for path in paths] == list(range(1, len(paths) + 1))
+    assert [title.partition(".")[0] for title in titles] == [f"# {number}" for number in range(1, len(paths) + 1)]
+
+
 def test_the_changelog_begins_with_security() -> None:
     headings = re.findall(r"^#+ (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert headings[2] == "Security"
