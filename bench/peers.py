@@ -283,7 +283,7 @@ class PgBouncer(Program):
             f"pool_mode = {self.pool_mode}",
             "max_client_conn = 2000",
             # Sessions hold a connection each; in transaction mode nobody may wait for one either.
-            f"default_pool_size = {700 if self.pool_mode == 'session' else 64}",
+            f"default_pool_size = {900 if self.pool_mode == 'session' else 64}",
             "server_tls_sslmode = disable",
             "log_connections = 0",
             "log_disconnections = 0",
