@@ -19,7 +19,6 @@ from govproxy._fastpath.copyrows import CopyOptions
 from govproxy._fastpath.guard import Stop
 from govproxy._fastpath.rows import MaskPlan
 from govproxy._fastpath.verdicts import Outcome, Verdict
-from govproxy.audit.events import statement_fragment
 from govproxy.errors import (
     GovproxyError,
     LimitExceeded,
@@ -34,13 +33,13 @@ from govproxy.masking.plan import Field, decode_row_description
 from govproxy.policy.engine import decide, sees_everything
 from govproxy.policy.limits import writes
 from govproxy.policy.matching import Reading, who_matches
-from govproxy.policy.values import Decision, Request, Verb
+from govproxy.policy.values import Request, Verb
 from govproxy.session import copying, messages
 from govproxy.session.bounds import Bounds
 from govproxy.session.distrust import changes_catalog, changes_what_it_reads, distrusted, settled
-from govproxy.session.figures import Miss
 from govproxy.session.folding import pinned_literals
 from govproxy.session.history import NO_COUNTS, Counts
+from govproxy.session.judgement import Basis, analysis_of, denied, fragment_of, unreadable, why_missed
 from govproxy.session.obligations import Obligations
 from govproxy.session.parameters import ENCODINGS, safe_encoding
 from govproxy.session.refusals import refusal_of, repeated, written_back
@@ -48,13 +47,11 @@ from govproxy.session.shared import Shared
 from govproxy.session.snapshot import DatabaseSnapshot
 from govproxy.session.sqlnames import MAX_NAMES, SqlNames, runs_code
 from govproxy.session.translation import NOTHING, Translation, statements_of, translate
-from govproxy.sql.analyze import NO_SHADOW, Shadow, analyze
+from govproxy.sql.analyze import NO_SHADOW, analyze
 from govproxy.sql.parse import MAX_TEXT_BYTES, Refused, UnparsableStatement
-from govproxy.sql.redact import redact
 from govproxy.sql.values import Action, Analysis, Effect, StatementFacts
 from govproxy.wire.errors import error_response
 
-UNREADABLE = "unreadable-statement"
 UTF8 = "utf-8"
 # Command tags of what Bind plans, and of what takes the names in it for what they mean when it runs.
 PLANNED_AT_BIND = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE"})
@@ -83,19 +80,6 @@ class Resumable(Protocol):
 
     def resume(self, verdict: Verdict) -> None: ...
     def proceed(self, *, cancelled: bool = False, counted: bool = False) -> None: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Basis:
-    """What a verdict rests on, kept with it for the rows and errors to come."""
-
-    analysis: Analysis | None
-    obligations: Obligations | None
-    refusal: GovproxyError | None
-    decision: Decision | None = None
-    translation: Translation = NOTHING
-    shadow: Shadow = NO_SHADOW  # what names made in SQL stood for when this was judged
-    counts: Counts = NO_COUNTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,12 +183,12 @@ class Gate:
         return self._counted(self._judge(conversation, text), began)
 
     def _counted(self, verdict: Verdict | None, began_ns: int) -> Verdict | None:
-        self.shared.counters.missed(_miss(verdict), (time.perf_counter_ns() - began_ns) / 1_000)
+        self.shared.counters.missed(why_missed(verdict), (time.perf_counter_ns() - began_ns) / 1_000)
         return verdict
 
     def _judge(self, conversation: Conversation, text: bytes) -> Verdict | None:
         if self.facts.database not in self.shared.snapshot.databases:
-            return self._unreadable(text, StartingUp("the database cannot be looked at, so nothing can be judged"))
+            return self._not_understood(text, StartingUp("the database cannot be looked at, so nothing can be judged"))
         if self._changed_catalog and conversation.outstanding == 0 and conversation.transaction_status == ord("I"):
             # Our own DDL is committed now: no decision before the picture shows it.
             self._changed_catalog = False
@@ -241,11 +225,11 @@ class Gate:
         try:
             source = text.decode(self._codec)
         except UnicodeDecodeError:
-            return self._unreadable(text, UnsupportedEncoding("statement is not valid in the client_encoding"))
+            return self._not_understood(text, UnsupportedEncoding("statement is not valid in the client_encoding"))
         try:
             analysis = analyze(source, self.snapshot.catalog, self._search_path, shadow=self._names.known(conversation))
         except UnparsableStatement as error:
-            return self._unreadable(text, error, source)
+            return self._not_understood(text, error, source)
         unread = self._unread(analysis)
         missing = (*analysis.unresolved, *unread)
         if not may_wait:
@@ -280,7 +264,7 @@ class Gate:
         bursts = self.shared.snapshot.policy.bursts
         if self.shared.history.went_beyond(self.facts.identity, bursts, basis.counts, self._clock()):
             return False
-        late = [s.tag for s in _analysis_of(verdict).statements if s.tag not in PLANNED_AT_BIND]
+        late = [s.tag for s in analysis_of(verdict).statements if s.tag not in PLANNED_AT_BIND]
         if not late:
             return True
         if verdict.context_id != conversation.context_id:
@@ -337,7 +321,7 @@ class Gate:
             outcome=Outcome.DENY if refusal else Outcome.ALLOW,
             text=text,
             context_id=conversation.context_id,
-            fragment=self._fragment(analysis, decision, obligations, translation, refused=refusal is not None),
+            fragment=fragment_of(analysis, decision, obligations, translation, refused=refusal is not None),
             basis=Basis(
                 analysis=analysis,
                 obligations=obligations,
@@ -384,14 +368,8 @@ class Gate:
         if basis.analysis is None or basis.obligations is None or basis.decision is None:
             raise AssertionError("a refused statement was bound")
         translation = replace(basis.translation, written_back=(column,))
-        return Verdict(
-            outcome=Outcome.DENY,
-            text=verdict.text,
-            context_id=verdict.context_id,
-            fragment=self._fragment(basis.analysis, basis.decision, basis.obligations, translation, refused=True),
-            basis=Basis(analysis=None, obligations=None, refusal=written_back((column,))),
-            cacheable=False,
-        )
+        fragment = fragment_of(basis.analysis, basis.decision, basis.obligations, translation, refused=True)
+        return denied(verdict, written_back((column,)), fragment)
 
     def _pinned(self, text: bytes, analysis: Analysis, translation: Translation) -> list[int] | None:
         """The literals that matter, by number; None where the verdict is for this text alone."""
@@ -400,49 +378,8 @@ class Gate:
             return None
         return pinned_literals(text, foldable, self.shared.folder)
 
-    def _unreadable(self, text: bytes, error: GovproxyError, source: str | None = None) -> Verdict:
-        redacted, digest = redact(source) if source is not None else ("<unreadable statement>", "")
-        return Verdict(
-            outcome=Outcome.DENY,
-            text=text,
-            context_id=0,
-            fragment=statement_fragment(
-                sql=redacted,
-                digest=digest,
-                effects=[{"action": Action.UNKNOWN.value}],
-                tables=[],
-                columns=[],
-                decision=Verb.DENY.value,
-                rules=[UNREADABLE],
-                masks=[],
-                policy_version=self.shared.snapshot.policy.version,
-            ),
-            basis=Basis(analysis=None, obligations=None, refusal=error),
-            cacheable=False,
-        )
-
-    def _fragment(
-        self,
-        analysis: Analysis,
-        decision: Decision,
-        obligations: Obligations,
-        translation: Translation,
-        *,
-        refused: bool,
-    ) -> bytes:
-        return statement_fragment(
-            sql=analysis.redacted_sql,
-            digest=analysis.digest,
-            effects=[_effect_note(e) for s in analysis.statements for e in s.effects],
-            tables=obligations.tables,
-            columns=obligations.columns,
-            decision=(Verb.DENY if refused and decision.verb is Verb.ALLOW else decision.verb).value,
-            rules=[*decision.rules, *([Reason.MASKED_WRITE.value] if translation.written_back else [])],
-            translated=translation.places,
-            shadow=list(decision.shadow),
-            masks=obligations.masks,
-            policy_version=decision.policy_version,
-        )
+    def _not_understood(self, text: bytes, error: GovproxyError, source: str | None = None) -> Verdict:
+        return unreadable(text, error, source, self.shared.snapshot.policy.version)
 
     def function_call(self, conversation: Conversation, function_oid: int) -> Verdict:
         """The verdict on a FunctionCall message: its result is opaque, so only a clear identity may."""
@@ -459,14 +396,14 @@ class Gate:
                 reason=Reason.RESULT_NOT_MASKABLE,
                 facts={"action": Action.FUNCTION_MESSAGE.value, "object": name},
             )
-            return replace_outcome(verdict, refusal)
+            return denied(verdict, refusal)
         return verdict
 
     # ------------------------------------------------------------------ what statements change
 
     def session_changed(self, conversation: Conversation, verdict: Verdict) -> None:
         """The statement goes to the backend now: from here on, what it may change is uncertain."""
-        analysis = _analysis_of(verdict)
+        analysis = analysis_of(verdict)
         basis: Basis = verdict.basis
         self.shared.history.note(self.facts.identity, self.shared.snapshot.policy.bursts, basis.counts, self._clock())
         was_known = self._search_path is not None
@@ -568,7 +505,7 @@ class Gate:
 
     def too_large(self, conversation: Conversation) -> Verdict:
         """The verdict on a text that is too long to be looked at."""
-        return self._unreadable(
+        return self._not_understood(
             b"", UnparsableStatement(Refused.TOO_LARGE, figure=f" (more than {MAX_TEXT_BYTES} bytes)")
         )
 
@@ -595,46 +532,3 @@ def _codec(client_encoding: str) -> str:
     if codec is None:
         raise UnsupportedEncoding(f'client_encoding "{client_encoding}" cannot be judged', hint="Use UTF8.")
     return codec
-
-
-def replace_outcome(verdict: Verdict, refusal: GovproxyError) -> Verdict:
-    """The same verdict as a denial."""
-    return Verdict(
-        outcome=Outcome.DENY,
-        text=verdict.text,
-        context_id=verdict.context_id,
-        fragment=verdict.fragment,
-        basis=Basis(analysis=None, obligations=None, refusal=refusal),
-        cacheable=False,
-    )
-
-
-def _analysis_of(verdict: Verdict) -> Analysis:
-    basis: Basis = verdict.basis
-    if basis.analysis is None:
-        raise AssertionError("a refused statement was forwarded")
-    return basis.analysis
-
-
-def _miss(verdict: Verdict | None) -> Miss:
-    if verdict is None:
-        return Miss.WAITED
-    basis: Basis = verdict.basis
-    if verdict.cacheable:
-        return Miss.NEW
-    if basis.analysis is None:
-        return Miss.UNREADABLE
-    return Miss.VARIES if basis.analysis.cacheable else Miss.SESSION
-
-
-def _effect_note(effect: Effect) -> dict[str, object]:
-    note: dict[str, object] = {"action": effect.action.value}
-    if effect.object:
-        note["object"] = effect.object
-    if effect.kind:
-        note["kind"] = effect.kind
-    if effect.facts:
-        note["facts"] = dict(effect.facts)
-    if effect.temporary:
-        note["temporary"] = True
-    return note

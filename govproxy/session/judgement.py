@@ -1,0 +1,122 @@
+"""What the gate has decided about one text, as a verdict: its basis, its line for the ledger, its refusals.
+
+Values and how they are made; what a decision reads is the gate's. Knows no session.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from govproxy._fastpath.verdicts import Outcome, Verdict
+from govproxy.audit.events import statement_fragment
+from govproxy.errors import GovproxyError, Reason
+from govproxy.policy.values import Decision, Verb
+from govproxy.session.figures import Miss
+from govproxy.session.history import NO_COUNTS, Counts
+from govproxy.session.obligations import Obligations
+from govproxy.session.translation import NOTHING, Translation
+from govproxy.sql.analyze import NO_SHADOW, Shadow
+from govproxy.sql.redact import redact
+from govproxy.sql.values import Action, Analysis, Effect
+
+UNREADABLE = "unreadable-statement"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """What a verdict rests on, kept with it for the rows and errors to come."""
+
+    analysis: Analysis | None
+    obligations: Obligations | None
+    refusal: GovproxyError | None
+    decision: Decision | None = None
+    translation: Translation = NOTHING
+    shadow: Shadow = NO_SHADOW  # what names made in SQL stood for when this was judged
+    counts: Counts = NO_COUNTS
+
+
+def fragment_of(
+    analysis: Analysis, decision: Decision, obligations: Obligations, translation: Translation, *, refused: bool
+) -> bytes:
+    """The part of the statement's ledger line that is known beforehand."""
+    return statement_fragment(
+        sql=analysis.redacted_sql,
+        digest=analysis.digest,
+        effects=[_effect_note(e) for s in analysis.statements for e in s.effects],
+        tables=obligations.tables,
+        columns=obligations.columns,
+        decision=(Verb.DENY if refused and decision.verb is Verb.ALLOW else decision.verb).value,
+        rules=[*decision.rules, *([Reason.MASKED_WRITE.value] if translation.written_back else [])],
+        translated=translation.places,
+        shadow=list(decision.shadow),
+        masks=obligations.masks,
+        policy_version=decision.policy_version,
+    )
+
+
+def unreadable(text: bytes, error: GovproxyError, source: str | None, policy_version: str) -> Verdict:
+    """The denial of a text that was not understood. ``source``: the text, if it could be decoded."""
+    redacted, digest = redact(source) if source is not None else ("<unreadable statement>", "")
+    return Verdict(
+        outcome=Outcome.DENY,
+        text=text,
+        context_id=0,
+        fragment=statement_fragment(
+            sql=redacted,
+            digest=digest,
+            effects=[{"action": Action.UNKNOWN.value}],
+            tables=[],
+            columns=[],
+            decision=Verb.DENY.value,
+            rules=[UNREADABLE],
+            masks=[],
+            policy_version=policy_version,
+        ),
+        basis=Basis(analysis=None, obligations=None, refusal=error),
+        cacheable=False,
+    )
+
+
+def denied(verdict: Verdict, refusal: GovproxyError, fragment: bytes | None = None) -> Verdict:
+    """The same verdict as a denial, for this once; with another ``fragment`` where one is given."""
+    return Verdict(
+        outcome=Outcome.DENY,
+        text=verdict.text,
+        context_id=verdict.context_id,
+        fragment=verdict.fragment if fragment is None else fragment,
+        basis=Basis(analysis=None, obligations=None, refusal=refusal),
+        cacheable=False,
+    )
+
+
+def analysis_of(verdict: Verdict) -> Analysis:
+    """The analysis behind a statement that was let through."""
+    basis: Basis = verdict.basis
+    if basis.analysis is None:
+        raise AssertionError("a refused statement was forwarded")
+    return basis.analysis
+
+
+def why_missed(verdict: Verdict | None) -> Miss:
+    """Why the cache could not know this verdict."""
+    if verdict is None:
+        return Miss.WAITED
+    basis: Basis = verdict.basis
+    if verdict.cacheable:
+        return Miss.NEW
+    if basis.analysis is None:
+        return Miss.UNREADABLE
+    return Miss.VARIES if basis.analysis.cacheable else Miss.SESSION
+
+
+def _effect_note(effect: Effect) -> dict[str, object]:
+    note: dict[str, object] = {"action": effect.action.value}
+    if effect.object:
+        note["object"] = effect.object
+    if effect.kind:
+        note["kind"] = effect.kind
+    if effect.facts:
+        note["facts"] = dict(effect.facts)
+    if effect.temporary:
+        note["temporary"] = True
+    return note
