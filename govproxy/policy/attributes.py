@@ -61,6 +61,8 @@ class Attributes:
                 return self._effect(field_name)
             case "request":
                 return self._request(field_name)
+            case "session":
+                return self._session(field_name)
             case "time":
                 return self._time(field_name)
             case _:
@@ -137,6 +139,13 @@ class Attributes:
                 return identity.agent or ""
             case "on_behalf_of":
                 return identity.on_behalf_of or ""
+            case _:
+                raise KeyError(name)
+
+    def _session(self, name: str) -> object:
+        match name:
+            case "denials":
+                return self.request.denials
             case _:
                 raise KeyError(name)
 

@@ -77,6 +77,7 @@ TABLE: tuple[Attribute, ...] = (
     Attribute("request.on_behalf_of", _S, "the human behind the agent, empty without one"),
     Attribute("request.application", _S, "application_name the client gave", varies=True),
     Attribute("request.address", _S, "the client's address", varies=True),
+    Attribute("session.denials", _I, "statements refused in this session so far, this one not counted", varies=True),
     Attribute("time.hour", _I, "hour of the day, 0 to 23, UTC", varies=True),
     Attribute("time.weekday", _I, "1 Monday to 7 Sunday, UTC", varies=True),
     Attribute("time.date", _S, "YYYY-MM-DD, UTC", varies=True),

@@ -37,7 +37,7 @@ class Request:
     """One question to the engine. ``now`` is POSIX time in seconds, an argument on purpose.
 
     ``counted``: by the name of a rule with a ``burst``, how many effects this identity has had within the
-    rule's time that the rule counts.
+    rule's time that the rule counts. ``denials``: how many statements were refused in this session before.
     """
 
     identity: Identity
@@ -48,6 +48,7 @@ class Request:
     application: str = ""
     client_address: str = ""
     counted: Mapping[str, int] = field(default_factory=dict)
+    denials: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -116,6 +116,7 @@ class Gate:
         self._names = SqlNames()
         self._renamed: frozenset[int] = frozenset()  # relations that are not what the catalog says
         self._changed_catalog = False
+        self._denials = 0
         self._waiting: bytes | None = None
         self._conversation: Conversation | None = None
         self._bounds = Bounds(self)
@@ -289,6 +290,7 @@ class Gate:
             now=self._clock(),
             application=facts.application,
             client_address=facts.client_address,
+            denials=self._denials,
             counted=self.shared.history.counted(facts.identity, policy.bursts, self._clock()),
         )
         decision = decide(request, policy, snapshot.classification, snapshot.catalog)
@@ -483,6 +485,7 @@ class Gate:
         basis: Basis = verdict.basis
         if basis.refusal is None:
             raise AssertionError("a denial without a reason")
+        self._denials += 1
         shape = basis.analysis.digest if basis.analysis else hashlib.sha256(verdict.text).hexdigest()
         error = self._or_repeated(basis.refusal, shape)
         return error_response(error, request_id=f"{self.facts.session_id}.{number}")

@@ -19,6 +19,7 @@ rules:
     does: [create, drop, truncate]
     effect: allow
     overrides: [no-drop-in-production, no-truncate]
+  - {name: not-after-three, who: {users: [nosy]}, does: [read], when: session.denials >= 3, effect: deny}
   - {name: few-drops, does: [drop], when: "!effect.temporary", burst: {more_than: 3, within: 10m}, effect: deny}
 loop_breaker: {repeats: 2, within: 10m, end_session_after: 4, who: {agents: true}}
 freezes:
@@ -121,3 +122,15 @@ def test_a_freeze_is_told_as_one(connect: Connect) -> None:
         assert said(answer) == ("42501", "freeze")
         assert answer.errors[0]["H"].startswith("It ends 2099-01-01 00:00 UTC.")
         assert decode_detail(answer.errors[0]["D"])["rule"] == "always"
+
+
+def test_denials_of_a_session_count_against_it(connect: Connect) -> None:
+    read = "SELECT id FROM products LIMIT 1"
+    nosy = connect("nosy")
+    for _ in range(3):
+        assert not nosy.query(read).errors
+        assert said(nosy.query("DELETE FROM orders")) == ("42501", "denied-by-rule")
+    for message in (query(read), extended(read) + SYNC):
+        (error,) = nosy.ask(message).errors
+        assert decode_detail(error["D"])["rule"] == "not-after-three"
+    assert not connect("nosy").query(read).errors

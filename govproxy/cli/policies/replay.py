@@ -41,6 +41,7 @@ NOT_RECORDED = frozenset(
         "statement.opaque",
         "statement.functions",
         "effect.columns",
+        "session.denials",
     }
 )
 _ACTIONS = {action.value: action for action in Action}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -409,6 +410,7 @@ class TestAttributes:
             ('request.user == "ana" && "analysts" in request.groups', True),
             ('request.agent == "" && request.on_behalf_of == ""', True),
             ('request.application == "psql" && request.address == "127.0.0.1"', True),
+            ("session.denials == 0", True),
             ('time.hour == 12 && time.weekday == 7 && time.date == "2026-11-22"', True),
         ],
     )
@@ -424,6 +426,15 @@ class TestAttributes:
             reads=frozenset({CUSTOMERS}),
         )
         assert decision.verb is (Verb.DENY if holds else Verb.ALLOW)
+
+    def test_denials_make_an_answer_vary(self, folder: Path) -> None:
+        policy = policy_of(folder, "rules:\n- {name: d, does: [delete], effect: deny, when: session.denials > 1}\n")
+        facts = StatementFacts(tag="DELETE", effects=(effect("delete", ORDERS, where="effective"),))
+        decisions = [
+            decide(replace(request(ANA, facts), denials=number), policy, CLASSIFICATION, CATALOG) for number in range(3)
+        ]
+        assert [decision.verb for decision in decisions] == [Verb.ALLOW, Verb.ALLOW, Verb.DENY]
+        assert all(decision.varies for decision in decisions)
 
     def test_time_makes_an_answer_vary(self, folder: Path) -> None:
         policy = policy_of(folder, "rules:\n- {name: d, does: [insert], effect: deny, when: time.weekday > 5}\n")
