@@ -7,6 +7,7 @@ Workers share nothing and never wait for each other; what they know arrives over
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import secrets
 import signal
@@ -14,6 +15,8 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import uvloop
 
@@ -90,7 +93,10 @@ class Worker:
             tell_others=self._tell_others,
             draw=self._draw,
             clock=time.monotonic,
+            aside=self._aside,
         )
+        # One: who sends long texts waits for others who do, and nobody else waits for them.
+        self._analysts = ThreadPoolExecutor(max_workers=1, thread_name_prefix="analysis")
         self.sessions: dict[str, Session] = {}
         self._entering: dict[str, asyncio.Future[bool]] = {}
         self._entered: dict[str, str] = {}  # session -> whose places are counted
@@ -170,6 +176,16 @@ class Worker:
         key = session.guest.cancel_key
         task = self._cancel(CancelRequest(pid=key.pid, secret=key.secret))
         task.add_done_callback(lambda _: done())
+
+    def _aside(self, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
+        """Do ``work`` in a thread; ``done`` gets its result or its exception, on the loop."""
+
+        def finished(future: Future[Any]) -> None:
+            if not future.cancelled():
+                with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                    self._loop.call_soon_threadsafe(done, future.exception() or future.result())
+
+        self._analysts.submit(work).add_done_callback(finished)
 
     def _linger(self, sock: socket.socket) -> None:
         """Close a client's socket once it has read what was said last."""
@@ -313,6 +329,7 @@ class Worker:
         for task in tuple(self._background):
             task.cancel()
         self.engine.close()
+        self._analysts.shutdown(wait=False, cancel_futures=True)
         self.ledger.wakeup = None
         self.ledger.close()
 
@@ -370,4 +387,6 @@ if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     log.configure()
+    # A thread that analyses a long text gives the interpreter back this often when the loop wants it.
+    sys.setswitchinterval(0.001)
     sys.exit(uvloop.run(main(int(sys.argv[1]))))

@@ -12,7 +12,7 @@ import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from govproxy._fastpath.conversation import Conversation
 from govproxy._fastpath.copyrows import CopyOptions
@@ -53,6 +53,8 @@ from govproxy.sql.values import Action, Analysis, Effect, StatementFacts
 from govproxy.wire.errors import error_response
 
 UTF8 = "utf-8"
+# Analysing a text of this size takes long enough for others to feel it.
+LONG_TEXT_BYTES = 16 * 1024
 # Command tags of what Bind plans, and of what takes the names in it for what they mean when it runs.
 PLANNED_AT_BIND = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE"})
 LOOKED_UP_LATE = frozenset(
@@ -80,6 +82,7 @@ class Resumable(Protocol):
 
     def resume(self, verdict: Verdict) -> None: ...
     def proceed(self, *, cancelled: bool = False, counted: bool = False) -> None: ...
+    def terminate(self, error: Exception) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +94,13 @@ class SessionFacts:
     identity: Identity
     application: str
     client_address: str
+
+
+class Unread(NamedTuple):
+    """A text that cannot be analysed, and why; ``source`` is the text where it could be decoded."""
+
+    error: GovproxyError
+    source: str | None
 
 
 class Gate:
@@ -179,7 +189,7 @@ class Gate:
     # ------------------------------------------------------------------ judging
 
     def judge(self, conversation: Conversation, text: bytes) -> Verdict | None:
-        """The verdict on ``text``, or None when the catalog must be looked at again first."""
+        """The verdict on ``text``, or None when the catalog must be looked at again first, or the text is long."""
         began = time.perf_counter_ns()
         return self._counted(self._judge(conversation, text), began)
 
@@ -214,23 +224,72 @@ class Gate:
         else:
             verdict = self._attempt(conversation, text, may_wait=False)
         self._counted(verdict, began)
-        if verdict is None:
-            raise AssertionError("a second wait for one statement")
-        self.link.resume(verdict)
+        if verdict is not None:
+            self.link.resume(verdict)
 
     def _wait(self, text: bytes, *, values: bool = False) -> None:
         self._waiting = text
         self.shared.refresh(self, values=values)
 
     def _attempt(self, conversation: Conversation, text: bytes, *, may_wait: bool) -> Verdict | None:
+        work = self._analysis(conversation, text)
+        if len(text) < LONG_TEXT_BYTES or self.shared.aside is None or self.link is None:
+            return self._decided(conversation, text, work(), may_wait=may_wait)
+        context = conversation.context_id
+        self.shared.aside(work, lambda found: self._analyzed(conversation, text, found, context, may_wait=may_wait))
+        return None
+
+    def _analysis(self, conversation: Conversation, text: bytes) -> Callable[[], Analysis | Unread]:
+        """What analyses ``text`` as things stand now, on any thread: it reads nothing but values."""
+        codec, catalog, path = self._codec, self.snapshot.catalog, self._search_path
+        shadow = self._names.known(conversation)
+
+        def work() -> Analysis | Unread:
+            try:
+                source = text.decode(codec)
+            except UnicodeDecodeError:
+                return Unread(UnsupportedEncoding("statement is not valid in the client_encoding"), None)
+            try:
+                return analyze(source, catalog, path, shadow=shadow)
+            except UnparsableStatement as error:
+                return Unread(error, source)
+
+        return work
+
+    def _analyzed(
+        self,
+        conversation: Conversation,
+        text: bytes,
+        found: Analysis | Unread | Exception,
+        context: int,
+        *,
+        may_wait: bool,
+    ) -> None:
+        """A long text was analysed beside the loop: decide it, or begin anew where things have changed since."""
+        link = self.link
+        if link is None or not conversation.parked:
+            return  # the client has gone
+        began = time.perf_counter_ns()
+        if isinstance(found, Exception):
+            link.terminate(found)
+            return
         try:
-            source = text.decode(self._codec)
-        except UnicodeDecodeError:
-            return self._not_understood(text, UnsupportedEncoding("statement is not valid in the client_encoding"))
-        try:
-            analysis = analyze(source, self.snapshot.catalog, self._search_path, shadow=self._names.known(conversation))
-        except UnparsableStatement as error:
-            return self._not_understood(text, error, source)
+            if conversation.context_id != context or self.facts.database not in self.shared.snapshot.databases:
+                verdict = self._judge(conversation, text)
+            else:
+                verdict = self._decided(conversation, text, found, may_wait=may_wait)
+        except Exception as error:
+            link.terminate(error)  # as the engine does with what is judged at once
+            return
+        self._counted(verdict, began)
+        if verdict is not None:
+            link.resume(verdict)
+
+    def _decided(
+        self, conversation: Conversation, text: bytes, analysis: Analysis | Unread, *, may_wait: bool
+    ) -> Verdict | None:
+        if isinstance(analysis, Unread):
+            return self._not_understood(text, analysis.error, analysis.source)
         unread = self._unread(analysis)
         missing = (*analysis.unresolved, *unread)
         if not may_wait:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from govproxy._fastpath.lexer import Folder
 from govproxy._fastpath.verdicts import VerdictCache
@@ -27,6 +27,9 @@ UNREADABLE_FOR_S = 60.0
 MAX_MISSING = 10_000
 
 
+Aside = Callable[[Callable[[], Any], Callable[[Any], None]], None]
+
+
 @dataclass(slots=True)
 class _Look:
     """Looks at one database's catalog: the one under way, and what waits for the next."""
@@ -43,7 +46,8 @@ class _Look:
 class Shared:
     """``request_refresh(database, values, number)`` asks the control process to look at a catalog
     again, with ``values`` at what its tables hold too; whoever gets its answer (or gives up waiting
-    for it) calls ``refreshed`` with that number."""
+    for it) calls ``refreshed`` with that number. ``aside(work, done)`` does long work beside the loop and
+    calls ``done`` on the loop with its result or its exception; without it all is done at once."""
 
     def __init__(
         self,
@@ -55,6 +59,7 @@ class Shared:
         clock: Callable[[], float],
         tell_others: Callable[[str], None] = lambda database: None,
         draw: Callable[[str, int, int, int], None] | None = None,
+        aside: Aside | None = None,
     ) -> None:
         self.snapshot = snapshot
         self.keys = keys
@@ -63,6 +68,7 @@ class Shared:
         self.gates: set[Gate] = set()
         self.history = History()
         self.quotas = Quotas(draw)
+        self.aside = aside
         self.counters = Counters()
         self._request_refresh = request_refresh
         self._clock = clock

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from govproxy.wire.backend import Backend
@@ -51,5 +53,60 @@ def test_it_is_in_the_ledger_and_fails_its_transaction(arena: Arena) -> None:
         # Just within what is read it is a matter of the text.
         assert seat.session.ask(query("SELECT length('" + "x" * 260_000 + "')")).rows == [[b"260000"]]
         assert seat.session.ask(extended("SELECT length('" + "x" * 260_000 + "')") + SYNC).rows == [[b"260000"]]
+    finally:
+        seat.session.socket.close()
+
+
+def long_report(marker: int) -> str:
+    """Legal, within what is read, and much to analyse: no two are one shape."""
+    columns = ", ".join(
+        f"upper(lower(name || id::text)) || coalesce(sku, 'none') AS c{n}_{marker}" for n in range(1_300)
+    )
+    return f"SELECT {columns} FROM products WHERE id = {marker}"
+
+
+def test_others_go_on_while_a_long_text_is_analysed(arena: Arena) -> None:
+    slow, quick = arena.new_seat("analyst"), arena.new_seat("analyst")
+    try:
+        quick.session.query("SELECT 1")
+        answered = threading.Event()
+        texts = [long_report(marker) for marker in (1, 2)]
+        assert all(16_384 < len(text) < 262_144 for text in texts)
+
+        def ask() -> None:
+            # Cold, warm, and within a pipeline: the wait is the same message's.
+            for data in (query(texts[0]), query(texts[0]), extended(texts[1]) + SYNC):
+                answer = slow.session.ask(data)
+                assert not answer.errors, answer.errors
+            answered.set()
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        between = 0
+        while not answered.is_set() and thread.is_alive():
+            assert quick.session.query(f"SELECT {between}").rows == [[str(between).encode()]]
+            between += 1
+        thread.join()
+        assert answered.is_set()
+        # The two texts take the loop's place for a second when they are analysed on it: three answers then.
+        assert between > 20
+    finally:
+        slow.session.socket.close()
+        quick.session.socket.close()
+
+
+def test_a_client_that_goes_while_its_long_text_is_analysed(arena: Arena) -> None:
+    for marker in range(3, 6):
+        gone = arena.new_seat("analyst")
+        gone.session.send(query(long_report(marker)))
+        gone.session.socket.close()
+    seat = arena.new_seat("analyst")
+    try:
+        assert seat.session.query("SELECT 7").rows == [[b"7"]]
+        assert not seat.session.query(long_report(9)).errors
+        # Denied ones are denied as ever, and the session goes on.
+        refused = seat.session.query(long_report(10) + "; DROP TABLE products")
+        assert [error["C"] for error in refused.errors] == ["42501"]
+        assert seat.session.query("SELECT 8").rows == [[b"8"]]
     finally:
         seat.session.socket.close()
