@@ -17,7 +17,9 @@ TEXT = (Path(__file__).parents[3] / "docs" / "policy.md").read_text()
 
 
 def test_every_attribute_is_documented_as_it_is() -> None:
-    rows = re.findall(r"^\| `((?:statement|effect|request|session|time)\.\w+)` \| ([\w ]+) \| (.*) \|$", TEXT, re.MULTILINE)
+    rows = re.findall(
+        r"^\| `((?:statement|effect|request|session|time)\.\w+)` \| ([\w ]+) \| (.*) \|$", TEXT, re.MULTILINE
+    )
     expected = [(a.name, a.kind.value, a.meaning + (" (varies)" if a.varies else "")) for a in TABLE]
     assert rows == expected
 
