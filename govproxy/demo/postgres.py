@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import random
 import secrets
 import shutil
 import signal
@@ -33,6 +34,7 @@ START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 20.0
 _PORT_ATTEMPTS = 5
 _PR_SET_PDEATHSIG = 1
+_PORT_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 _SETTINGS: Mapping[str, str] = {
     "fsync": "off",
@@ -255,11 +257,21 @@ class PostgresServer:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port of 127.0.0.1 that was free a moment ago, and that no outgoing connection will be given meanwhile.
+
+    Those come and go in the range that the system takes them from, so a port below it is chosen.
+    """
+    first = 32_768
+    if _PORT_RANGE.exists():
+        first = int(_PORT_RANGE.read_text().split()[0])
+    for port in random.sample(range(min(10_000, first // 2), first), 100):
+        with socket.socket() as probe:
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+            return port
+    raise PostgresStartFailed("no free port on 127.0.0.1")
 
 
 def die_with_parent(number: signal.Signals) -> Callable[[], None] | None:

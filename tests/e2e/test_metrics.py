@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import urllib.error
@@ -82,7 +83,8 @@ def test_the_command_says_the_same(proxy: Proxy) -> None:
     [worker] = orjson.loads(subprocess.run([*command, "--json"], capture_output=True, check=True).stdout)
     assert worker["statements"] >= 1
     assert worker["sessions_total"] >= 1
-    table = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    wide = {**os.environ, "COLUMNS": "200"}
+    table = subprocess.run(command, capture_output=True, text=True, check=True, env=wide).stdout
     assert "hit ratio" in table
     assert "writable" in table
 
