@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from govproxy.config import schema
+from govproxy.config import hooks, schema
 from govproxy.config.secrets import Secret, SecretSource, UnresolvableSecret, resolve
 from govproxy.config.settings import (
     Address,
@@ -61,6 +61,7 @@ class _Loader:
         identity = self._identity(file.identity)
         policy = self._file(file.policy, "policy") if file.policy else None
         console = self._console(file.console) if file.console else None
+        approvals = hooks.approvals(file, self)
         state, state_password = self._state(file.state)
         if self.errors:
             raise ConfigErrors(sorted(self.errors, key=lambda error: error.line or 0))
@@ -79,6 +80,7 @@ class _Loader:
             tls=tls,
             policy=policy,
             console=console,
+            approvals=approvals,
             limits=Limits(**given),
         )
 
@@ -86,7 +88,7 @@ class _Loader:
         listen = self._parsed(lambda: parse_address(file.listen), "listen")
         if listen is not None and not listen.is_loopback and file.tls is None:
             # Security: tokens and passwords would cross the network readable.
-            self._fail(
+            self.fail(
                 f"`listen`: {listen} can be reached from other machines, which needs `tls:`; "
                 "without it only loopback (127.0.0.1, ::1, localhost)",
                 "listen",
@@ -103,7 +105,7 @@ class _Loader:
 
     def _database(self, name: str, entry: schema.DatabaseEntry) -> Database | None:
         place = ("databases", name)
-        password = self._secret(entry.password, *place, "password")
+        password = self.secret(entry.password, *place, "password")
         upstream = self._parsed(
             lambda: parse_upstream(entry.upstream, base=self.base, default_database=name), *place, "upstream"
         )
@@ -116,19 +118,19 @@ class _Loader:
     def _check_upstream(self, upstream: Upstream, *place: Key) -> None:
         key = place[-1]
         if upstream.socket_directory and upstream.sslmode is not SslMode.DISABLE:
-            self._fail(f"`{key}`: there is no TLS over a Unix socket; drop sslmode", *place)
+            self.fail(f"`{key}`: there is no TLS over a Unix socket; drop sslmode", *place)
         if upstream.sslrootcert is not None:
             if upstream.sslmode not in (SslMode.VERIFY_CA, SslMode.VERIFY_FULL):
-                self._fail(f"`{key}`: sslrootcert has no effect with sslmode={upstream.sslmode}", *place)
+                self.fail(f"`{key}`: sslrootcert has no effect with sslmode={upstream.sslmode}", *place)
             if upstream.sslrootcert != SYSTEM_ROOTS:
                 self._file(str(upstream.sslrootcert), *place)
             elif upstream.sslmode is SslMode.VERIFY_CA:
                 # Any certificate of any public authority would pass.
-                self._fail(f"`{key}`: sslrootcert=system needs sslmode=verify-full", *place)
+                self.fail(f"`{key}`: sslrootcert=system needs sslmode=verify-full", *place)
 
     def _identity(self, identity: schema.Identity) -> IdentitySettings:
         if not identity.tokens and not identity.users:
-            self._fail("`identity` lets nobody in: give `tokens` or `users`", "identity")
+            self.fail("`identity` lets nobody in: give `tokens` or `users`", "identity")
         tokens = tuple(self._token(index, token) for index, token in enumerate(identity.tokens))
         users = tuple(self._user(index, user) for index, user in enumerate(identity.users))
         self._unique([(t.issuer, t.audience) for t in tokens], "issuer and audience", "tokens")
@@ -140,10 +142,10 @@ class _Loader:
         keys: Path | None = None
         if token.keys is None:
             if token.signing_key is None:
-                self._fail("give `keys` (a JWKS file) or, for development, `signing_key`", *place)
+                self.fail("give `keys` (a JWKS file) or, for development, `signing_key`", *place)
         elif "://" in token.keys:
             # The seam for fetching: a TokenIssuer that carries the URL, read by the control process.
-            self._fail("`keys`: only local JWKS files so far; a URL is not fetched yet", *place, "keys")
+            self.fail("`keys`: only local JWKS files so far; a URL is not fetched yet", *place, "keys")
         else:
             keys = self._file(token.keys, *place, "keys")
         return TokenIssuer(
@@ -151,17 +153,17 @@ class _Loader:
             audience=token.audience,
             keys=keys,
             claims=Claims(user=token.claims.user, groups=token.claims.groups, agent=token.claims.agent),
-            signing_key=self._secret(token.signing_key, *place, "signing_key"),
+            signing_key=self.secret(token.signing_key, *place, "signing_key"),
             algorithms=tuple(token.algorithms),
         )
 
     def _user(self, index: int, user: schema.UserEntry) -> User:
         place: tuple[Key, ...] = ("identity", "users", index)
         if (user.password is None) == (user.verifier is None):
-            self._fail(f"user `{user.name}`: give exactly one of `password` and `verifier`", *place)
+            self.fail(f"user `{user.name}`: give exactly one of `password` and `verifier`", *place)
         return User(
             name=user.name,
-            password=self._secret(user.password, *place, "password"),
+            password=self.secret(user.password, *place, "password"),
             verifier=user.verifier,
             groups=frozenset(user.groups),
         )
@@ -170,28 +172,36 @@ class _Loader:
         listen = self._parsed(lambda: parse_address(console.listen), "console", "listen")
         if listen is None:
             return None
-        if not listen.is_loopback:
-            # Security: the console shows everything and has no login of its own yet.
-            self._fail(
-                "`console.listen`: only loopback so far; put an authenticating proxy in front", "console", "listen"
+        if not listen.is_loopback and console.tls is None:
+            # Security: tokens would cross the network readable.
+            self.fail(
+                f"`console.listen`: {listen} can be reached from other machines, which needs `tls:` under `console`; "
+                "without it only loopback, with a proxy in front that speaks TLS",
+                *("console", "listen"),
             )
-        return ConsoleSettings(listen=listen)
+        tls = None
+        if console.tls is not None:
+            tls = TlsSettings(
+                certificate=self._file(console.tls.certificate, "console", "tls", "certificate"),
+                private_key=self._file(console.tls.private_key, "console", "tls", "private_key"),
+            )
+        return ConsoleSettings(listen=listen, tls=tls)
 
     def _state(self, entry: str | schema.StateEntry) -> tuple[str, Secret | None]:
         if isinstance(entry, str):
             return self._state_url(entry, ("state",)), None
-        password = self._secret(entry.password, "state", "password")
+        password = self.secret(entry.password, "state", "password")
         if entry.password is not None and not entry.url.startswith("postgresql://"):
-            self._fail("`state`: only a postgresql:// store has a password", "state", "password")
+            self.fail("`state`: only a postgresql:// store has a password", "state", "password")
         return self._state_url(entry.url, ("state", "url")), password
 
     def _state_url(self, state: str, place: tuple[Key, ...]) -> str:
         scheme, separator, rest = state.partition("://")
         if not separator or scheme not in ("sqlite", "postgresql"):
-            self._fail("`state` must be sqlite:///file or postgresql://…", *place)
+            self.fail("`state` must be sqlite:///file or postgresql://…", *place)
         elif scheme == "sqlite":
             if not rest.startswith("/") or rest == "/":
-                self._fail("`state`: write sqlite:///file (relative) or sqlite:////file (absolute)", *place)
+                self.fail("`state`: write sqlite:///file (relative) or sqlite:////file (absolute)", *place)
             else:
                 return f"sqlite:///{self.base / rest[1:]}"
         else:
@@ -203,33 +213,33 @@ class _Loader:
     def _file(self, name: str, *place: Key) -> Path:
         path = self.base / name
         if not path.is_file():
-            self._fail(f"`{place[-1]}`: no such file: {path}", *place)
+            self.fail(f"`{place[-1]}`: no such file: {path}", *place)
         elif not os.access(path, os.R_OK):
-            self._fail(f"`{place[-1]}`: not readable: {path}", *place)
+            self.fail(f"`{place[-1]}`: not readable: {path}", *place)
         return path
 
-    def _secret(self, source: SecretSource | None, *place: Key) -> Secret | None:
+    def secret(self, source: SecretSource | None, *place: Key) -> Secret | None:
         if source is None:
             return None
         try:
             return resolve(source, base=self.base, environment=self.environment)
         except UnresolvableSecret as error:
-            self._fail(f"`{place[-1]}`: {error}", *place)
+            self.fail(f"`{place[-1]}`: {error}", *place)
             return None
 
     def _parsed(self, parse: Callable[[], T], *place: Key) -> T | None:
         try:
             return parse()
         except ValueError as error:
-            self._fail(f"`{place[-1]}` {error}", *place)
+            self.fail(f"`{place[-1]}` {error}", *place)
             return None
 
     def _unique(self, names: list[object] | list[str] | list[tuple[str, str]], what: str, where: str) -> None:
         for index, name in enumerate(names):
             if name in names[:index]:
-                self._fail(f"{what} {name!r} is given twice", "identity", where, index)
+                self.fail(f"{what} {name!r} is given twice", "identity", where, index)
 
-    def _fail(self, message: str, *place: Key) -> None:
+    def fail(self, message: str, *place: Key) -> None:
         self.errors.append(self.document.error(place, message))
 
 

@@ -99,8 +99,55 @@ class Audit(Strict):
     durability: Literal["strict", "group", "async"] = "group"
 
 
+class ConsoleTls(Strict):
+    certificate: Text
+    private_key: Text
+
+
 class Console(Strict):
     listen: Text = "127.0.0.1:6480"
+    tls: ConsoleTls | None = None
+
+
+Word = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+
+
+class WebhookEntry(Strict):
+    """Who is told of requests. ``url`` may be a secret: for some receivers whoever knows it may post."""
+
+    url: Text | SecretEntry
+    name: Word | None = None
+    secret: SecretEntry | None = None
+    former_secret: SecretEntry | None = None
+    format: Literal["generic", "slack"] = "generic"
+    buttons: bool = False
+    events: list[Literal["asked", "voted", "approved", "refused", "timed_out", "withdrawn"]] = Field(
+        default=["asked", "approved", "refused", "timed_out", "withdrawn"], min_length=1
+    )
+
+
+class PersonEntry(Strict):
+    """Whose answer a callback's is."""
+
+    user: Text
+    groups: list[Text] = []
+
+
+class CallbackEntry(Strict):
+    """A program that may bring people's answers. ``people``: by the name that program knows them by."""
+
+    name: Word
+    secret: SecretEntry
+    former_secret: SecretEntry | None = None
+    format: Literal["generic", "slack"] = "generic"
+    team: Text | None = None
+    people: dict[Text, PersonEntry] = Field(min_length=1)
+
+
+class Approvals(Strict):
+    link_base: Text | None = None
+    webhooks: list[WebhookEntry] = []
+    callbacks: list[CallbackEntry] = []
 
 
 class StateEntry(Strict):
@@ -134,4 +181,5 @@ class File(Strict):
     audit: Audit = Audit()
     state: Text | StateEntry = "sqlite:///govproxy.db"
     console: Console | None = None
+    approvals: Approvals = Approvals()
     limits: LimitsEntry = LimitsEntry()

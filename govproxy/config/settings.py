@@ -7,9 +7,10 @@ absolute, all secrets read. Nothing here does I/O or knows where the values came
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
+from urllib.parse import quote
 
 from govproxy.config.secrets import Secret
 
@@ -147,9 +148,55 @@ class AuditSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsoleSettings:
-    """The console and API."""
+    """The console and API. ``tls`` None: loopback only."""
 
     listen: Address
+    tls: TlsSettings | None = None
+
+
+class HookFormat(StrEnum):
+    """Whom a webhook or a callback speaks with."""
+
+    GENERIC = "generic"
+    SLACK = "slack"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """Who is told of requests for approval. ``secrets`` sign, the one in force first.
+
+    Security: ``url`` is a secret too, since for some receivers whoever knows it may post.
+    """
+
+    name: str
+    url: Secret
+    secrets: tuple[Secret, ...]
+    format: HookFormat
+    buttons: bool
+    events: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callback:
+    """A program that brings people's answers. ``people``: its name for somebody → (user, groups).
+
+    ``team``: the only Slack workspace that counts; its signing secret is the same in all of them.
+    """
+
+    name: str
+    secrets: tuple[Secret, ...]
+    format: HookFormat
+    team: str | None
+    people: dict[str, tuple[str, frozenset[str]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalSettings:
+    """How people hear of held statements and answer. ``link_base``: where their browsers find the console."""
+
+    link_base: str | None = None
+    webhooks: tuple[Webhook, ...] = ()
+    callbacks: tuple[Callback, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,4 +227,16 @@ class Settings:
     policy: Path | None = None
     console: ConsoleSettings | None = None
     state_password: Secret | None = None
+    approvals: ApprovalSettings = field(default_factory=ApprovalSettings)
     limits: Limits = field(default_factory=Limits)
+
+    def link_to(self, hold_id: str) -> str | None:
+        """Where a person decides about a request; None without a console."""
+        base = self.approvals.link_base
+        if base is None and self.console is not None:
+            base = f"{'https' if self.console.tls else 'http'}://{self.console.listen}"
+        return None if base is None else f"{base}/approvals/{quote(hold_id, safe='')}"
+
+    def for_worker(self) -> Settings:
+        """The same without what a worker has no use for. Security: the secrets of webhooks above all."""
+        return replace(self, approvals=ApprovalSettings(link_base=self.approvals.link_base))

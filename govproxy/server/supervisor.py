@@ -163,7 +163,7 @@ class Supervisor:
         worker.send(
             link.Start(
                 worker=number,
-                settings=self._control.settings,
+                settings=self._control.settings.for_worker(),
                 snapshot=self._control.snapshot,
                 keys=self._control.keys,
             )
