@@ -122,6 +122,7 @@ class Worker:
 
     def forget(self, session: Session) -> None:
         """A session is over: nothing of it stays."""
+        session.gate.end()
         self.sessions.pop(session.facts.session_id, None)
         self.leave(session.facts.session_id)
         self.shared.gates.discard(session.gate)

@@ -9,10 +9,8 @@ known, whether the catalog can be trusted; what SQL prepared and declared is in 
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol
 
 from govproxy._fastpath.conversation import Conversation
 from govproxy._fastpath.copyrows import CopyOptions
@@ -39,15 +37,17 @@ from govproxy.session.bounds import Bounds
 from govproxy.session.distrust import changes_catalog, changes_what_it_reads, distrusted, settled
 from govproxy.session.folding import pinned_literals
 from govproxy.session.history import NO_COUNTS, Counts
-from govproxy.session.judgement import Basis, analysis_of, denied, fragment_of, unreadable, why_missed
+from govproxy.session.judgement import Basis, analysis_of, denied, fragment_of, unreadable
 from govproxy.session.obligations import Obligations
 from govproxy.session.parameters import ENCODINGS, safe_encoding
+from govproxy.session.reading import Unread, reader
 from govproxy.session.refusals import refusal_of, repeated, written_back
 from govproxy.session.shared import Shared
 from govproxy.session.snapshot import DatabaseSnapshot
 from govproxy.session.sqlnames import MAX_NAMES, SqlNames, runs_code
 from govproxy.session.translation import NOTHING, Translation, statements_of, translate
-from govproxy.sql.analyze import NO_SHADOW, analyze
+from govproxy.session.waiting import Cause, Resumable, Waiting
+from govproxy.sql.analyze import NO_SHADOW
 from govproxy.sql.parse import MAX_TEXT_BYTES, Refused, UnparsableStatement
 from govproxy.sql.values import Action, Analysis, Effect, StatementFacts
 from govproxy.wire.errors import error_response
@@ -77,14 +77,6 @@ BARE_ROWS = frozenset({"SELECT", "EXECUTE", "FETCH"})
 RENAMING = frozenset({"rename", "set_schema", "add_inherit", "attach_partition"})
 
 
-class Resumable(Protocol):
-    """The engine's link, as far as the gate needs it."""
-
-    def resume(self, verdict: Verdict) -> None: ...
-    def proceed(self, *, cancelled: bool = False, counted: bool = False) -> None: ...
-    def terminate(self, error: Exception) -> None: ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionFacts:
     """What is fixed for a session once it has logged in."""
@@ -94,13 +86,6 @@ class SessionFacts:
     identity: Identity
     application: str
     client_address: str
-
-
-class Unread(NamedTuple):
-    """A text that cannot be analysed, and why; ``source`` is the text where it could be decoded."""
-
-    error: GovproxyError
-    source: str | None
 
 
 class Gate:
@@ -119,7 +104,7 @@ class Gate:
         self.shared = shared
         self.facts = facts
         self.cancel_upstream = cancel_upstream  # and call what it is given when that is delivered, or failed
-        self.link: Resumable | None = None
+        self.waiting = Waiting(shared.counters)
         self._clock = clock
         self._search_path = search_path
         self._codec = _codec(client_encoding)
@@ -127,7 +112,6 @@ class Gate:
         self._renamed: frozenset[int] = frozenset()  # relations that are not what the catalog says
         self._changed_catalog = False
         self._denials = 0
-        self._waiting: bytes | None = None
         self._conversation: Conversation | None = None
         self._bounds = Bounds(self)
 
@@ -165,6 +149,11 @@ class Gate:
         )
 
     @property
+    def link(self) -> Resumable | None:
+        """What moves the session's bytes; None before there is one."""
+        return self.waiting.link
+
+    @property
     def folds(self) -> bool:
         """True when the lexer that folds texts reads them as the server does."""
         return self._codec == UTF8
@@ -172,8 +161,12 @@ class Gate:
     def attach(self, conversation: Conversation, link: Resumable | None) -> None:
         """Know the conversation and the link whose parked statements are to be resumed."""
         self._conversation = conversation
-        self.link = link
+        self.waiting.attach(conversation, link)
         self._bounds.renew(conversation)
+
+    def end(self) -> None:
+        """The session is over."""
+        self.waiting.end()
 
     def snapshot_changed(self) -> None:
         """A new picture was published: look everything up anew."""
@@ -190,12 +183,7 @@ class Gate:
 
     def judge(self, conversation: Conversation, text: bytes) -> Verdict | None:
         """The verdict on ``text``, or None when the catalog must be looked at again first, or the text is long."""
-        began = time.perf_counter_ns()
-        return self._counted(self._judge(conversation, text), began)
-
-    def _counted(self, verdict: Verdict | None, began_ns: int) -> Verdict | None:
-        self.shared.counters.missed(why_missed(verdict), (time.perf_counter_ns() - began_ns) / 1_000)
-        return verdict
+        return self.waiting.judged(lambda: self._judge(conversation, text))
 
     def _judge(self, conversation: Conversation, text: bytes) -> Verdict | None:
         if self.facts.database not in self.shared.snapshot.databases:
@@ -204,86 +192,40 @@ class Gate:
             # Our own DDL is committed now: no decision before the picture shows it.
             self._changed_catalog = False
             conversation.context_id = self.context_id()
-            self._wait(text)
+            self._look_again(conversation, text)
             return None
         if self.shared.is_stale(self.facts.database) and not self.clear:
             # Somebody's DDL is committed and not in the picture yet.
-            self._wait(text)
+            self._look_again(conversation, text)
             return None
         return self._attempt(conversation, text, may_wait=True)
 
-    def catalog_refreshed(self) -> None:
-        """The catalog was looked at again: decide the statement that waited for it."""
-        text, self._waiting = self._waiting, None
-        conversation = self._conversation
-        if text is None or conversation is None or self.link is None:
-            return
-        began = time.perf_counter_ns()
-        if self.facts.database not in self.shared.snapshot.databases:
-            verdict = self._judge(conversation, text)
-        else:
-            verdict = self._attempt(conversation, text, may_wait=False)
-        self._counted(verdict, began)
-        if verdict is not None:
-            self.link.resume(verdict)
+    def _look_again(self, conversation: Conversation, text: bytes, *, values: bool = False) -> None:
+        """Decide when the catalog, and with ``values`` what its tables hold, was looked at from now on."""
 
-    def _wait(self, text: bytes, *, values: bool = False) -> None:
-        self._waiting = text
-        self.shared.refresh(self, values=values)
+        def then(_: None) -> Verdict | None:
+            if self.facts.database not in self.shared.snapshot.databases:
+                return self._judge(conversation, text)
+            return self._attempt(conversation, text, may_wait=False)
+
+        self.shared.refresh(self.facts.database, self.waiting.begin(Cause.CATALOG, then), values=values)
 
     def _attempt(self, conversation: Conversation, text: bytes, *, may_wait: bool) -> Verdict | None:
-        work = self._analysis(conversation, text)
-        if len(text) < LONG_TEXT_BYTES or self.shared.aside is None or self.link is None:
-            return self._decided(conversation, text, work(), may_wait=may_wait)
-        context = conversation.context_id
-        self.shared.aside(work, lambda found: self._analyzed(conversation, text, found, context, may_wait=may_wait))
-        return None
-
-    def _analysis(self, conversation: Conversation, text: bytes) -> Callable[[], Analysis | Unread]:
-        """What analyses ``text`` as things stand now, on any thread: it reads nothing but values."""
-        codec, catalog, path = self._codec, self.snapshot.catalog, self._search_path
         shadow = self._names.known(conversation)
+        read = reader(text, self._codec, self.snapshot.catalog, self._search_path, shadow)
+        if len(text) < LONG_TEXT_BYTES or self.shared.aside is None or self.link is None:
+            return self._decided(conversation, text, read(), may_wait=may_wait)
+        context = conversation.context_id
 
-        def work() -> Analysis | Unread:
-            try:
-                source = text.decode(codec)
-            except UnicodeDecodeError:
-                return Unread(UnsupportedEncoding("statement is not valid in the client_encoding"), None)
-            try:
-                return analyze(source, catalog, path, shadow=shadow)
-            except UnparsableStatement as error:
-                return Unread(error, source)
-
-        return work
-
-    def _analyzed(
-        self,
-        conversation: Conversation,
-        text: bytes,
-        found: Analysis | Unread | Exception,
-        context: int,
-        *,
-        may_wait: bool,
-    ) -> None:
-        """A long text was analysed beside the loop: decide it, or begin anew where things have changed since."""
-        link = self.link
-        if link is None or not conversation.parked:
-            return  # the client has gone
-        began = time.perf_counter_ns()
-        if isinstance(found, Exception):
-            link.terminate(found)
-            return
-        try:
+        def then(found: Analysis | Unread | Exception) -> Verdict | None:
+            if isinstance(found, Exception):
+                raise found
             if conversation.context_id != context or self.facts.database not in self.shared.snapshot.databases:
-                verdict = self._judge(conversation, text)
-            else:
-                verdict = self._decided(conversation, text, found, may_wait=may_wait)
-        except Exception as error:
-            link.terminate(error)  # as the engine does with what is judged at once
-            return
-        self._counted(verdict, began)
-        if verdict is not None:
-            link.resume(verdict)
+                return self._judge(conversation, text)  # things have changed since: begin anew
+            return self._decided(conversation, text, found, may_wait=may_wait)
+
+        self.shared.aside(read, self.waiting.begin(Cause.ANALYSIS, then))
+        return None
 
     def _decided(
         self, conversation: Conversation, text: bytes, analysis: Analysis | Unread, *, may_wait: bool
@@ -295,7 +237,7 @@ class Gate:
         if not may_wait:
             self.shared.still_missing(self.facts.database, missing)
         elif self.shared.worth_a_look(self.facts.database, missing):
-            self._wait(text, values=bool(unread))
+            self._look_again(conversation, text, values=bool(unread))
             return None
         if self._changed_catalog or changes_what_it_reads(analysis):
             trusted = 0 if self._changed_catalog else settled(analysis)

@@ -36,8 +36,8 @@ class _Look:
 
     asked: bool = False
     number: int = 0
-    waiting: list[Gate] = field(default_factory=list)
-    later: list[Gate] = field(default_factory=list)
+    waiting: list[Callable[[None], None]] = field(default_factory=list)
+    later: list[Callable[[None], None]] = field(default_factory=list)
     stale_asked: bool = False  # the look under way was asked for after the last DDL
     stale_later: bool = False
     values: bool = False
@@ -118,12 +118,12 @@ class Shared:
         now = self._clock()
         return any(self._missing.get((database, name), 0.0) <= now for name in names)
 
-    def refresh(self, gate: Gate, *, values: bool) -> None:
-        """Ask for a catalog looked at from now on; the gate is called when it is there."""
-        look = self._looks.setdefault(gate.facts.database, _Look())
-        look.later.append(gate)
+    def refresh(self, database: str, done: Callable[[None], None], *, values: bool) -> None:
+        """Ask for a catalog looked at from now on; ``done`` is called when it is there."""
+        look = self._looks.setdefault(database, _Look())
+        look.later.append(done)
         look.values = look.values or values
-        self._ask(gate.facts.database, look)
+        self._ask(database, look)
 
     def is_stale(self, database: str) -> bool:
         """True from the end of a DDL transaction until the catalog was looked at after it."""
@@ -153,8 +153,8 @@ class Shared:
         look.asked = look.stale_asked = False
         if look.later or look.stale_later:
             self._ask(database, look)
-        for gate in waited:
-            gate.catalog_refreshed()
+        for done in waited:
+            done(None)
 
     def _ask(self, database: str, look: _Look) -> None:
         # One look at a time. Whoever comes while one is under way needs the next: it may have seen
