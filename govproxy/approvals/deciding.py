@@ -62,6 +62,21 @@ def answer(standing: Standing, vote: Vote) -> Standing:
     return replace(standing, votes=votes, status=_tally(votes, standing.hold.rule.quorum))
 
 
+def ruled(standing: Standing, vote: Vote) -> Standing | None:
+    """``standing`` with the answer of a rule; None where it comes too late or says nothing new.
+
+    At most one rule's voice counts towards a quorum, so that several people are never none.
+    """
+    if vote.rule is None:
+        raise ValueError("a person's vote is counted by `answer`")
+    if standing.status is not Status.WAITING or vote.time >= standing.hold.deadline:
+        return None
+    if not vote.rule.alone and any(before.rule is not None for before in standing.votes):
+        return None
+    votes = (*standing.votes, vote)
+    return replace(standing, votes=votes, status=_tally(votes, standing.hold.rule.quorum))
+
+
 def run_out(standing: Standing, now: float) -> Standing:
     """``standing`` as it is once nobody has answered in time."""
     if standing.status is Status.WAITING and now >= standing.hold.deadline:
@@ -77,6 +92,8 @@ def withdraw(standing: Standing) -> Standing:
 def _tally(votes: tuple[Vote, ...], quorum: int) -> Status:
     if any(vote.answer is Answer.REFUSE for vote in votes):
         return Status.REFUSED
+    if any(vote.rule is not None and vote.rule.alone for vote in votes):
+        return Status.APPROVED
     return Status.APPROVED if len(votes) >= quorum else Status.WAITING
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
-from govproxy.approvals.values import Answer, Hold, Object, Rule, Subject, Vote
+from govproxy.approvals.values import Answer, ByRule, Hold, Nature, Object, Rule, Subject, Vote
 from govproxy.identity.identity import Identity, Method
 
 Form = dict[str, Any]
@@ -35,8 +36,18 @@ def subject(what: Subject) -> Form:
 
 
 def vote(said: Vote) -> Form:
-    """What one person said."""
-    return {"by": who(said.person), "answer": said.answer.value, "reason": said.reason, "time": said.time}
+    """What one person said, or a rule."""
+    form: Form = {"by": who(said.person), "answer": said.answer.value, "reason": said.reason, "time": said.time}
+    if (rule := said.rule) is not None:
+        # Security: not a person's form, so that no name somebody may log in with looks like a rule's.
+        form["by"] = {"rule": rule.name, "policy_version": rule.policy_version}
+        form |= {"evidence": list(rule.evidence), "alone": rule.alone}
+    return form
+
+
+def nature(found: Nature | None) -> Form | None:
+    """What rules may ask of a statement."""
+    return None if found is None else asdict(found)
 
 
 def hold(asked: Hold) -> Form:
@@ -60,6 +71,7 @@ def hold(asked: Hold) -> Form:
         "sql": asked.sql,
         "oddities": list(asked.oddities),
         "effects": list(asked.effects),
+        "nature": nature(asked.nature),
         "asked": asked.asked,
         "deadline": asked.deadline,
     }
@@ -79,9 +91,34 @@ def read_identity(form: Form) -> Identity:
 
 def read_vote(form: Form) -> Vote:
     """The inverse of `vote`."""
+    by, rule = form["by"], None
+    if "rule" in by:
+        rule = ByRule(
+            name=by["rule"],
+            policy_version=by["policy_version"],
+            evidence=tuple(form["evidence"]),
+            alone=form["alone"],
+        )
     return Vote(
-        person=read_identity(form["by"]), answer=Answer(form["answer"]), reason=form["reason"], time=form["time"]
+        person=read_identity(by) if rule is None else rule_as_person(rule.name),
+        answer=Answer(form["answer"]),
+        reason=form["reason"],
+        time=form["time"],
+        rule=rule,
     )
+
+
+def rule_as_person(name: str) -> Identity:
+    """How a rule is named where people are."""
+    return Identity(user=f"rule {name}", method=Method.TOKEN)
+
+
+def read_nature(form: Form | None) -> Nature | None:
+    """The inverse of `nature`."""
+    if form is None:
+        return None
+    read: Form = {key: tuple(value) if isinstance(value, list) else value for key, value in form.items()}
+    return Nature(**read)
 
 
 def read_hold(form: Form) -> Hold:
@@ -113,6 +150,7 @@ def read_hold(form: Form) -> Hold:
         sql=form["sql"],
         oddities=tuple(form["oddities"]),
         effects=tuple(form["effects"]),
+        nature=read_nature(form.get("nature")),
         asked=form["asked"],
         deadline=form["deadline"],
     )

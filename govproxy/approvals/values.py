@@ -74,8 +74,31 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Nature:
+    """What rules may ask of a held statement, as the worker that judged it knows it.
+
+    ``wheres`` and ``actions`` over all effects; ``estimated_rows`` -1: unknown. ``tickets`` are words of
+    its comments that could name one.
+    """
+
+    tag: str
+    actions: tuple[str, ...]
+    tables: tuple[str, ...]
+    tags: tuple[str, ...]
+    sensitivity: int
+    functions: tuple[str, ...]
+    wheres: tuple[str, ...]
+    opaque: bool
+    estimated_rows: int
+    tickets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """One request. Times are POSIX seconds. ``sql``, ``oddities`` and ``effects`` are for reviewers."""
+    """One request. Times are POSIX seconds. ``sql``, ``oddities`` and ``effects`` are for reviewers.
+
+    ``nature`` None: nobody said, so that no rule can approve it.
+    """
 
     id: str
     session: str
@@ -87,18 +110,36 @@ class Hold:
     sql: str
     oddities: tuple[str, ...] = ()
     effects: tuple[str, ...] = ()
+    nature: Nature | None = None
     asked: float
     deadline: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ByRule:
+    """A rule that answered in a person's place, and what it rested on.
+
+    ``alone``: it decides by itself; otherwise it is one voice of the quorum.
+    """
+
+    name: str
+    policy_version: str
+    evidence: tuple[str, ...] = ()
+    alone: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Vote:
-    """What one person said. ``person`` is the identity that said it, for the evidence."""
+    """What one person said. ``person`` is the identity that said it, for the evidence.
+
+    With ``rule`` it was a rule; ``person`` then only names it for people.
+    """
 
     person: Identity
     answer: Answer
     reason: str
     time: float
+    rule: ByRule | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -83,8 +83,17 @@ TABLE: tuple[Attribute, ...] = (
     Attribute("time.date", _S, "YYYY-MM-DD, UTC", varies=True),
 )
 
-ATTRIBUTES: Mapping[str, Attribute] = {attribute.name: attribute for attribute in TABLE}
-_NAMESPACES = frozenset(name.split(".")[0] for name in ATTRIBUTES)
+
+class Vocabulary:
+    """The attributes that conditions of one kind may read: never changed once it is made."""
+
+    def __init__(self, table: tuple[Attribute, ...]) -> None:
+        self.attributes: Mapping[str, Attribute] = {attribute.name: attribute for attribute in table}
+        self.namespaces = frozenset(name.split(".")[0] for name in self.attributes)
+
+
+STATEMENTS = Vocabulary(TABLE)
+ATTRIBUTES = STATEMENTS.attributes
 _METHODS = frozenset(
     {"startsWith", "endsWith", "contains", "matches", "size", "exists", "exists_one", "all", "filter", "map"}
 )
@@ -136,37 +145,38 @@ class Compiled:
     source: str
     attributes: frozenset[str]
     program: evaluator.Program
+    vocabulary: Vocabulary
 
     @property
     def varies(self) -> bool:
         """True when two runs of one text may get different answers."""
-        return any(ATTRIBUTES[name].varies for name in self.attributes)
+        return any(self.vocabulary.attributes[name].varies for name in self.attributes)
 
 
 @lru_cache(maxsize=4096)
-def compile(source: str) -> Compiled:
+def compile(source: str, vocabulary: Vocabulary = STATEMENTS) -> Compiled:
     """Check and compile. Raises BadExpression. Cached per process, so policies stay picklable."""
     if len(source) > MAX_EXPRESSION_CHARS:
         raise BadExpression(f"longer than {MAX_EXPRESSION_CHARS} characters")
     tokens = list(_tokens(source))
     if not tokens:
         raise BadExpression("empty")
-    attributes, flat = _Checker(source, tokens).run()
+    attributes, flat = _Checker(source, tokens, vocabulary).run()
     try:
         program = evaluator.compile(flat)
     except ValueError as error:
         raise BadExpression(_first_line(error)) from None
-    compiled = Compiled(source=source, attributes=attributes, program=program)
+    compiled = Compiled(source=source, attributes=attributes, program=program, vocabulary=vocabulary)
     _try_out(compiled)
     return compiled
 
 
-def holds(source: str, values: Callable[[str], object]) -> bool | None:
+def holds(source: str, values: Callable[[str], object], vocabulary: Vocabulary = STATEMENTS) -> bool | None:
     """Evaluate; None when that fails. ``values`` gives an attribute's value by name.
 
     Raises nothing: what an error means depends on the rule's effect and is the engine's to say.
     """
-    compiled = compile(source)
+    compiled = compile(source, vocabulary)
     context = {_flat(name): values(name) for name in compiled.attributes}
     try:
         result = compiled.program.execute(context)
@@ -189,8 +199,10 @@ def _first_line(error: Exception) -> str:
 class _Checker:
     """Allows only declared attributes, bound variables, known calls and comparable literals."""
 
-    def __init__(self, source: str, tokens: list[_Token]) -> None:
+    def __init__(self, source: str, tokens: list[_Token], vocabulary: Vocabulary) -> None:
         self.source = source
+        self.known = vocabulary.attributes
+        self.namespaces = vocabulary.namespaces
         self.tokens = tokens
         self.attributes: set[str] = set()
         self.scopes = self._scopes()
@@ -231,9 +243,9 @@ class _Checker:
             return 1
         if word in _WORDS or any(start < index < end and word == name for name, start, end in self.scopes):
             return 1
-        if word in _NAMESPACES and self._text(index + 1) == ".":
+        if word in self.namespaces and self._text(index + 1) == ".":
             name = f"{word}.{self._text(index + 2)}"
-            if name not in ATTRIBUTES:
+            if name not in self.known:
                 raise BadExpression(f"unknown field `{name}`")
             self.attributes.add(name)
             return 3
@@ -248,7 +260,7 @@ class _Checker:
             name = self._text(index + 2)
             if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or self._text(index + 3) != ",":
                 raise BadExpression(f"`.{token.text}(` needs a variable and a condition")
-            if name in _NAMESPACES | _WORDS or any(name == _flat(known) for known in ATTRIBUTES):
+            if name in self.namespaces | _WORDS or any(name == _flat(known) for known in self.known):
                 raise BadExpression(f"`{name}` cannot be used as a variable")
             scopes.append((name, index + 1, self._closing(index + 1)))
         return scopes
@@ -279,12 +291,12 @@ class _Checker:
                     raise BadExpression(f"`{attribute.name}` is of type {attribute.kind}, compared with a {literal}")
 
     def _attribute_ending(self, index: int) -> Attribute | None:
-        return ATTRIBUTES.get(f"{self._text(index - 2)}.{self._text(index)}") if self._text(index - 1) == "." else None
+        return self.known.get(f"{self._text(index - 2)}.{self._text(index)}") if self._text(index - 1) == "." else None
 
     def _attribute_starting(self, index: int) -> Attribute | None:
         if self._text(index + 1) != "." or self._text(index + 3) in (".", "["):
             return None
-        return ATTRIBUTES.get(f"{self._text(index)}.{self._text(index + 2)}")
+        return self.known.get(f"{self._text(index)}.{self._text(index + 2)}")
 
     def _literal(self, index: int) -> Kind | None:
         if not 0 <= index < len(self.tokens):
@@ -309,7 +321,7 @@ def _try_out(compiled: Compiled) -> None:
     """Run it on two samples: what fails or is not true/false on both can never work."""
     problems: list[str] = []
     for sample in _SAMPLES:
-        context = {_flat(name): sample[ATTRIBUTES[name].kind] for name in compiled.attributes}
+        context = {_flat(name): sample[compiled.vocabulary.attributes[name].kind] for name in compiled.attributes}
         try:
             result = compiled.program.execute(context)
         except Exception as error:

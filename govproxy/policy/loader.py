@@ -15,6 +15,7 @@ from govproxy.errors import ConfigError, ConfigErrors
 from govproxy.masking import taxonomy
 from govproxy.masking.values import Masker, SensitiveClass
 from govproxy.policy import expressions, schema, windows
+from govproxy.policy.automatic import ApprovalReader
 from govproxy.policy.limits import bytes_of, milliseconds_of
 from govproxy.policy.own import OwnReader, known_masker
 from govproxy.policy.rules import (
@@ -76,6 +77,7 @@ class _Loader:
         self.pack = pack or Policy()
         self.errors: list[ConfigError] = []
         self.own: tuple[SensitiveClass, ...] = ()
+        self.approvals = ApprovalReader(who=self._who, during=self._during, fail=self._fail)
 
     def policy(self, file: schema.File) -> Policy:
         self._names(file)
@@ -90,11 +92,13 @@ class _Loader:
             rules=self.pack.rules + own_rules,
             columns=self.pack.columns + own_columns,
             limits=self.pack.limits + limits,
+            approvals=self.pack.approvals + self.approvals.read(file.approvals),
             classify=self.pack.classify + classify,
             own=own,
             loop_breaker=self._loop_breaker(file.loop_breaker),
         )
         self._overrides(file, policy)
+        self.approvals.check_holds(file.approvals, {rule.name: rule.effect.value for rule in policy.rules})
         self._corrections_once(file)
         if self.errors:
             raise ConfigErrors(sorted(self.errors, key=lambda error: error.line or 0))
@@ -338,9 +342,11 @@ class _Loader:
         """Every name once, over rules, column rules and the pack."""
         known = self.pack
         pack = [*(r.name for r in known.rules), *(r.name for r in known.columns), *(r.name for r in known.limits)]
+        pack += [r.name for r in known.approvals]
         own = [("rules", index, entry.name) for index, entry in enumerate(file.rules)]
         own += [("freezes", index, freeze.name) for index, freeze in enumerate(file.freezes)]
         own += [("limits", index, entry.name) for index, entry in enumerate(file.limits)]
+        own += [("approvals", index, approval.name) for index, approval in enumerate(file.approvals)]
         own += [("columns", index, entry.name) for index, entry in enumerate(file.columns)]
         places: dict[str, str] = dict.fromkeys(pack, "the pack")
         for part, index, name in own:
@@ -393,7 +399,7 @@ class _Loader:
     def _fail(self, message: str, *place: Key) -> None:
         where = ".".join(str(part) for part in place[:1])
         named = self._rule_name(place)
-        listed = where in ("rules", "freezes", "columns", "limits")
+        listed = where in ("rules", "freezes", "columns", "limits", "approvals")
         prefix = f"rule `{named}`: " if named else ("" if listed else f"{where}: ")
         self.errors.append(self.document.error(place, prefix + message))
 

@@ -169,6 +169,64 @@ class LimitRule:
     overrides: frozenset[str] = frozenset()
 
 
+class Ruling(StrEnum):
+    """What a rule says to a held statement it fits."""
+
+    APPROVE = "approve"
+    REFUSE = "refuse"
+
+
+class Counts(StrEnum):
+    """What a rule's approval is worth: the whole decision, or one voice of the quorum."""
+
+    ALONE = "alone"
+    VOICE = "voice"
+
+
+class Alike(StrEnum):
+    """For whom the same statement must have been approved before."""
+
+    USER = "user"
+    GROUP = "group"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """A ticket that must stand in a comment. ``check``: the configured service must know it as well."""
+
+    pattern: str
+    check: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Precedent:
+    """The same statement, approved by people within so many seconds before."""
+
+    within_s: int
+    by: Alike
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalRule:
+    """One rule. All parts given must fit. ``holds`` empty: whatever rule holds the statement.
+
+    ``risk`` is the most an approval bears, or the least from which on is refused.
+    """
+
+    name: str
+    ruling: Ruling
+    holds: frozenset[str] = frozenset()
+    who: tuple[Who, ...] = ()
+    on: On = On()  # environments and databases only
+    when: str = ""
+    during: tuple[Window, ...] = ()
+    ticket: Ticket | None = None
+    precedent: Precedent | None = None
+    risk: int | None = None
+    counts: Counts = Counts.ALONE
+    mode: Mode = Mode.ENFORCE
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """A whole policy, pack included. ``version`` is a hash of its meaning, not of its text."""
@@ -176,6 +234,7 @@ class Policy:
     rules: tuple[Rule, ...] = ()
     columns: tuple[ColumnRule, ...] = ()
     limits: tuple[LimitRule, ...] = ()
+    approvals: tuple[ApprovalRule, ...] = ()
     classify: tuple[Correction, ...] = ()
     own: OwnTaxonomy = dataclasses.field(default_factory=OwnTaxonomy)
     loop_breaker: LoopBreaker | None = None
@@ -200,6 +259,7 @@ def _canonical(value: object) -> object:
             "rules": sorted((_canonical(rule) for rule in value.rules), key=_name),
             "columns": sorted((_canonical(rule) for rule in value.columns), key=_name),
             "limits": sorted((_canonical(limit) for limit in value.limits), key=_name),
+            "approvals": sorted((_canonical(rule) for rule in value.approvals), key=_name),
             "classify": sorted((_canonical(c) for c in value.classify), key=repr),
             "classes": sorted((_canonical(c) for c in value.own.classes), key=repr),
             "recognise": sorted((_canonical(r) for r in value.own.recognitions), key=repr),

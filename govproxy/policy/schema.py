@@ -140,6 +140,40 @@ class RecogniseEntry(Strict):
     share: Annotated[float, Field(ge=0.5, le=1.0, strict=False)] = 0.9
 
 
+class TicketEntry(Strict):
+    pattern: Text
+    in_: Literal["comment"] = Field(default="comment", alias="in")
+    check: bool = False
+
+
+class PrecedentEntry(Strict):
+    within: Text
+    by: Literal["user", "group"] = "user"
+
+
+Score = Annotated[int, Field(ge=0, le=100)]
+
+
+class RiskEntry(Strict):
+    at_most: Score | None = None
+    at_least: Score | None = None
+
+
+class ApprovalEntry(Strict):
+    name: Name
+    decide: Literal["approve", "refuse"]
+    holds: Words | None = None
+    who: WhoEntry | list[WhoEntry] | None = None
+    on: PlaceEntry = PlaceEntry()
+    when: Condition | None = None
+    during: WindowEntry | list[WindowEntry] | None = None
+    ticket: TicketEntry | None = None
+    same_statement_approved: PrecedentEntry | None = None
+    risk: RiskEntry | None = None
+    counts: Literal["alone", "voice"] | None = None
+    mode: Literal["enforce", "shadow"] = "enforce"
+
+
 class LoopBreakerEntry(Strict):
     repeats: int = Field(ge=1, le=900)
     within: Text
@@ -155,6 +189,7 @@ class File(Strict):
     freezes: list[FreezeEntry] = []
     columns: list[ColumnRuleEntry] = []
     limits: list[LimitEntry] = []
+    approvals: list[ApprovalEntry] = []
     classify: list[CorrectionEntry] = []
     classes: list[ClassEntry] = []
     recognise: list[RecogniseEntry] = []
