@@ -217,7 +217,9 @@ def test_places_in_errors_are_those_of_the_clients_text(analyst: Connection, sho
     for prepare in (False, True):
         with pytest.raises(psycopg.errors.InvalidColumnReference) as caught:
             analyst.execute(sql.encode(), prepare=prepare)
-        assert int(caught.value.diag.statement_position or 0) == sql.rindex("99") + 1  # a pseudonym may hold these digits too
+        assert (
+            int(caught.value.diag.statement_position or 0) == sql.rindex("99") + 1
+        )  # a pseudonym may hold these digits too
 
 
 # Each of these would show a real value, if what a comparison was widened with could be read back.

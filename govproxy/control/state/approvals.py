@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 import sqlalchemy as sa
@@ -48,6 +49,9 @@ CAPSULES = sa.Table(
     sa.Column("used", sa.BigInteger, nullable=False),
     sa.Column("expires", sa.Double, nullable=False),
 )
+
+MOST_ALIKE = 200
+_RULE = "\x1frule"  # a rule's key among the votes; no name of a person has a control character
 
 # Makes the evidence of a decision; None where there is nothing to sign (withdrawn, timed out).
 Sealing = Callable[[Standing], "Sealed | None"]
@@ -115,18 +119,80 @@ def answer(hold_id: str, vote: Vote, sealing: Sealing) -> Callable[[sa.Connectio
         why = deciding.objection(standing, vote.person, vote.reason, vote.time)
         if why is not None:
             return Objected(why=why)
-        connection.execute(
-            VOTES.insert().values(
-                hold_id=hold_id,
-                person=vote.person.user.casefold(),
-                said_at=vote.time,
-                content=orjson.dumps(forms.vote(vote)).decode(),
-            )
-        )
+        _keep(connection, hold_id, vote, person=vote.person.user.casefold())
         after = deciding.answer(standing, vote)
         if after.status is not Status.WAITING:
             _settle(connection, after, vote.time, sealing)
         return after
+
+    return work
+
+
+def rule(hold_id: str, vote: Vote, sealing: Sealing) -> Callable[[sa.Connection], Standing | None]:
+    """Count what a rule says; the request as it stands then. A decision is sealed in the same transaction."""
+
+    def work(connection: sa.Connection) -> Standing | None:
+        standing = _standing(connection, hold_id, locked=True)
+        after = deciding.ruled(standing, vote) if standing is not None else None
+        if after is None:
+            return standing
+        _keep(connection, hold_id, vote, person=_RULE)
+        if after.status is not Status.WAITING:
+            _settle(connection, after, vote.time, sealing)
+        return after
+
+    return work
+
+
+def decided_alike(hold: Hold, since: float) -> Callable[[sa.Connection], list[Capsule]]:
+    """Decisions since then on what may be the same statement, for whoever compares them exactly."""
+    digest = f'"digest":"{hold.subject.digest}"'
+
+    def work(connection: sa.Connection) -> list[Capsule]:
+        query = (
+            sa.select(CAPSULES)
+            .join(HOLDS, HOLDS.c.id == CAPSULES.c.hold_id)
+            .where(
+                HOLDS.c.database_name == hold.subject.database,
+                HOLDS.c.decided >= since,
+                CAPSULES.c.content.contains(digest, autoescape=True),
+            )
+            .order_by(HOLDS.c.decided.desc())
+            .limit(MOST_ALIKE)
+        )
+        return [_capsule(row) for row in connection.execute(query)]
+
+    return work
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """A request that waits no more. ``automatic``: a rule decided it, and no person said anything."""
+
+    status: Status
+    asked: float
+    ended: float
+    automatic: bool
+
+
+def ended(since: float) -> Callable[[sa.Connection], list[Ended]]:
+    """Requests asked since then that have ended, however they did."""
+
+    def work(connection: sa.Connection) -> list[Ended]:
+        voters = sa.select(VOTES.c.hold_id, VOTES.c.person).join(HOLDS, HOLDS.c.id == VOTES.c.hold_id)
+        by_rule: set[str] = set()
+        by_people: set[str] = set()
+        for row in connection.execute(voters.where(HOLDS.c.asked >= since)):
+            (by_rule if row.person == _RULE else by_people).add(row.hold_id)
+        query = sa.select(HOLDS.c.id, HOLDS.c.status, HOLDS.c.asked, HOLDS.c.decided).where(
+            HOLDS.c.asked >= since, HOLDS.c.decided.is_not(None)
+        )
+        return [
+            Ended(
+                status=Status(row.status), asked=row.asked, ended=row.decided, automatic=row.id in by_rule - by_people
+            )
+            for row in connection.execute(query)
+        ]
 
     return work
 
@@ -167,7 +233,7 @@ def capsule(hold_id: str) -> Callable[[sa.Connection], Capsule | None]:
         row = connection.execute(sa.select(CAPSULES).where(CAPSULES.c.hold_id == hold_id)).one_or_none()
         if row is None:
             return None
-        return Capsule(content=row.content.encode(), signature=bytes.fromhex(row.signature), key_id=row.key_id)
+        return _capsule(row)
 
     return work
 
@@ -197,6 +263,18 @@ def _standing(connection: sa.Connection, hold_id: str, *, locked: bool) -> Stand
         )
     except (KeyError, TypeError, ValueError) as error:
         raise StateUnavailable("the state store's approvals are damaged") from error
+
+
+def _capsule(row: sa.Row[Any]) -> Capsule:
+    return Capsule(content=row.content.encode(), signature=bytes.fromhex(row.signature), key_id=row.key_id)
+
+
+def _keep(connection: sa.Connection, hold_id: str, vote: Vote, *, person: str) -> None:
+    connection.execute(
+        VOTES.insert().values(
+            hold_id=hold_id, person=person, said_at=vote.time, content=orjson.dumps(forms.vote(vote)).decode()
+        )
+    )
 
 
 def _settle(connection: sa.Connection, standing: Standing, now: float, sealing: Sealing) -> None:

@@ -9,19 +9,35 @@ from pathlib import Path
 import pytest
 
 from govproxy.cli.policies.cases import run_file
-from govproxy.policy import rules, schema
+from govproxy.policy import automatic, rules, schema
 from govproxy.policy.expressions import TABLE
 from govproxy.policy.loader import load_policy
 
 TEXT = (Path(__file__).parents[3] / "docs" / "policy.md").read_text()
 
 
+ATTRIBUTE = r"^\| `((?:statement|effect|request|session|time|hold)\.\w+)` \| ([\w ]+) \| (.*) \|$"
+
+
+def _below(heading: str) -> str:
+    """What stands below a line that starts so, up to the next heading."""
+    return re.split(r"^## ", TEXT[TEXT.index(f"\n{heading}") :], flags=re.MULTILINE)[0]
+
+
 def test_every_attribute_is_documented_as_it_is() -> None:
-    rows = re.findall(
-        r"^\| `((?:statement|effect|request|session|time)\.\w+)` \| ([\w ]+) \| (.*) \|$", TEXT, re.MULTILINE
-    )
+    rows = re.findall(ATTRIBUTE, _below("| attribute | type"), re.MULTILINE)
     expected = [(a.name, a.kind.value, a.meaning + (" (varies)" if a.varies else "")) for a in TABLE]
     assert rows == expected
+
+
+def test_every_attribute_of_a_held_statement_is_documented_as_it_is() -> None:
+    rows = re.findall(ATTRIBUTE, _below("| attribute of a held statement | type"), re.MULTILINE)
+    assert rows == [(a.name, a.kind.value, a.meaning) for a in automatic.TABLE]
+
+
+def test_every_key_of_an_approval_is_documented() -> None:
+    for name, field in schema.ApprovalEntry.model_fields.items():
+        assert re.search(rf"^\| `approvals\..*`{name}`|^\| `approvals\.{name}`", TEXT, re.MULTILINE), field
 
 
 def test_every_key_of_a_rule_is_documented() -> None:
