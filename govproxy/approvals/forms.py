@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import asdict
 from typing import Any
+
+import orjson
 
 from govproxy.approvals.values import Answer, ByRule, Hold, Nature, Object, Rule, Subject, Vote
 from govproxy.identity.identity import Identity, Method
@@ -67,6 +70,8 @@ def hold(asked: Hold) -> Form:
             "delegates": sorted(rule.delegates),
             "delegate_after_s": rule.delegate_after_s,
             "principal_may_approve": rule.principal_may_approve,
+            "uses": rule.uses,
+            "valid_s": rule.valid_s,
         },
         "sql": asked.sql,
         "oddities": list(asked.oddities),
@@ -74,7 +79,16 @@ def hold(asked: Hold) -> Form:
         "nature": nature(asked.nature),
         "asked": asked.asked,
         "deadline": asked.deadline,
+        "waits": asked.waits,
     }
+
+
+def fingerprint(asked: Hold) -> str:
+    """Equal for the same statement of the same requester under the same policy: 64 hexadecimal digits."""
+    what = subject(asked.subject)
+    del what["catalog_version"]  # evidence, not a condition
+    content = orjson.dumps({"requester": who(asked.requester), "subject": what}, option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(content).hexdigest()
 
 
 def read_identity(form: Form) -> Identity:
@@ -146,6 +160,8 @@ def read_hold(form: Form) -> Hold:
             delegates=frozenset(rule["delegates"]),
             delegate_after_s=rule["delegate_after_s"],
             principal_may_approve=rule["principal_may_approve"],
+            uses=rule["uses"],
+            valid_s=rule["valid_s"],
         ),
         sql=form["sql"],
         oddities=tuple(form["oddities"]),
@@ -153,4 +169,5 @@ def read_hold(form: Form) -> Hold:
         nature=read_nature(form.get("nature")),
         asked=form["asked"],
         deadline=form["deadline"],
+        waits=form["waits"],
     )

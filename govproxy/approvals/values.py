@@ -58,7 +58,8 @@ class Rule:
 
     ``delegates`` may decide too once ``delegate_after_s`` seconds have gone without a decision.
     ``quorum`` different people must approve; one refusal is enough. ``principal_may_approve``: the
-    human may decide what their own agent asks for.
+    human may decide what their own agent asks for. An approval lets the statement run ``uses`` times
+    within ``valid_s`` seconds.
     """
 
     names: tuple[str, ...]
@@ -67,10 +68,14 @@ class Rule:
     delegates: frozenset[str] = frozenset()
     delegate_after_s: float | None = None
     principal_may_approve: bool = False
+    uses: int = 1
+    valid_s: float = 600.0
 
     def __post_init__(self) -> None:
         if self.quorum < 1:
             raise ValueError("a quorum is at least one")
+        if self.uses < 1:
+            raise ValueError("an approval is for at least one use")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +102,8 @@ class Nature:
 class Hold:
     """One request. Times are POSIX seconds. ``sql``, ``oddities`` and ``effects`` are for reviewers.
 
-    ``nature`` None: nobody said, so that no rule can approve it.
+    ``nature`` None: nobody said, so that no rule can approve it. ``waits``: the statement is parked on its
+    connection until this is decided. Otherwise its client got an error, and may send it again once it is approved.
     """
 
     id: str
@@ -113,6 +119,7 @@ class Hold:
     nature: Nature | None = None
     asked: float
     deadline: float
+    waits: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +147,11 @@ class Vote:
     reason: str
     time: float
     rule: ByRule | None = None
+
+    @property
+    def by(self) -> str:
+        """Who said it, for people. A rule cannot be taken for a person, nor a person for a rule."""
+        return f"user {self.person.user}" if self.rule is None else f"rule {self.rule.name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -137,14 +137,19 @@ EVENTS: tuple[Event, ...] = (
     ),
     Event(
         name="approval",
-        meaning="a held statement was decided",
+        meaning="a step of an approval: from the question to the last use of the answer",
         fields=(
-            _f("id", "string", "of the statement"),
+            _f("id", "string", "of the statement that asked, or, with used, of the one that ran"),
             _TIME,
-            _f("session", "string", "of the statement"),
-            _f("status", "string", "approved, refused, timed_out or withdrawn"),
-            _f("by", "string?", "who decided; a rule's name when automatic"),
+            _f("session", "string", "of that statement"),
+            _f("approval", "string", "id of the approval"),
+            _f("status", "string", "asked, voted, approved, refused, timed_out, withdrawn or used"),
+            _f("by", "string?", "who said it: user and name, or rule and name when automatic"),
+            _f("answer", "string?", "with voted: approve or refuse"),
             _f("reason", "string?", "what was said"),
+            _f("capsule", "string?", "the signed decision, as JSON text"),
+            _f("signature", "string?", "Ed25519 over a prefix and the capsule, hexadecimal"),
+            _f("key_id", "string?", "which key signed"),
         ),
     ),
     Event(
@@ -334,6 +339,36 @@ def auth_failure(
         "sqlstate": sqlstate,
         "reason": reason,
     }
+
+
+def approval(
+    *,
+    statement: str,
+    session: str,
+    approval_id: str,
+    status: str,
+    by: str | None = None,
+    answer: str | None = None,
+    reason: str | None = None,
+    capsule: bytes | None = None,
+    signature: bytes | None = None,
+    key_id: str | None = None,
+) -> dict[str, object]:
+    """One step of an approval; what does not belong to it is left out."""
+    parts: dict[str, object] = {
+        "event": "approval",
+        "id": statement,
+        "session": session,
+        "approval": approval_id,
+        "status": status,
+        "by": by,
+        "answer": answer,
+        "reason": reason,
+        "capsule": None if capsule is None else capsule.decode(),
+        "signature": None if signature is None else signature.hex(),
+        "key_id": key_id,
+    }
+    return {name: value for name, value in parts.items() if value is not None}
 
 
 def policy_change(

@@ -109,6 +109,52 @@ class PublicKey:
         )
 
 
+@dataclass(frozen=True)
+class SigningKey:
+    """An Ed25519 key for what is signed besides the ledger. ``seed`` has 32 bytes and does not show in ``repr``."""
+
+    seed: bytes = field(repr=False)
+
+    @classmethod
+    def generate(cls) -> SigningKey:
+        """A new random key."""
+        return cls(seed=secrets.token_bytes(32))
+
+    @cached_property
+    def _private(self) -> Ed25519PrivateKey:
+        return Ed25519PrivateKey.from_private_bytes(self.seed)
+
+    @cached_property
+    def key_id(self) -> str:
+        return key_id(self.public.raw)
+
+    @property
+    def public(self) -> PublicKey:
+        return PublicKey(raw=self._private.public_key().public_bytes_raw())
+
+    def sign(self, message: bytes) -> bytes:
+        """The Ed25519 signature (RFC 8032) of ``message``, 64 bytes."""
+        return self._private.sign(message)
+
+
+def load_or_create_signing_key(directory: Path, private_name: str, public_name: str) -> SigningKey:
+    """The key in ``directory``, made on the first start, with its public half. ConfigError on anything doubtful."""
+    private_file, public_file = directory / private_name, directory / public_name
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not private_file.exists():
+        if public_file.exists():
+            # Security: a fresh key here would turn a lost key into a silent change of trust.
+            raise ConfigError(
+                "a private key is missing but its public key is there",
+                file=private_file,
+                hint=f"restore {private_name}, or move {public_name} away to begin with a new key",
+            )
+        _create(private_file, _new_private(), 0o600)
+    key = SigningKey(seed=_load_private(private_file))
+    _publish(public_file, key.public)
+    return key
+
+
 def load_or_create(directory: Path, public_directory: Path | None = None) -> LedgerKey:
     """The keys in ``directory``, made on the first start. ConfigError on anything doubtful.
 
@@ -125,11 +171,7 @@ def load_or_create(directory: Path, public_directory: Path | None = None) -> Led
                 file=private_file,
                 hint=f"restore {PRIVATE_NAME}, or move {PUBLIC_NAME} and the old segments away to begin a new ledger",
             )
-        private = Ed25519PrivateKey.generate()
-        pem = private.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        _create(private_file, pem, 0o600)
+        _create(private_file, _new_private(), 0o600)
     seed = _load_private(private_file)
     hash_file = directory / HASH_NAME
     if not hash_file.exists():
@@ -151,6 +193,12 @@ def load_public(path: Path) -> PublicKey:
     if not isinstance(loaded, Ed25519PublicKey):
         raise ConfigError("not an Ed25519 public key", file=path)
     return PublicKey(raw=loaded.public_bytes_raw())
+
+
+def _new_private() -> bytes:
+    return Ed25519PrivateKey.generate().private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
 
 
 def _load_private(path: Path) -> bytes:
@@ -210,7 +258,7 @@ def _create(path: Path, content: bytes, mode: int) -> None:
 def _publish(path: Path, public: PublicKey) -> None:
     if path.exists():
         if load_public(path) != public:
-            raise ConfigError("does not belong to the ledger's private key", file=path)
+            raise ConfigError("does not belong to the private key", file=path)
         return
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     _create(path, public.pem(), 0o644)

@@ -24,6 +24,8 @@ from govproxy.errors import ConfigError
 from govproxy.session.snapshot import Keys
 
 MASKING_NAME = "masking.key"
+APPROVALS_NAME = "approvals.key"
+APPROVALS_PUBLIC_NAME = "approvals.pub"
 KEY_BYTES = 32
 MAX_VERSIONS = 16
 SQLITE = "sqlite:///"
@@ -48,7 +50,13 @@ def load_keys(settings: Settings) -> Keys:
         former_masking=tuple(version.key for version in reversed(versions[:-1])),
         # Of the first version: strangers are to be answered the same after a rotation.
         logins=hmac.digest(versions[0].key, b"govproxy logins", "sha256"),
+        approvals=load_approval_key(settings).public,
     )
+
+
+def load_approval_key(settings: Settings) -> ledger_keys.SigningKey:
+    """What decisions on held statements are signed with; stays in the control process. ConfigError as `load_keys`."""
+    return ledger_keys.load_or_create_signing_key(state_directory(settings), APPROVALS_NAME, APPROVALS_PUBLIC_NAME)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,8 +19,9 @@ import asyncpg  # type: ignore[import-untyped]
 from govproxy.config.loader import load
 from govproxy.config.settings import Database, Settings
 from govproxy.control import catalog as catalogs
+from govproxy.control.approvals import Approvals
 from govproxy.control.edits import edits
-from govproxy.control.keys import load_keys, rotate_masking_key
+from govproxy.control.keys import load_approval_key, load_keys, rotate_masking_key
 from govproxy.control.look import Seen, class_named, corrections_of, evidence_of
 from govproxy.control.metadata import MetadataConnection, connect_to
 from govproxy.control.state.classification import (
@@ -69,6 +70,14 @@ class ControlPlane:
         self._publish: Callable[[Snapshot], None] = lambda snapshot: None
         self._tasks: list[asyncio.Task[None]] = []
         self._store: StateStore | None = None
+        self._approvals: Approvals | None = None
+
+    @property
+    def approvals(self) -> Approvals:
+        """The approvals of this instance; from `start` on."""
+        if self._approvals is None:
+            raise AssertionError("not started")
+        return self._approvals
 
     @property
     def snapshot(self) -> Snapshot:
@@ -79,6 +88,8 @@ class ControlPlane:
         """Look at every database once, then keep watching them. Raises StateUnavailable."""
         self._publish = publish
         self._store = await open_store(self.settings)
+        self._approvals = Approvals(self._store, load_approval_key(self.settings), clock=time.time)
+        await self._approvals.start()
         for name, watched in self._watched.items():
             await watched.remember(self._store, class_named(self._policy), name)
         for name, watched in self._watched.items():
@@ -95,6 +106,8 @@ class ControlPlane:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for watched in self._watched.values():
             await watched.close()
+        if self._approvals is not None:
+            await self._approvals.stop()
         if self._store is not None:
             await self._store.close()
 

@@ -10,8 +10,11 @@ the parent process.
 from __future__ import annotations
 
 import pickle
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from govproxy.approvals.capsule import Capsule
+from govproxy.approvals.values import Hold, Standing
 from govproxy.config.settings import Settings
 from govproxy.session.figures import WorkerFigures
 from govproxy.session.snapshot import Keys, Snapshot
@@ -201,6 +204,55 @@ class Leave:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AskHold:
+    """Worker → control: a statement needs an approval."""
+
+    hold: Hold
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldStands:
+    """Control → worker: how the request that was asked as ``asked`` stands, at first and after each change.
+
+    ``standing`` may be of an earlier request for the same. None: it cannot be kept, so nothing may run.
+    """
+
+    asked: str
+    standing: Standing | None
+    capsule: Capsule | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawHold:
+    """Worker → control: nobody waits for it any more."""
+
+    hold: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UseHold:
+    """Worker → control: one use of this approval is wanted, for what was asked as ``asked``."""
+
+    asked: str
+    hold: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldUsed:
+    """Control → worker: whether there was one. Then it is taken."""
+
+    asked: str
+    granted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordEvent:
+    """Control → one worker: put this into the ledger."""
+
+    event: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Drain:
     """Control → worker: take no more, let transactions end, then go."""
 
@@ -226,6 +278,12 @@ Message = (
     | Enter
     | Entered
     | Leave
+    | AskHold
+    | HoldStands
+    | WithdrawHold
+    | UseHold
+    | HoldUsed
+    | RecordEvent
     | Drain
 )
 

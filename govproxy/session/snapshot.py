@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from govproxy.audit.keys import LedgerKey
+from govproxy.audit.keys import LedgerKey, PublicKey
 from govproxy.masking.values import Classification
 from govproxy.policy.rules import Policy
 from govproxy.sql.catalog import Catalog
@@ -44,3 +44,4 @@ class Keys:
     masking_id: str = ""  # its name for people
     former_masking: tuple[bytes, ...] = field(repr=False, default=())  # recognise what was masked before, newest first
     logins: bytes = field(repr=False)  # 32 bytes: what strangers are answered, the same on every worker
+    approvals: PublicKey | None = None  # whose decisions on held statements count

@@ -29,6 +29,8 @@ HOLDS = sa.Table(
     sa.Column("deadline", sa.Double, nullable=False),
     sa.Column("decided", sa.Double),
     sa.Column("content", sa.Text, nullable=False),
+    sa.Column("fingerprint", sa.Text),
+    sa.Column("digest", sa.Text),
 )
 VOTES = sa.Table(
     "govproxy_votes",
@@ -85,8 +87,48 @@ def ask(hold: Hold) -> Callable[[sa.Connection], None]:
                 asked=hold.asked,
                 deadline=hold.deadline,
                 content=orjson.dumps(forms.hold(hold)).decode(),
+                fingerprint=forms.fingerprint(hold),
+                digest=hold.subject.digest,
             )
         )
+
+    return work
+
+
+def earlier(hold: Hold, now: float) -> Callable[[sa.Connection], Standing | None]:
+    """The same request, made before: approved with a use left, or refused an answer on the wire and still open."""
+
+    def work(connection: sa.Connection) -> Standing | None:
+        same = HOLDS.c.fingerprint == forms.fingerprint(hold)
+        usable = (
+            sa.select(HOLDS.c.id)
+            .join(CAPSULES, CAPSULES.c.hold_id == HOLDS.c.id)
+            .where(same, HOLDS.c.status == Status.APPROVED.value)
+            .where(CAPSULES.c.used < CAPSULES.c.uses, CAPSULES.c.expires > now)
+            .order_by(HOLDS.c.decided)
+            .limit(1)
+        )
+        found = connection.execute(usable).scalar()
+        if found is not None:
+            return _standing(connection, found, locked=False)
+        if hold.waits:
+            return None
+        still = sa.select(HOLDS.c.id).where(same, HOLDS.c.status == Status.WAITING.value, HOLDS.c.deadline > now)
+        for row in connection.execute(still).all():
+            standing = _standing(connection, row.id, locked=False)
+            if standing is not None and not standing.hold.waits:
+                return standing
+        return None
+
+    return work
+
+
+def read_some(hold_ids: Sequence[str]) -> Callable[[sa.Connection], list[Standing]]:
+    """Requests by their ids, those that there are."""
+
+    def work(connection: sa.Connection) -> list[Standing]:
+        found = [_standing(connection, hold_id, locked=False) for hold_id in hold_ids]
+        return [standing for standing in found if standing is not None]
 
     return work
 
@@ -198,15 +240,19 @@ def ended(since: float) -> Callable[[sa.Connection], list[Ended]]:
 
 
 def end(hold_id: str, now: float, *, withdrawn: bool) -> Callable[[sa.Connection], Standing | None]:
-    """The request of a client that has gone (``withdrawn``), or whose time is up. What is decided stays so."""
+    """End the request of a client that has gone (``withdrawn``), or whose time is up.
+
+    None: there was nothing to end. What is decided stays so, and it is ended once, whoever comes first.
+    """
 
     def work(connection: sa.Connection) -> Standing | None:
         standing = _standing(connection, hold_id, locked=True)
         if standing is None:
             return None
         after = deciding.withdraw(standing) if withdrawn else deciding.run_out(standing, now)
-        if after.status is not standing.status:
-            _settle(connection, after, now, lambda standing: None)
+        if after.status is standing.status:
+            return None
+        _settle(connection, after, now, lambda standing: None)
         return after
 
     return work

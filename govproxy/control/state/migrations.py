@@ -84,4 +84,15 @@ STEPS: tuple[Step, ...] = (
             """,
         ),
     ),
+    Step(
+        number=3,
+        subject="same requests",
+        statements=(
+            "ALTER TABLE govproxy_holds ADD COLUMN fingerprint text",
+            "ALTER TABLE govproxy_holds ADD COLUMN digest text",
+            "CREATE INDEX govproxy_holds_fingerprint ON govproxy_holds (fingerprint)",
+            "CREATE INDEX govproxy_holds_digest ON govproxy_holds (digest)",
+            "CREATE INDEX govproxy_holds_asked ON govproxy_holds (asked)",
+        ),
+    ),
 )
