@@ -13,5 +13,7 @@ cdef class Folder:
     cdef OutBuf shape                  # the text with every literal as one placeholder byte
     cdef Literal[MAX_LITERALS] literals
     cdef int count
+    cdef int tokens                    # at least as many as the server's scanner finds, comments included
+    cdef bint redacts                  # every literal as ``?``, lists as they are
     # True when the whole text was understood; otherwise it has no shape and is looked up exactly.
     cdef bint fold(self, const unsigned char* text, Py_ssize_t size) except -1

@@ -69,6 +69,8 @@ cdef class Folder:
     def __cinit__(self):
         outbuf_init(&self.shape)
         self.count = 0
+        self.tokens = 0
+        self.redacts = False
 
     def __dealloc__(self):
         outbuf_free(&self.shape)
@@ -76,6 +78,7 @@ cdef class Folder:
     cdef bint fold(self, const unsigned char* text, Py_ssize_t size) except -1:
         self.shape.size = 0
         self.count = 0
+        self.tokens = 0
         if size > 1 << 20:
             return False
         # No token of the shape is longer than its text, and each literal shrinks to one byte.
@@ -92,6 +95,18 @@ cdef class Folder:
             [(self.literals[i].start, self.literals[i].end) for i in range(self.count)],
         )
 
+    def redacted(self, bytes text not None):
+        """(text, tokens): the text with ``?`` for every literal and one space for white space and comments, and
+        a number of tokens that the server's scanner does not exceed. None for a text that has no shape.
+        """
+        self.redacts = True
+        try:
+            if not self.fold(<const unsigned char*>PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text)):
+                return None
+        finally:
+            self.redacts = False
+        return PyBytes_FromStringAndSize(<const char*>self.shape.data, self.shape.size), self.tokens
+
 
 cdef int _space(Folder folder, const unsigned char* text, int size, int i) noexcept nogil:
     # White space and comments from i on: the position behind them, or -1 when a comment never ends.
@@ -100,10 +115,12 @@ cdef int _space(Folder folder, const unsigned char* text, int size, int i) noexc
         if CLASSES[text[i]] == SPACE:
             i += 1
         elif text[i] == 45 and i + 1 < size and text[i + 1] == 45:             # -- to the end of the line
+            folder.tokens += 1
             i += 2
             while i < size and text[i] != 10 and text[i] != 13:
                 i += 1
         elif text[i] == 47 and i + 1 < size and text[i + 1] == 42:             # /* nests */
+            folder.tokens += 1
             depth = 1
             i += 2
             while depth:
@@ -129,7 +146,7 @@ cdef bint _literal(Folder folder, int start, int end, unsigned char mark) noexce
     folder.literals[folder.count].start = start
     folder.literals[folder.count].end = end
     folder.count += 1
-    folder.shape.data[folder.shape.size] = mark
+    folder.shape.data[folder.shape.size] = 63 if folder.redacts else mark
     folder.shape.size += 1
     return True
 
@@ -245,6 +262,7 @@ cdef bint _fold(Folder folder, const unsigned char* text, int size) noexcept nog
             folder.shape.size += 1
         c = text[i]
         start = i
+        folder.tokens += 1
         if CLASSES[c] == LETTER:
             i += 1
             while i < size and (CLASSES[text[i]] == LETTER or CLASSES[text[i]] == DIGIT or text[i] == 36):
@@ -302,7 +320,7 @@ cdef bint _fold(Folder folder, const unsigned char* text, int size) noexcept nog
         for end in range(start, i):
             shape[folder.shape.size] = text[end]
             folder.shape.size += 1
-        if c == 40 and after_in:
+        if c == 40 and after_in and not folder.redacts:
             closed = _list(folder, text, size, i)
             if closed >= 0:
                 i = closed

@@ -19,17 +19,10 @@ from govproxy.policy import expressions
 from govproxy.policy.attributes import Attributes, estimated_rows
 from govproxy.policy.columns import column_right, sees_everything
 from govproxy.policy.guards import Guard
-from govproxy.policy.limits import limits_for
 from govproxy.policy.limits import refusal as limits_refusal
-from govproxy.policy.matching import (
-    Reading,
-    object_matches,
-    place_matches,
-    tags_match,
-    views,
-    who_matches,
-)
+from govproxy.policy.matching import Reading, object_matches, tags_match, who_matches
 from govproxy.policy.rules import ANY, NO_COMMON_APPROVER, Mode, Policy, Rule
+from govproxy.policy.standing import Standing, reading_of, standing_of
 from govproxy.policy.touched import Ground, chain, touched_by_effect, touched_columns
 from govproxy.policy.values import Decision, Refusal, Request, Verb
 from govproxy.policy.wording import refused_by, subject
@@ -43,32 +36,22 @@ _RANK = {Verb.ALLOW: 0, Verb.HOLD: 1, Verb.DENY: 2}
 
 def decide(request: Request, policy: Policy, classification: Classification, catalog: Catalog) -> Decision:
     """Judge everything a text does. Never raises for what a statement or a rule says."""
-    identity = request.identity
-    clear = sees_everything(identity, request.database, request.environment, policy)
-    ground = Ground(catalog, classification)
-    guard = Guard(
-        identity=identity,
-        database=request.database,
-        environment=request.environment,
-        policy=policy,
-        ground=ground,
-        clear=clear,
-    )
+    standing = standing_of(request.identity, request.database, request.environment, policy)
+    guard = Guard(rights=standing.rights(classification, catalog), clear=standing.clear)
     outcome = _Outcome()
     if (refusal := guard.copy_refusal(request.analysis)) is not None:
         outcome.refuse(refusal)
     for statement in request.analysis.statements:
-        scope = _Scope(request, policy, ground, statement)
+        scope = _Scope(request, standing, guard.ground, statement)
         for facts in _judged(statement):
             for effect in facts.effects:
-                for view in views(identity):
+                for view in range(len(standing.views)):
                     scope.judge(effect, facts, view, outcome)
             if (refusal := guard.refusal(facts)) is not None:
                 outcome.refuse(refusal)
-    limits = limits_for(identity, request.database, request.environment, policy)
-    if (limited := limits_refusal(limits, request.analysis)) is not None:
+    if (limited := limits_refusal(standing.limits, request.analysis)) is not None:
         outcome.refuse(limited)
-    return outcome.decision(clear=clear, version=policy.version)
+    return outcome.decision(clear=standing.clear, version=policy.version)
 
 
 def _judged(statement: StatementFacts) -> Iterator[StatementFacts]:
@@ -132,9 +115,9 @@ class _Outcome:
 class _Scope:
     """One statement under judgement, with what conditions may ask about it."""
 
-    def __init__(self, request: Request, policy: Policy, ground: Ground, statement: StatementFacts) -> None:
+    def __init__(self, request: Request, standing: Standing, ground: Ground, statement: StatementFacts) -> None:
         self.request = request
-        self.policy = policy
+        self.standing = standing
         self.ground = ground
         self.statement = statement
 
@@ -142,11 +125,12 @@ class _Scope:
     def columns(self) -> frozenset[ColumnRef]:
         return touched_columns(self.statement, self.ground)
 
-    def judge(self, effect: Effect, facts: StatementFacts, identity: Identity, outcome: _Outcome) -> None:
-        """Judge one effect for one identity into ``outcome``."""
+    def judge(self, effect: Effect, facts: StatementFacts, view: int, outcome: _Outcome) -> None:
+        """Judge one effect for one of the identities that must all be entitled, into ``outcome``."""
+        identity = self.standing.views[view]
         matched: list[Rule] = []
-        for rule in self.policy.rules:
-            if effect.action in rule.does and self._matches(rule, effect, facts, identity, outcome):
+        for rule in self.standing.rules(effect.action, view):
+            if self._matches(rule, effect, facts, identity, outcome):
                 if rule.mode is Mode.SHADOW:
                     outcome.shadow.add(rule.name)
                 else:
@@ -172,11 +156,7 @@ class _Scope:
     def _matches(
         self, rule: Rule, effect: Effect, facts: StatementFacts, identity: Identity, outcome: _Outcome
     ) -> bool:
-        reading = Reading.GRANT if rule.effect is Verb.ALLOW else Reading.RESTRICT
-        if not place_matches(rule.on, self.request.environment, self.request.database):
-            return False
-        if not who_matches(rule.who, identity, reading):
-            return False
+        reading = reading_of(rule)
         opaque = facts.opaque or effect.action is Action.UNKNOWN
         if not object_matches(rule.on, effect, self.ground.catalog, opaque=opaque, reading=reading):
             return False

@@ -7,20 +7,19 @@ would then be for show. Each guard gives a Refusal or None and knows nothing of 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from govproxy.errors import Reason
-from govproxy.identity.identity import Identity
 from govproxy.masking.values import ColumnClass
-from govproxy.policy.columns import UNKNOWN_CLASS, column_right
+from govproxy.policy.columns import UNKNOWN_CLASS
 from govproxy.policy.rules import (
     COMPARE_RIGHT,
     HIDDEN_COLUMN,
     MASKED_COPY,
     MASKED_WRITE,
     SENSITIVE_CATALOG,
-    Policy,
 )
+from govproxy.policy.standing import Rights
 from govproxy.policy.touched import Ground, touched_columns
 from govproxy.policy.values import ColumnRight, Compare, Refusal, See
 from govproxy.sql.catalog import ColumnRef
@@ -42,27 +41,19 @@ _SIDE_CHANNELS = frozenset({"advisory", "wait"})
 
 @dataclass(slots=True, kw_only=True)
 class Guard:
-    """All guards for one identity and one database. Rights are looked up once per column."""
+    """All guards for one identity and one database."""
 
-    identity: Identity
-    database: str
-    environment: str
-    policy: Policy
-    ground: Ground
+    rights: Rights
     clear: bool
-    _rights: dict[ColumnRef, tuple[ColumnClass, ColumnRight] | None] = field(default_factory=dict)
+
+    @property
+    def ground(self) -> Ground:
+        """What is known about columns."""
+        return self.rights.ground
 
     def right(self, column: ColumnRef) -> tuple[ColumnClass, ColumnRight] | None:
         """Class and right of one column; None when it is clean."""
-        if column not in self._rights:
-            found = self.ground.class_of(column)
-            self._rights[column] = None if found is None else (found, self._right_to(column, found))
-        return self._rights[column]
-
-    def _right_to(self, column: ColumnRef, found: ColumnClass) -> ColumnRight:
-        relation = self.ground.relation(column.relation)
-        name = self.ground.column_name(column)
-        return column_right(self.identity, self.database, self.environment, found, relation, name, self.policy)
+        return self.rights.of(column)
 
     def refusal(self, statement: StatementFacts) -> Refusal | None:
         """The first reason to refuse one statement (not its inner ones)."""

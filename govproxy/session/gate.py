@@ -28,9 +28,10 @@ from govproxy.errors import (
 )
 from govproxy.identity.identity import Identity
 from govproxy.masking.plan import Field, decode_row_description
-from govproxy.policy.engine import decide, sees_everything
+from govproxy.policy.engine import decide
 from govproxy.policy.limits import writes
 from govproxy.policy.matching import Reading, who_matches
+from govproxy.policy.standing import standing_of
 from govproxy.policy.values import Request, Verb
 from govproxy.session import copying, messages
 from govproxy.session.bounds import Bounds
@@ -126,7 +127,8 @@ class Gate:
     def clear(self) -> bool:
         """True when this identity sees everything untouched."""
         snapshot = self.snapshot
-        return sees_everything(self.facts.identity, snapshot.name, snapshot.environment, self.shared.snapshot.policy)
+        policy = self.shared.snapshot.policy
+        return standing_of(self.facts.identity, snapshot.name, snapshot.environment, policy).clear
 
     def context_id(self) -> int:
         """The number that stands for everything but the text that a decision reads."""

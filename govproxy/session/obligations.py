@@ -15,8 +15,8 @@ from govproxy.identity.identity import Identity
 from govproxy.masking.plan import Field, MaskKey, Right, Sight, build_plan, masked_form, redact_all
 from govproxy.masking.roundtrip import MaskedForm
 from govproxy.masking.values import ColumnClass, Masker
-from govproxy.policy.columns import column_right
 from govproxy.policy.rules import Policy
+from govproxy.policy.standing import Rights, standing_of
 from govproxy.policy.values import ColumnRight, Compare, See
 from govproxy.session.bound import Guard
 from govproxy.session.snapshot import DatabaseSnapshot
@@ -78,16 +78,13 @@ class Obligations:
         return Right(see=_SIGHTS[right.see], masker=right.masker)
 
     def _column_right(self, column: ColumnRef, found: ColumnClass) -> ColumnRight:
-        relation = self.snapshot.catalog.relations.get(column.relation)
-        return column_right(
-            self.identity,
-            self.snapshot.name,
-            self.snapshot.environment,
-            found,
-            relation,
-            self._column_name(column),
-            self.policy,
-        )
+        return self._rights.to(column, found)
+
+    @cached_property
+    def _rights(self) -> Rights:
+        snapshot = self.snapshot
+        standing = standing_of(self.identity, snapshot.name, snapshot.environment, self.policy)
+        return standing.rights(snapshot.classification, snapshot.catalog)
 
     @cached_property
     def opaque(self) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from govproxy._fastpath.lexer import Folder
 from govproxy._fastpath.verdicts import VerdictCache
 from govproxy.errors import StartingUp
+from govproxy.policy import standing
 from govproxy.session.figures import Counters
 from govproxy.session.history import History
 from govproxy.session.quotas import Quotas
@@ -103,6 +104,7 @@ class Shared:
         self._contexts.clear()
         self._missing.clear()
         self.cache.clear()
+        standing.forget()
         for gate in tuple(self.gates):
             gate.snapshot_changed()
 

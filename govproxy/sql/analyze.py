@@ -109,8 +109,11 @@ def analyze(
     ``search_path`` is None when it is not known: an unqualified name then means every relation of
     that name. Raises `UnparsableStatement`.
     """
-    tokens = parse.scan(text)
-    statements = parse.parse(text, tokens)
+    parse.refuse_strange(text)
+    plain = redact.plain(text)
+    short = plain is not None and plain.tokens <= parse.MAX_CHAIN
+    tokens = None if short else parse.scan(text)
+    statements = parse.parse(text, tokens, short=short)
     known = shadow or NO_SHADOW
     found: list[StatementFacts] = []
     try:
@@ -122,7 +125,7 @@ def analyze(
     if len(found) > 1 and search_path is not None and any(facts.session.settings for facts in found):
         # Names may mean something else from one statement of the text to the next.
         return analyze(text, catalog, None, shadow=shadow)
-    redacted, digest = redact.redact(text, tokens)
+    redacted, digest = redact.redact(text, tokens) if plain is None else (plain.sql, plain.digest)
     facts = tuple(found)
     return Analysis(
         statements=facts,
@@ -130,7 +133,7 @@ def analyze(
         digest=digest,
         cacheable=_is_cacheable(facts),
         foldable=foldable(statements, catalog),
-        copy_out=copying.copy_out(text, tokens, statements, catalog),
+        copy_out=copying.copy_out(text, statements, catalog),
     )
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from govproxy.sql.catalog import Catalog, Relation, RelationKind
 from govproxy.sql.parse import UnparsableStatement, parse
 from govproxy.sql.system import SYSTEM_SCHEMAS
-from govproxy.sql.tree import Node, Walk, field_names
+from govproxy.sql.tree import Node, field_names, new_walk
 
 _VIEWS = (RelationKind.VIEW, RelationKind.MATERIALISED_VIEW)
 
@@ -57,7 +57,7 @@ def behind(view: Relation, catalog: Catalog) -> Behind:
 @lru_cache(maxsize=4096)
 def _definition(text: str) -> Definition:
     """Names in a definition as ``pg_get_viewdef`` prints it with nothing but pg_catalog on the path."""
-    walk = Walk()
+    walk = new_walk()
     try:
         statements = parse(text)
     except UnparsableStatement:

@@ -6,12 +6,13 @@ analysis, classification and the gate. Knows nothing of connections.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NewType, Self, TypeVar
+from typing import Generic, NamedTuple, NewType, Self, TypeVar
 
 Oid = NewType("Oid", int)
+_T = TypeVar("_T")
 
 
 class RelationKind(StrEnum):
@@ -28,9 +29,11 @@ class RelationKind(StrEnum):
     INDEX = "i"
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnRef:
-    """A base column by identity: survives renames. ``attnum`` 0 means the whole row."""
+class ColumnRef(NamedTuple):
+    """A base column by identity: survives renames. ``attnum`` 0 means the whole row.
+
+    A tuple, because thousands are made, hashed and compared for one statement.
+    """
 
     relation: int
     attnum: int
@@ -225,6 +228,24 @@ class Catalog:
         return (min(found, key=lambda kind: order[kind.schema]),)
 
 
+class PerCatalog(Generic[_T]):
+    """What is worked out from a catalog once: remembered for the few snapshots in use, found by identity."""
+
+    def __init__(self, make: Callable[[Catalog], _T], size: int = 4) -> None:
+        self._make = make
+        self._size = size
+        self._known: list[tuple[Catalog, _T]] = []
+
+    def of(self, catalog: Catalog) -> _T:
+        """The value for this very snapshot."""
+        for known, value in self._known:
+            if known is catalog:
+                return value
+        made = self._make(catalog)
+        self._known = [(catalog, made), *self._known[: self._size - 1]]
+        return made
+
+
 def effective_path(search_path: tuple[str, ...]) -> tuple[str, ...]:
     """``search_path`` with ``pg_catalog`` put in front when it is not named."""
     return search_path if "pg_catalog" in search_path else ("pg_catalog", *search_path)
@@ -242,10 +263,10 @@ def _by_bare_name(names: Mapping[int, str]) -> dict[str, tuple[int, ...]]:
     return {name: tuple(oids) for name, oids in index.items()}
 
 
-_T = TypeVar("_T", Function, Type)
+_Named = TypeVar("_Named", Function, Type)
 
 
-def _visible(found: tuple[_T, ...], schema: str | None, search_path: tuple[str, ...] | None) -> tuple[_T, ...]:
+def _visible(found: tuple[_Named, ...], schema: str | None, search_path: tuple[str, ...] | None) -> tuple[_Named, ...]:
     if schema is not None:
         return tuple(item for item in found if item.schema == schema)
     if search_path is None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from govproxy.sql.catalog import Catalog
-from govproxy.sql.parse import Token
+from govproxy.sql.parse import Token, scan
 from govproxy.sql.tree import Node, field_names
 from govproxy.sql.values import CopyForm, CopyOut
 
@@ -21,7 +21,7 @@ _FALSE = frozenset({"false", "off", "0"})
 _COMMENTS = frozenset({"SQL_COMMENT", "C_COMMENT"})
 
 
-def copy_out(text: str, tokens: list[Token], statements: list[Node], catalog: Catalog) -> CopyOut | None:
+def copy_out(text: str, statements: list[Node], catalog: Catalog) -> CopyOut | None:
     """What the text copies out, None where it is not one COPY … TO STDOUT that is understood.
 
     ``search_path`` does not matter: the query names what the statement names.
@@ -32,7 +32,7 @@ def copy_out(text: str, tokens: list[Token], statements: list[Node], catalog: Ca
     if body is None or body.get("is_from") or body.get("is_program") or "filename" in body:
         return None
     form = _form(body.get("options", []))
-    query = _between_brackets(text, tokens) if "query" in body else _of_table(body, catalog)
+    query = _between_brackets(text, scan(text)) if "query" in body else _of_table(body, catalog)
     return None if form is None or query is None else CopyOut(query=query, form=form)
 
 

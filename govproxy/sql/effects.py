@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from govproxy.sql import behind, functions, lineage, system
 from govproxy.sql.catalog import Catalog, ColumnRef, Function, Relation, RelationKind, is_temporary_schema
-from govproxy.sql.tree import Node, Walk, alias_of, field_names
+from govproxy.sql.tree import Node, Walk, alias_of, field_names, new_walk
 from govproxy.sql.values import (
     Action,
     Effect,
@@ -381,7 +381,7 @@ class Collector:
 
     def reach_fields(self, kind: str, body: Node, skip: tuple[str, ...] = ()) -> None:
         """The effects of expressions inside a definition or a utility statement."""
-        walk = Walk()
+        walk = new_walk()
         walk.visit_fields(kind, body, skip)
         self.reach(walk)
         for write in walk.writes:

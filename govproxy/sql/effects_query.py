@@ -14,7 +14,7 @@ from govproxy.sql.functions import constant_text
 from govproxy.sql.lineage import Lineage
 from govproxy.sql.stored import stored_values
 from govproxy.sql.system import system_schema
-from govproxy.sql.tree import Node, Walk, Write, field_names
+from govproxy.sql.tree import Node, Write, field_names, new_walk
 from govproxy.sql.values import Action, Derivation, Effect, Flow, OutputColumn, StatementFacts, Where
 from govproxy.sql.where import classify
 
@@ -23,7 +23,7 @@ _FALSE_OPTIONS = frozenset({"false", "off", "0"})
 
 def query(kind: str, body: Node, notes: Collector) -> None:
     """SELECT, VALUES, TABLE, INSERT, UPDATE, DELETE, MERGE."""
-    walk = Walk()
+    walk = new_walk()
     walk.visit({kind: _with_setting_named(body, notes)})
     notes.uncounted = len(walk.writes) > (0 if kind == "SelectStmt" else 1)
     node = {kind: body}

@@ -90,20 +90,22 @@ class Token(NamedTuple):
 
 def scan(text: str) -> list[Token]:
     """The tokens of ``text``, comments included. Raises `UnparsableStatement`."""
-    _refuse_strange(text)
+    refuse_strange(text)
     try:
         return cast(list[Token], parser.scan(text))
     except parser.ParseError as error:
         raise _syntax_error(error) from None
 
 
-def parse(text: str, tokens: list[Token] | None = None) -> list[Node]:
+def parse(text: str, tokens: list[Token] | None = None, *, short: bool = False) -> list[Node]:
     """The statements of ``text``: ``{"stmt": {...}, "stmt_location": int, "stmt_len": int}``.
 
-    ``tokens`` spares a second scan where the caller has them. An empty text gives an empty list.
-    Raises `UnparsableStatement`, whatever the input.
+    ``tokens`` spares a second scan where the caller has them, and ``short`` any: it says that
+    ``refuse_strange`` found nothing and that there are no more than ``MAX_CHAIN`` tokens, too few to be
+    deep. An empty text gives an empty list. Raises `UnparsableStatement`, whatever the input.
     """
-    _refuse_deep(scan(text) if tokens is None else tokens)
+    if not short:
+        _refuse_deep(scan(text) if tokens is None else tokens)
     try:
         written = parser.parse_sql_json(text)
     except parser.ParseError as error:
@@ -119,7 +121,8 @@ def parse(text: str, tokens: list[Token] | None = None) -> list[Node]:
     return statements
 
 
-def _refuse_strange(text: str) -> None:
+def refuse_strange(text: str) -> None:
+    """Raise `UnparsableStatement` for what must not even reach the scanner."""
     if len(text) > MAX_TEXT_BYTES:
         raise UnparsableStatement(Refused.TOO_LARGE, figure=f" (more than {MAX_TEXT_BYTES} bytes)")
     nul = text.find("\0")

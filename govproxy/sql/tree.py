@@ -14,6 +14,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from govproxy._fastpath.treewalk import Grammar, Walk, field_names
+
+__all__ = ["Node", "Walk", "alias_of", "field_names", "new_walk", "range_variables"]
+
 Node = dict[str, Any]
 Ctes = Mapping[str, Node]  # name -> the query behind it, wrapped
 
@@ -78,7 +82,7 @@ FIXED: Mapping[str, str] = {
 }
 
 # Several types share these fields; with a bare body only one of them is possible.
-_SHARED: Mapping[tuple[str, str], str] = {
+SHARED: Mapping[tuple[str, str], str] = {
     ("JsonObjectAgg", "arg"): "JsonKeyValue",
     ("JsonArrayAgg", "arg"): "JsonValueExpr",
     ("JsonParseExpr", "expr"): "JsonValueExpr",
@@ -121,13 +125,13 @@ DEFINITIONS = frozenset(
 
 WRITES = frozenset({"InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})
 
-_STRENGTHS: Mapping[str, str] = {
+STRENGTHS: Mapping[str, str] = {
     "LCS_FORKEYSHARE": "for key share",
     "LCS_FORSHARE": "for share",
     "LCS_FORNOKEYUPDATE": "for no key update",
     "LCS_FORUPDATE": "for update",
 }
-_TABLESAMPLE_METHODS = frozenset({"bernoulli", "system", "system_rows", "system_time"})
+SAMPLING = frozenset({"bernoulli", "system", "system_rows", "system_time"})
 
 
 class Write(NamedTuple):
@@ -145,148 +149,39 @@ class Lock(NamedTuple):
     strength: str
 
 
-class Walk:
-    """Collects while it goes; see the attributes. One object may walk several trees."""
-
-    __slots__ = ("_todo", "calls", "columns", "creates", "locks", "operators", "reads", "unknown", "writes")
-
-    def __init__(self) -> None:
-        self.reads: list[Node] = []  # RangeVar bodies
-        self.writes: list[Write] = []
-        self.locks: list[Lock] = []
-        self.creates: list[Node] = []  # IntoClause bodies
-        self.calls: list[Node] = []  # FuncCall bodies
-        self.operators: list[tuple[str, str]] = []  # written with a schema
-        self.columns: list[list[str]] = []  # ColumnRef fields, '*' for a star
-        self.unknown: list[str] = []
-        self._todo: list[tuple[str, Any, Ctes]] = []
-
-    def visit(self, node: Node | list[Any], ctes: Ctes = NO_CTES) -> None:
-        """Walk ``node`` (wrapped, or a list of wrapped nodes) to its last leaf."""
-        self._push("", "", node, ctes)
-        self._run()
-
-    def visit_fields(self, kind: str, body: Node, skip: tuple[str, ...] = ()) -> None:
-        """Walk what a statement's bare body holds. Targets (bare RangeVars) are the statement's own business."""
-        self._fields(kind, body, NO_CTES, skip)
-        self._run()
-
-    def _run(self) -> None:
-        todo = self._todo
-        while todo:
-            kind, body, seen = todo.pop()
-            if kind in LEAVES:
-                if kind == "ColumnRef":
-                    self.columns.append(field_names(body["fields"]))
-            elif kind in EXPRESSIONS or kind in DEFINITIONS:
-                self._note(kind, body)
-                self._fields(kind, body, seen)
-            elif kind == "RangeVar":
-                if "schemaname" in body or body["relname"] not in seen:
-                    self.reads.append(body)
-            elif kind == "SelectStmt":
-                self._select(body, seen)
-            elif kind in WRITES:
-                seen = self._with(body, seen)
-                self.writes.append(Write(kind, body, seen))
-                self._fields(kind, body, seen, ("withClause", "relation"))
-            else:
-                self.unknown.append(kind)
-
-    def _select(self, body: Node, ctes: Ctes) -> None:
-        ctes = self._with(body, ctes)
-        if "intoClause" in body:
-            self.creates.append(body["intoClause"])
-        for clause in body.get("lockingClause", ()):
-            self._lock(clause["LockingClause"], body.get("fromClause", []), ctes)
-        self._fields("SelectStmt", body, ctes, ("withClause", "intoClause", "lockingClause"))
-
-    def _with(self, body: Node, ctes: Ctes) -> Ctes:
-        """The CTEs that ``body`` sees, after walking each with those that it sees itself."""
-        clause = body.get("withClause")
-        if clause is None:
-            return ctes
-        expressions = [item["CommonTableExpr"] for item in clause["ctes"]]
-        if len(expressions) > MAX_CTES:
-            self.unknown.append("WithClause of very many")
-            return ctes
-        seen = dict(ctes)
-        if clause.get("recursive"):
-            seen.update((cte["ctename"], cte["ctequery"]) for cte in expressions)
-        for cte in expressions:
-            self._fields("CommonTableExpr", cte, seen)
-            # Without RECURSIVE a CTE sees those before it, and its own name still means the relation.
-            seen = {**seen, cte["ctename"]: cte["ctequery"]}
-        return seen
-
-    def _lock(self, clause: Node, source: list[Any], ctes: Ctes) -> None:
-        named = {item["RangeVar"]["relname"] for item in clause.get("lockedRels", ()) if "RangeVar" in item}
-        relations = [item for item in range_variables(source) if "schemaname" in item or item["relname"] not in ctes]
-        chosen = [item for item in relations if alias_of(item) in named] if named else relations
-        # A name that is a subquery's locks whatever is inside it.
-        strength = _STRENGTHS.get(clause.get("strength", ""), "for update")
-        self.locks.extend(Lock(item, strength) for item in chosen or relations)
-
-    def _note(self, kind: str, body: Node) -> None:
-        if kind == "FuncCall":
-            self.calls.append(body)
-        elif kind == "A_Expr":
-            self._operator(body.get("name"))
-        elif kind == "SubLink":
-            self._operator(body.get("operName"))
-        elif kind == "JoinExpr":
-            # A comparison that names no column, or names it without a reference.
-            if body.get("isNatural"):
-                self.columns.append(["*"])
-            self.columns.extend([name] for name in field_names(body.get("usingClause", [])))
-        elif kind == "SortBy":
-            self._operator(body.get("useOp"))
-        elif kind == "RangeTableSample" and field_names(body["method"])[-1] not in _TABLESAMPLE_METHODS:
-            self.unknown.append("TABLESAMPLE method")
-
-    def _operator(self, name: list[Node] | None) -> None:
-        if name is not None and len(name) > 1:
-            *_, schema, operator = field_names(name)
-            self.operators.append((schema, operator))
-
-    def _fields(self, kind: str, body: Node, ctes: Ctes, skip: tuple[str, ...] = ()) -> None:
-        todo = self._todo
-        start = len(todo)
-        for field, value in body.items():
-            if (value.__class__ is dict or value.__class__ is list) and field not in skip:
-                self._push(kind, field, value, ctes)
-        todo[start:] = todo[: start - 1 if start else None : -1]  # the first comes off the stack first
-
-    def _push(self, kind: str, field: str, value: Any, ctes: Ctes) -> None:
-        if value.__class__ is list:
-            for item in value:
-                if item.__class__ is dict or item.__class__ is list:
-                    self._push(kind, field, item, ctes)
-            return
-        for name, body in value.items():
-            if "A" <= name[0] <= "Z":
-                self._todo.append((name, body, ctes))
-            else:
-                self._push_fixed(kind, field, value, ctes)
-                return
-
-    def _push_fixed(self, kind: str, field: str, value: Any, ctes: Ctes) -> None:
-        fixed = _SHARED.get((kind, field)) or FIXED.get(field)
-        if fixed is None:
-            self.unknown.append(f"{kind}.{field}")
-        elif fixed != "RangeVar":  # a bare RangeVar is a target, which its statement names itself
-            self._todo.append((fixed, value, ctes))
+def _locks(clause: Node, source: list[Any], ctes: Ctes) -> list[Lock]:
+    """What a locking clause locks of a FROM list."""
+    named = {item["RangeVar"]["relname"] for item in clause.get("lockedRels", ()) if "RangeVar" in item}
+    relations = [item for item in range_variables(source) if "schemaname" in item or item["relname"] not in ctes]
+    chosen = [item for item in relations if alias_of(item) in named] if named else relations
+    # A name that is a subquery's locks whatever is inside it.
+    strength = STRENGTHS.get(clause.get("strength", ""), "for update")
+    return [Lock(item, strength) for item in chosen or relations]
 
 
-def field_names(fields: list[Node]) -> list[str]:
-    """The names in a list of String nodes; a star is ``*``, anything else an empty string."""
-    names = []
-    for item in fields:
-        if "String" in item:
-            names.append(str(item["String"].get("sval", "")))
-        else:
-            names.append("*" if "A_Star" in item else "")
-    return names
+_NOTED = frozenset({"FuncCall", "A_Expr", "SubLink", "JoinExpr", "SortBy", "RangeTableSample"})
+_GRAMMAR = Grammar(
+    kinds={
+        **dict.fromkeys(LEAVES, "leaf"),
+        **dict.fromkeys(EXPRESSIONS | DEFINITIONS, "plain"),
+        **dict.fromkeys(_NOTED, "noted"),
+        **dict.fromkeys(WRITES, "write"),
+        "ColumnRef": "column",
+        "RangeVar": "relation",
+        "SelectStmt": "select",
+    },
+    fixed=dict(FIXED),
+    shared=dict(SHARED),
+    sampling=SAMPLING,
+    max_ctes=MAX_CTES,
+    write=Write,
+    locks=_locks,
+)
+
+
+def new_walk() -> Walk:
+    """A walk that has met nothing yet."""
+    return Walk(_GRAMMAR)
 
 
 def alias_of(relation: Node) -> str:

@@ -17,7 +17,7 @@ BELOW_CLI = (*DATA_PATH, "session", "server", "control", "console")
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "errors": (),
     "wire": (),
-    "sql": (),
+    "sql": ("_fastpath",),
     "identity": (),
     "config": (),
     "_fastpath": (),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from govproxy.sql import parse
-from govproxy.sql.tree import Walk
+from govproxy.sql.tree import new_walk
 from govproxy.sql.where import classify
 from tests.unit.sql.world import CATALOG
 
@@ -20,7 +20,7 @@ CASES = [
 
 @pytest.mark.parametrize(("expected", "sql"), CASES, ids=[sql for _, sql in CASES])
 def test_where(expected: str, sql: str) -> None:
-    walk = Walk()
+    walk = new_walk()
     walk.visit(parse.parse(sql)[0]["stmt"])
     (write,) = walk.writes
     source = write.body.get("usingClause") or write.body.get("fromClause") or []

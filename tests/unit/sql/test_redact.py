@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from govproxy.sql.redact import redact
+from govproxy.sql.redact import plain, redact
 
 SECRET = "s3cr3t"
 
@@ -41,6 +41,8 @@ SECRET = "s3cr3t"
 def test_no_text_survives(text: str) -> None:
     redacted, _ = redact(text)
     assert SECRET not in redacted
+    quick = plain(text)
+    assert quick is None or SECRET not in quick.sql
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pglast import ast
 
 from govproxy.sql import parse
 from govproxy.sql.analyze import STATEMENTS
-from govproxy.sql.tree import _SHARED, DEFINITIONS, EXPRESSIONS, FIXED, LEAVES, WRITES, Walk
+from govproxy.sql.tree import DEFINITIONS, EXPRESSIONS, FIXED, LEAVES, SHARED, WRITES, Walk, new_walk
 
 NODES = {
     name: node
@@ -49,7 +49,7 @@ def test_every_bare_field_is_known(name: str) -> None:
         if name in ("RawStmt", "AlterDefaultPrivilegesStmt") or kind in ("VariableSetStmt", "String"):
             continue  # read by their own handlers
         if FIXED.get(field) != kind:
-            assert _SHARED.get((name, field)) == kind or _read_by_handler(name, field)
+            assert SHARED.get((name, field)) == kind or _read_by_handler(name, field)
 
 
 def _read_by_handler(name: str, field: str) -> bool:
@@ -63,7 +63,7 @@ def _read_by_handler(name: str, field: str) -> bool:
 
 
 def walked(sql: str) -> Walk:
-    walk = Walk()
+    walk = new_walk()
     walk.visit(parse.parse(sql)[0]["stmt"])
     return walk
 
@@ -105,6 +105,6 @@ def test_writes_see_the_ctes_around_them() -> None:
 
 
 def test_unknown_nodes_are_noted() -> None:
-    walk = Walk()
+    walk = new_walk()
     walk.visit({"SelectStmt": {"targetList": [{"BrandNewNode": {"x": 1}}], "somethingBare": {"y": 2}}})
     assert set(walk.unknown) == {"BrandNewNode", "SelectStmt.somethingBare"}
