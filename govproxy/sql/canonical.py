@@ -57,15 +57,16 @@ def visible(text: str) -> str:
 
 
 def _digest(text: str) -> str:
-    tree = [_without_positions(statement["stmt"]) for statement in parse(text)]
+    tree = [without_positions(statement["stmt"]) for statement in parse(text)]
     return hashlib.sha256(orjson.dumps(tree, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-def _without_positions(value: Any) -> Any:
+def without_positions(value: Any) -> Any:
+    """A part of a tree as it is compared: what it says, not where it stood."""
     if isinstance(value, dict):
-        return {key: _without_positions(inner) for key, inner in value.items() if key not in _POSITIONS}
+        return {key: without_positions(inner) for key, inner in value.items() if key not in _POSITIONS}
     if isinstance(value, list):
-        return [_without_positions(item) for item in value]
+        return [without_positions(item) for item in value]
     return value
 
 
