@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from govproxy.config import schema
 from govproxy.config.secrets import Secret, SecretSource
-from govproxy.config.settings import ApprovalSettings, Callback, HookFormat, Webhook, is_loopback
+from govproxy.config.settings import ApprovalSettings, Callback, HookFormat, TicketService, Webhook, is_loopback
 from govproxy.config.source import Key
 
 MIN_SECRET_CHARACTERS = 16
@@ -37,7 +37,18 @@ def approvals(file: schema.File, reader: Reader) -> ApprovalSettings:
         link_base=_link_base(section.link_base, reader),
         webhooks=tuple(hook for hook in webhooks if hook is not None),
         callbacks=tuple(callbacks),
+        tickets=None if section.tickets is None else _tickets(section.tickets, reader),
     )
+
+
+def _tickets(entry: schema.TicketsEntry, reader: Reader) -> TicketService | None:
+    place: tuple[Key, ...] = ("approvals", "tickets")
+    text = Secret(entry.url) if isinstance(entry.url, str) else reader.secret(entry.url, *place, "url")
+    secrets = _secrets(entry.secret, None, reader, place)
+    url = None if text is None else _web_address(text.reveal(), "`url`", reader, (*place, "url"))
+    if text is None or url is None or not secrets:
+        return None
+    return TicketService(name=url.hostname or "", url=text, secret=secrets[0], timeout_s=entry.timeout_s)
 
 
 def _link_base(text: str | None, reader: Reader) -> str | None:

@@ -144,8 +144,17 @@ class CallbackEntry(Strict):
     people: dict[Text, PersonEntry] = Field(min_length=1)
 
 
+class TicketsEntry(Strict):
+    """A service that knows tickets; asked by rules with `ticket: {check: true}`."""
+
+    url: Text | SecretEntry
+    secret: SecretEntry
+    timeout_s: Annotated[float, Field(gt=0, le=10, strict=False)] = 2.0
+
+
 class Approvals(Strict):
     link_base: Text | None = None
+    tickets: TicketsEntry | None = None
     webhooks: list[WebhookEntry] = []
     callbacks: list[CallbackEntry] = []
 

@@ -191,12 +191,23 @@ class Callback:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TicketService:
+    """A service that knows whether a ticket is good. ``secret`` signs questions and answers."""
+
+    name: str
+    url: Secret
+    secret: Secret
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalSettings:
     """How people hear of held statements and answer. ``link_base``: where their browsers find the console."""
 
     link_base: str | None = None
     webhooks: tuple[Webhook, ...] = ()
     callbacks: tuple[Callback, ...] = ()
+    tickets: TicketService | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -131,6 +131,10 @@ class Approvals:
 
     # ------------------------------------------------------------------ deciding
 
+    def would_have(self, standing: Standing, vote: Vote) -> None:
+        """Note what a rule in shadow mode would have said."""
+        self._note(standing, "shadow", vote)
+
     async def _voted(self, after: Standing, vote: Vote) -> None:
         self._note(after, "voted", vote)
         if after.status is not Status.WAITING:
@@ -217,7 +221,7 @@ class Approvals:
                 approval_id=hold.id,
                 status=status,
                 by=None if vote is None else vote.by,
-                answer=None if vote is None or status != "voted" else vote.answer.value,
+                answer=None if vote is None or status not in ("voted", "shadow") else vote.answer.value,
                 reason=None if vote is None else vote.reason,
                 capsule=None if capsule is None else capsule.content,
                 signature=None if capsule is None else capsule.signature,

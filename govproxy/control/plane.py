@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 
 import asyncpg  # type: ignore[import-untyped]
 
+from govproxy.approvals.values import Standing, Status
 from govproxy.config.loader import load
 from govproxy.config.settings import Database, Settings
 from govproxy.control import catalog as catalogs
@@ -24,6 +25,8 @@ from govproxy.control.edits import edits
 from govproxy.control.keys import load_approval_key, load_keys, rotate_masking_key
 from govproxy.control.look import Seen, class_named, corrections_of, evidence_of
 from govproxy.control.metadata import MetadataConnection, connect_to
+from govproxy.control.review import Reviewer, World
+from govproxy.control.rulings import Rulings, unconfirmed
 from govproxy.control.state.classification import (
     ClassNamed,
     StoredMap,
@@ -33,6 +36,7 @@ from govproxy.control.state.classification import (
     save_map,
 )
 from govproxy.control.state.store import StateStore, open_store
+from govproxy.control.tickets import Tickets
 from govproxy.errors import GovproxyError, StateUnavailable
 from govproxy.masking.classify import classify
 from govproxy.masking.kept import Kept, KeptClasses
@@ -71,6 +75,8 @@ class ControlPlane:
         self._tasks: list[asyncio.Task[None]] = []
         self._store: StateStore | None = None
         self._approvals: Approvals | None = None
+        self._tickets: Tickets | None = None
+        self.reviewer = Reviewer(self._world)
 
     @property
     def approvals(self) -> Approvals:
@@ -89,6 +95,7 @@ class ControlPlane:
         self._publish = publish
         self._store = await open_store(self.settings)
         self._approvals = Approvals(self._store, load_approval_key(self.settings), clock=time.time)
+        self._decide_by_rule(self._store, self._approvals)
         await self._approvals.start()
         for name, watched in self._watched.items():
             await watched.remember(self._store, class_named(self._policy), name)
@@ -99,6 +106,35 @@ class ControlPlane:
             for name, watched in self._watched.items()
         ]
 
+    def _decide_by_rule(self, store: StateStore, approvals: Approvals) -> None:
+        """Let the policy's rules answer requests, and look into what people have to answer."""
+        service = self.settings.approvals.tickets
+        self._tickets = None if service is None else Tickets(service)
+        rulings = Rulings(
+            lambda: self._policy,
+            store,
+            load_approval_key(self.settings).public,
+            count=self.reviewer.count,
+            confirm=unconfirmed if self._tickets is None else self._tickets.confirm,
+            would_have=approvals.would_have,
+        )
+        approvals.add_decider(rulings.decide)
+        approvals.listen(self._review)
+
+    def _review(self, standing: Standing) -> None:
+        """Look into what waits for people; what waits no more is not kept."""
+        if standing.status is Status.WAITING:
+            self.reviewer.begin_soon(standing.hold)
+        else:
+            self.reviewer.forget(standing.hold.id)
+
+    def _world(self, name: str) -> World | None:
+        """What a look at a held statement is made with."""
+        database, snapshot = self.settings.databases.get(name), self._snapshot.databases.get(name)
+        if database is None or snapshot is None:
+            return None
+        return World(database=database, snapshot=snapshot, policy=self._policy, mask_key=self.keys.masking)
+
     async def stop(self) -> None:
         """Stop watching and close the metadata connections."""
         for task in self._tasks:
@@ -108,6 +144,9 @@ class ControlPlane:
             await watched.close()
         if self._approvals is not None:
             await self._approvals.stop()
+        await self.reviewer.stop()
+        if self._tickets is not None:
+            await self._tickets.close()
         if self._store is not None:
             await self._store.close()
 
