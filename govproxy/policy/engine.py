@@ -135,6 +135,9 @@ class _Scope:
                     outcome.shadow.add(rule.name)
                 else:
                     matched.append(rule)
+        if len(matched) == 1 and matched[0].effect is Verb.ALLOW:
+            outcome.rules[Verb.ALLOW].add(matched[0].name)  # what almost every effect comes to
+            return
         standing = _not_lifted(matched, identity)
         denies = sorted((r for r in standing if r.effect is Verb.DENY), key=_importance)
         holds = [r for r in standing if r.effect is Verb.HOLD]

@@ -7,7 +7,7 @@ would then be for show. Each guard gives a Refusal or None and knows nothing of 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from govproxy.errors import Reason
 from govproxy.masking.values import ColumnClass
@@ -45,11 +45,10 @@ class Guard:
 
     rights: Rights
     clear: bool
+    ground: Ground = field(init=False)  # what is known about columns
 
-    @property
-    def ground(self) -> Ground:
-        """What is known about columns."""
-        return self.rights.ground
+    def __post_init__(self) -> None:
+        self.ground = self.rights.ground
 
     def right(self, column: ColumnRef) -> tuple[ColumnClass, ColumnRight] | None:
         """Class and right of one column; None when it is clean."""
@@ -57,18 +56,15 @@ class Guard:
 
     def refusal(self, statement: StatementFacts) -> Refusal | None:
         """The first reason to refuse one statement (not its inner ones)."""
-        for found in (
-            self._sensitive_catalog(statement),
-            self._masked_copy(statement),
-            self._hidden(statement),
-            self._compared(statement),
-            self._told_aside(statement),
-            self._stored(statement),
-            self._viewed(statement),
-        ):
-            if found is not None:
-                return found
-        return None
+        return (
+            self._sensitive_catalog(statement)
+            or self._masked_copy(statement)
+            or self._hidden(statement)
+            or self._compared(statement)
+            or self._told_aside(statement)
+            or self._stored(statement)
+            or self._viewed(statement)
+        )
 
     def copy_refusal(self, analysis: Analysis) -> Refusal | None:
         """The reason to refuse a text whose copied rows could not be read, and so not be masked."""
@@ -122,9 +118,10 @@ class Guard:
         for output in statement.outputs or ():
             if output.derivation is not Derivation.AGGREGATE_SAFE:
                 columns |= output.sources
-        hidden = sorted({self.ground.name(ref) for ref in self._expanded(columns) if self._sees(ref) is See.NONE})
-        if not hidden:
+        found = [ref for ref in self._expanded(columns) if self._sees(ref) is See.NONE]
+        if not found:
             return None
+        hidden = sorted({self.ground.name(ref) for ref in found})
         return Refusal(
             rule=HIDDEN_COLUMN,
             reason=Reason(HIDDEN_COLUMN),
@@ -134,9 +131,12 @@ class Guard:
         )
 
     def _compared(self, statement: StatementFacts) -> Refusal | None:
+        rights = self.rights
         for use in statement.uses:
+            if rights.is_clean(use.column) and (use.partner is None or rights.is_clean(use.partner)):
+                continue
             for column, partner in self._pairs(use):
-                found = self.right(column)
+                found = rights.of(column)
                 if found is None or self._may_compare(found, use.comparison, partner):
                     continue
                 name = self.ground.name(column)
@@ -273,7 +273,10 @@ class Guard:
 
     def _expanded(self, columns: frozenset[ColumnRef] | set[ColumnRef]) -> Iterator[ColumnRef]:
         for column in columns:
-            yield from self.ground.expanded(column)
+            if column.attnum != 0:
+                yield column
+            else:
+                yield from self.ground.expanded(column)
 
     def _sees(self, column: ColumnRef) -> See:
         found = self.right(column)

@@ -19,8 +19,8 @@ from govproxy.policy.limits import SessionLimits, limits_for
 from govproxy.policy.matching import Reading, place_matches, views, who_matches
 from govproxy.policy.rules import Policy, Rule
 from govproxy.policy.touched import Ground
-from govproxy.policy.values import ColumnRight, Verb
-from govproxy.sql.catalog import Catalog, ColumnRef
+from govproxy.policy.values import ColumnRight, See, Verb
+from govproxy.sql.catalog import Catalog, ColumnRef, PerSnapshot
 from govproxy.sql.values import Action
 
 MAX_STANDINGS = 512
@@ -79,6 +79,7 @@ class Rights:
         self.ground = ground
         self._known: dict[ColumnRef, tuple[ColumnClass, ColumnRight] | None] = {}
         self._others: dict[tuple[ColumnRef, int], tuple[ColumnClass, ColumnRight]] = {}
+        self._clear: dict[int, bool] = {}
 
     def of(self, column: ColumnRef) -> tuple[ColumnClass, ColumnRight] | None:
         """Class and right of one column; None when it is clean."""
@@ -91,6 +92,20 @@ class Rights:
                 self._known.clear()
             self._known[column] = right
             return right
+
+    def is_clean(self, column: ColumnRef) -> bool:
+        """True for one column, not a whole row, that is known to hold nothing sensitive."""
+        return column.attnum != 0 and self.of(column) is None
+
+    def sees_all_of(self, relation: int) -> bool:
+        """True when every sensitive column of a relation is shown as it is, or there is none."""
+        known = self._clear.get(relation)
+        if known is None:
+            if len(self._clear) >= MAX_RIGHTS:
+                self._clear.clear()
+            sensitive = _SENSITIVE.of(self.ground.classification).get(relation, ())
+            known = self._clear[relation] = all(self.to(*column).see is See.CLEAR for column in sensitive)
+        return known
 
     def to(self, column: ColumnRef, found: ColumnClass) -> ColumnRight:
         """The right to a column that is of class ``found``, whatever the classification says of it."""
@@ -115,6 +130,16 @@ class Rights:
             ground.column_name(column),
             standing.policy,
         )
+
+
+def _by_relation(classification: Classification) -> dict[int, list[tuple[ColumnRef, ColumnClass]]]:
+    found: dict[int, list[tuple[ColumnRef, ColumnClass]]] = {}
+    for column, known in classification.columns.items():
+        found.setdefault(column.relation, []).append((column, known))
+    return found
+
+
+_SENSITIVE = PerSnapshot(_by_relation)
 
 
 def reading_of(rule: Rule) -> Reading:

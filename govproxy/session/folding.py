@@ -9,6 +9,7 @@ from collections.abc import Set
 from govproxy._fastpath.lexer import Folder
 
 _SIGNS = b"+- "
+MAX_SIGNS = 8  # bytes between a sign and its number
 
 
 def pinned_literals(text: bytes, foldable: Set[int], folder: Folder) -> list[int] | None:
@@ -22,19 +23,26 @@ def pinned_literals(text: bytes, foldable: Set[int], folder: Folder) -> list[int
         return None
     _, literals = shaped
     pinned: list[int] = []
-    matched: set[int] = set()
+    places = sorted(foldable)
+    count = len(places)
+    at = matched = 0  # places before ``at`` are behind; literals and places both ascend
     for number, (start, end) in enumerate(literals):
-        inside = {location for location in foldable if start <= location < end}
-        signed = {
-            location
-            for location in foldable
-            if location < start and not text[location:start].strip(_SIGNS) and start - location <= 8
-        }
-        if start in inside or signed:
-            matched |= inside | signed
+        own = False
+        began = at
+        while at < count and places[at] < end:
+            place = places[at]
+            if place >= start:
+                own = own or place == start
+            elif start - place <= MAX_SIGNS and not text[place:start].strip(_SIGNS):
+                own = True
+            else:
+                return None  # a place in no literal
+            at += 1
+        if own:
+            matched += at - began
         else:
             pinned.append(number)
     # Security: a constant the lexer did not see would be left out of the key.
-    if matched != set(foldable) or len(pinned) == len(literals):
+    if matched != count or len(pinned) == len(literals):
         return None
     return pinned

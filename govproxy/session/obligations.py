@@ -114,10 +114,7 @@ class Obligations:
         for relation in self.reads:
             if relation >= FIRST_USER_OID and relation not in classification.known:
                 return True
-        return any(
-            column.relation in self.reads and self.right(column, found).see is not Sight.CLEAR
-            for column, found in classification.columns.items()
-        )
+        return not all(self._rights.sees_all_of(relation) for relation in self.reads)
 
     @cached_property
     def tainted(self) -> bool:

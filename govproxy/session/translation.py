@@ -176,16 +176,19 @@ def _comparisons(
         return []
     if statement.unresolved or statement.own or not {e.action for e in statement.effects} <= _READING:
         return []
-    lowered = text.lower()
-    views = [catalog.relations[oid].definition or "" for oid in statement.reads if oid in catalog.relations]
-    if any(name in told for name in _TELLTALES for told in (lowered, *views)):
-        return []
     found = []
     for equality in equalities:
         form = comparable(equality.columns)
         if form is not None and form.is_reversible:
             found.append((equality, form))
-    return found
+    return [] if not found or _tells_its_text(text, statement, catalog) else found
+
+
+def _tells_its_text(text: str, statement: StatementFacts, catalog: Catalog) -> bool:
+    """Whether a statement may show the text that is sent."""
+    lowered = text.lower()
+    views = [catalog.relations[oid].definition or "" for oid in statement.reads if oid in catalog.relations]
+    return any(name in told for name in _TELLTALES for told in (lowered, *views))
 
 
 # ---------------------------------------------------------------------- the text

@@ -175,6 +175,8 @@ def _type(value: Value, node: Node) -> int | None:
 
 
 def _result_type(routines: Routines) -> int:
+    if not routines.candidates:
+        return 0
     types = {function.return_type for function in routines.candidates}
     if len(types) != 1:
         return 0

@@ -12,7 +12,10 @@ from enum import StrEnum
 from typing import Generic, NamedTuple, NewType, Self, TypeVar
 
 Oid = NewType("Oid", int)
+_S = TypeVar("_S")
 _T = TypeVar("_T")
+
+MAX_MEANINGS = 5_000
 
 
 class RelationKind(StrEnum):
@@ -154,6 +157,11 @@ class Catalog:
     functions_by_name: dict[str, tuple[int, ...]] = field(default_factory=dict)
     types_by_name: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
+    # What names were found to mean; a copy with other contents begins anew.
+    _meanings: dict[tuple[str | None, str, tuple[str, ...] | None], tuple[Relation, ...]] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
+
     @classmethod
     def build(
         cls,
@@ -198,6 +206,15 @@ class Catalog:
         ``pg_catalog`` comes first unless the path places it, as in the server. The session's own
         temporary schema is never in the snapshot: its names resolve to nothing.
         """
+        key = (schema, name, search_path)
+        known = self._meanings.get(key)
+        if known is None:
+            if len(self._meanings) >= MAX_MEANINGS:
+                self._meanings.clear()
+            known = self._meanings[key] = self._resolved(schema, name, search_path)
+        return known
+
+    def _resolved(self, schema: str | None, name: str, search_path: tuple[str, ...] | None) -> tuple[Relation, ...]:
         if schema is not None:
             if is_temporary_schema(schema):
                 return ()
@@ -216,7 +233,10 @@ class Catalog:
         self, schema: str | None, name: str, search_path: tuple[str, ...] | None
     ) -> tuple[Function, ...]:
         """Every overload that a call may reach: PostgreSQL picks by argument types over the whole path."""
-        routines = tuple(self.functions[oid] for oid in self.functions_by_name.get(name, ()))
+        oids = self.functions_by_name.get(name)
+        if not oids:
+            return ()
+        routines = tuple(self.functions[oid] for oid in oids)
         return _visible(routines, schema, search_path)
 
     def resolve_type(self, schema: str | None, name: str, search_path: tuple[str, ...] | None) -> tuple[Type, ...]:
@@ -228,21 +248,21 @@ class Catalog:
         return (min(found, key=lambda kind: order[kind.schema]),)
 
 
-class PerCatalog(Generic[_T]):
-    """What is worked out from a catalog once: remembered for the few snapshots in use, found by identity."""
+class PerSnapshot(Generic[_S, _T]):
+    """What is worked out from a snapshot once: remembered for the few in use, each found as the object it is."""
 
-    def __init__(self, make: Callable[[Catalog], _T], size: int = 4) -> None:
+    def __init__(self, make: Callable[[_S], _T], size: int = 4) -> None:
         self._make = make
         self._size = size
-        self._known: list[tuple[Catalog, _T]] = []
+        self._known: list[tuple[_S, _T]] = []
 
-    def of(self, catalog: Catalog) -> _T:
-        """The value for this very snapshot."""
+    def of(self, snapshot: _S) -> _T:
+        """The value for this very object."""
         for known, value in self._known:
-            if known is catalog:
+            if known is snapshot:
                 return value
-        made = self._make(catalog)
-        self._known = [(catalog, made), *self._known[: self._size - 1]]
+        made = self._make(snapshot)
+        self._known = [(snapshot, made), *self._known[: self._size - 1]]
         return made
 
 

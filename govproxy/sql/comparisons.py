@@ -176,7 +176,7 @@ class Comparisons:
     ) -> Value:
         one = None if left is None else self._operand(left, scope)
         others = [self._operand(node, scope) for node in right]
-        operands = [*([one] if one else ()), *others]
+        operands = others if one is None else [one, *others]
         if deciding:
             if one is None:
                 for other in others:
@@ -189,12 +189,13 @@ class Comparisons:
         if over_array:  # the operator is looked up for the element type
             types = [types[0] if other is None else 0 for other in types]
         value = combine(
-            (operand.value for operand in operands), BOOL if name in _KINDS else operator_result(name, types)
+            [operand.value for operand in operands], BOOL if name in _KINDS else operator_result(name, types)
         )
-        hidden = [bool(operand.value.sources) for operand in operands]
-        if not over_array and not total.operator(name, types, hidden, [is_small(n) for n in (left, *right) if n]):
-            # Security: whether it fails is an answer.
-            self._findings.use(value, Comparison.OTHER)
+        if not over_array and not total.never_fails(name):
+            hidden = [bool(operand.value.sources) for operand in operands]
+            if not total.operator(name, types, hidden, [is_small(n) for n in (left, *right) if n]):
+                # Security: whether it fails is an answer.
+                self._findings.use(value, Comparison.OTHER)
         if self._names.operator_is_proven(schema, name, types if len(types) < 3 else _agreed(types)):
             return value
         return self._not_proven(value)
@@ -222,24 +223,29 @@ class Comparisons:
     def _note(self, one: Operand, others: Sequence[Operand], name: str) -> None:
         """Note how each side is used."""
         kind = _KINDS.get(name, Comparison.OTHER)
+        joins = kind is Comparison.EQUALITY and one.plain
+        computed = False
+        steady = True
         for other in others:
-            if kind is Comparison.EQUALITY and one.plain and other.plain:
+            if joins and other.plain:
                 self._findings.join(one.value, other.value)
             else:
                 self._note_side(other, kind, one.fixed)
-        if kind is not Comparison.EQUALITY or not one.plain:
+                computed = True
+                steady = steady and (other.fixed or other.plain)
+        if not joins:
             self._note_side(one, kind, False)
-        elif any(not other.plain for other in others):
-            self._note_side(one, kind, all(other.fixed or other.plain for other in others))
+        elif computed:
+            self._note_side(one, kind, steady)
 
     def _note_equality(self, left: tuple[Operand, Node], right: list[tuple[Operand, Node]], place: Node) -> None:
         """Note where a column as it is stands against values written out, on whichever side."""
         if left[0].fixed and len(right) == 1:
             left, right = right[0], [left]
-        (column, _), values = left, [node for _, node in right]
+        column = left[0]
         if not column.plain or not column.value.sources or not all(operand.fixed for operand, _ in right):
             return
-        found = [written(value) for value in values]
+        found = [written(value) for _, value in right]
         if any(one is None for one in found):
             return
         self._findings.equality(

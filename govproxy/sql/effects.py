@@ -311,8 +311,10 @@ class Collector:
 
     def _through(self, action: Action, relation: Relation, facts: Facts, columns: tuple[str, ...]) -> None:
         """Rules on what a relation's rows really are must see this: a view's bases, a partition's parent."""
+        if relation.kind is RelationKind.TABLE and not relation.parents:
+            return
         said: Facts = {**facts, "via": f"{relation.schema}.{relation.name}"}
-        for parent in self._ancestors(relation):
+        for parent in self._ancestors(relation) if relation.parents else ():
             self.on(action, parent, columns=columns, facts=said)
         if relation.kind not in (RelationKind.VIEW, RelationKind.MATERIALISED_VIEW):
             return
@@ -364,9 +366,9 @@ class Collector:
         """The effects of everything a walk met, apart from its writes and creations."""
         self._columns = _columns_read(found, self.catalog) if found is not None else {}
         aliases = {alias_of(read) for read in walk.reads}
-        # A star or a whole row shows every column.
-        whole = any(len(fields) == 1 and fields[0] in aliases for fields in walk.columns)
-        shown = frozenset(fields[-1] for fields in walk.columns) | (system.EVERY_COLUMN if whole else frozenset())
+        shown = frozenset([fields[-1] for fields in walk.columns])
+        if any(len(fields) == 1 and fields[0] in aliases for fields in walk.columns):
+            shown |= system.EVERY_COLUMN  # a star or a whole row shows every column
         for read in walk.reads:
             self._read(read, shown)
         for lock in walk.locks:
@@ -394,17 +396,20 @@ class Collector:
             relation = self.catalog.relations.get(oid)
             if relation is None or oid in seen or relation.schema in system.SYSTEM_SCHEMAS:
                 continue
-            if any(parent.oid in seen for parent in self._ancestors(relation)):
+            if relation.parents and any(parent.oid in seen for parent in self._ancestors(relation)):
                 continue  # a partition of what is named: there may be thousands
             self.on(Action.SELECT, relation, columns=self._columns.get(oid, ()), facts={"via": "view"})
 
     def _read(self, read: Node, shown: frozenset[str]) -> None:
         home = system.system_schema(read.get("schemaname"), read["relname"], self.search_path)
         found = self.resolve(read)
-        schemas = {candidate.schema for candidate in found} or ({home} if home else set())
         if read.get("alias", {}).get("colnames"):
             shown = system.EVERY_COLUMN  # a column goes by another name
-        marks = {system.sensitivity(schema, read["relname"], shown) for schema in schemas}
+        if len(found) == 1:
+            marks = {system.sensitivity(found[0].schema, read["relname"], shown)}
+        else:
+            schemas = {candidate.schema for candidate in found} or ({home} if home else set())
+            marks = {system.sensitivity(schema, read["relname"], shown) for schema in schemas}
         mark = "sensitive" if "sensitive" in marks else None
         seen = self._columns.get(found[0].oid, ()) if len(found) == 1 else ()
         if "system" in marks and mark is None and len(marks) == 1:
@@ -446,10 +451,16 @@ def _columns_read(found: lineage.Lineage, catalog: Catalog) -> dict[int, tuple[s
             seen.add(use.partner)
     for flow in found.flows:
         seen |= flow.sources
-    names: dict[int, dict[str, None]] = {}
-    for reference in sorted(seen, key=lambda item: (item.relation, item.attnum)):
-        relation = catalog.relations.get(reference.relation)
-        for column in relation.columns if relation is not None else ():
-            if reference.attnum in (0, column.attnum):
-                names.setdefault(reference.relation, {})[column.name] = None
-    return {oid: tuple(columns) for oid, columns in names.items()}
+    places: dict[int, set[int]] = {}
+    for oid, attnum in seen:
+        places.setdefault(oid, set()).add(attnum)
+    names: dict[int, tuple[str, ...]] = {}
+    for oid in sorted(places):
+        relation = catalog.relations.get(oid)
+        if relation is None:
+            continue
+        wanted = places[oid]
+        columns = [column.name for column in relation.columns if column.attnum in wanted or 0 in wanted]
+        if columns:
+            names[oid] = tuple(columns)
+    return names

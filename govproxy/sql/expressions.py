@@ -6,7 +6,7 @@ columns. Knows nothing of how a query is put together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from govproxy.sql import total
@@ -52,8 +52,6 @@ _COMPUTED = (
     "XmlSerialize",
 )
 
-Handler = Callable[[Node, Scope], Value]
-
 # Types of CURRENT_DATE and the like; users and catalogs are names.
 _SESSION_VALUES = {
     "SVFOP_CURRENT_DATE": 1082,
@@ -66,6 +64,7 @@ _FAILING_XML = frozenset({"IS_XMLPARSE", "IS_XMLPI", "IS_DOCUMENT"})
 # Built-in functions that bring values of one column into one form. With nothing to say about it but
 # constants that choose among few forms, putting together by them asks no question about a value.
 _TIDYING = frozenset({"lower", "upper", "btrim", "ltrim", "rtrim", "date_trunc", "date_part", "extract"})
+_INT4, _BOOL, _NUMERIC = (CONSTANT._replace(type=kind) for kind in (INT4, BOOL, NUMERIC))
 _QUERIES = frozenset({"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})
 
 
@@ -78,63 +77,25 @@ class Expressions:
         self._queries = queries
         self.calls = Calls(self, names, findings)
         self.comparisons = Comparisons(self, names, findings)
-        computed: dict[str, Handler] = dict.fromkeys(_COMPUTED, self._computed)
-        self._handlers: dict[str, Handler] = {
-            **computed,
-            "ColumnRef": self._column,
-            "A_Const": self._constant,
-            "ParamRef": self._nothing,
-            "SQLValueFunction": self._session_value,
-            "SetToDefault": self._nothing,
-            "CurrentOfExpr": self._nothing,
-            "MergeSupportFunc": self._nothing,
-            "String": self._nothing,
-            "Integer": self._nothing,
-            "TypeCast": self._cast,
-            "A_Expr": self._operation,
-            "FuncCall": self.calls.call,
-            "BoolExpr": self._boolean,
-            "NullTest": self._test,
-            "BooleanTest": self._test,
-            "SubLink": self._sublink,
-            "CaseExpr": self._case,
-            "A_Indirection": self._indirection,
-            "RowExpr": self._row,
-            "A_ArrayExpr": self._array,
-            "CoalesceExpr": self._choice,
-            "MinMaxExpr": self._choice,
-            "MultiAssignRef": self._assigned,
-            "GroupingFunc": self._grouping,
-            "JsonObjectAgg": self._json_aggregate,
-            "JsonArrayAgg": self._json_aggregate,
-        }
-        self._deciding: dict[str, Handler] = {
-            "A_Expr": self._decide_operation,
-            "BoolExpr": self._decide_boolean,
-            "NullTest": self._decide_test,
-            "BooleanTest": self._decide_test,
-            "ColumnRef": self._decide_column,
-            "SubLink": self._decide_sublink,
-        }
 
     def value(self, node: Node, scope: Scope) -> Value:
         """What feeds an expression. Never empty-handed: what is not understood is opaque."""
         self._findings.spend()
         for tag, body in node.items():
-            handler = self._handlers.get(tag)
+            handler = _HANDLERS.get(tag)
             if handler is None or (tag in _SINCE and self._names.catalog.server_version < _SINCE[tag]):
                 self._findings.not_understood()
                 return opaque([UNKNOWN, *self._within(body, scope)])
-            return handler(body, scope)
+            return handler(self, body, scope)
         return CONSTANT
 
     def condition(self, node: Node, scope: Scope) -> Value:
         """What feeds a deciding expression, each column noted as used."""
         for tag, body in node.items():
-            handler = self._deciding.get(tag)
+            handler = _DECIDING.get(tag)
             if handler is not None:
                 self._findings.spend()
-                return handler(body, scope)
+                return handler(self, body, scope)
         value = self.value(node, scope)
         self._findings.use(value, Comparison.OTHER)
         return value
@@ -248,13 +209,14 @@ class Expressions:
         if "A_Star" in fields[-1]:
             columns, wild = self._star_of(fields, scope)
             return whole(columns, wild)
-        names = [field["String"]["sval"] for field in fields]
-        if len(names) == 1:
-            value = scope.column(names[0])
+        if len(fields) == 1:
+            name = fields[0]["String"]["sval"]
+            value = scope.column(name)
             if value is not None:
                 return value
-            item = scope.item(names[0])
+            item = scope.item(name)
             return item.whole() if item is not None else self._meaningless(scope)
+        names = [field["String"]["sval"] for field in fields]
         item = scope.item(names[-2], names[-3] if len(names) > 2 else None)
         if item is None:
             return self._meaningless(scope)
@@ -270,10 +232,10 @@ class Expressions:
 
     def _constant(self, body: Node, scope: Scope) -> Value:
         if "ival" in body:
-            return CONSTANT._replace(type=INT4)
+            return _INT4
         if "boolval" in body:
-            return CONSTANT._replace(type=BOOL)
-        return CONSTANT._replace(type=NUMERIC) if "fval" in body else CONSTANT
+            return _BOOL
+        return _NUMERIC if "fval" in body else CONSTANT
 
     def _nothing(self, body: Node, scope: Scope) -> Value:
         return CONSTANT
@@ -289,6 +251,9 @@ class Expressions:
 
     def _decide_operation(self, body: Node, scope: Scope) -> Value:
         return self.comparisons.operation(body, scope, True)
+
+    def _called(self, body: Node, scope: Scope) -> Value:
+        return self.calls.call(body, scope)
 
     def _boolean(self, body: Node, scope: Scope) -> Value:
         return combine([self.value(node, scope) for node in body.get("args", ())], BOOL)
@@ -460,7 +425,7 @@ class Expressions:
                 yield from self._within(element, scope)
         elif isinstance(body, dict):
             for tag, inner in body.items():
-                if tag in self._handlers and isinstance(inner, dict):
+                if tag in _HANDLERS and isinstance(inner, dict):
                     yield self.value({tag: inner}, scope)
                 elif tag in _QUERIES and isinstance(inner, dict):
                     yield self._queries.query({tag: inner}, scope).everything()
@@ -478,3 +443,44 @@ def _tidied(node: Node) -> Node | None:
     trims = name.endswith("trim") and fixed  # of characters to choose
     alone = len(columns) == 1 and len(columns) + len(fixed) == len(arguments)
     return columns[0] if name in _TIDYING and alone and not trims else None
+
+
+Handler = Callable[[Expressions, Node, Scope], Value]
+
+_HANDLERS: Mapping[str, Handler] = {
+    **dict.fromkeys(_COMPUTED, Expressions._computed),
+    "ColumnRef": Expressions._column,
+    "A_Const": Expressions._constant,
+    "ParamRef": Expressions._nothing,
+    "SQLValueFunction": Expressions._session_value,
+    "SetToDefault": Expressions._nothing,
+    "CurrentOfExpr": Expressions._nothing,
+    "MergeSupportFunc": Expressions._nothing,
+    "String": Expressions._nothing,
+    "Integer": Expressions._nothing,
+    "TypeCast": Expressions._cast,
+    "A_Expr": Expressions._operation,
+    "FuncCall": Expressions._called,
+    "BoolExpr": Expressions._boolean,
+    "NullTest": Expressions._test,
+    "BooleanTest": Expressions._test,
+    "SubLink": Expressions._sublink,
+    "CaseExpr": Expressions._case,
+    "A_Indirection": Expressions._indirection,
+    "RowExpr": Expressions._row,
+    "A_ArrayExpr": Expressions._array,
+    "CoalesceExpr": Expressions._choice,
+    "MinMaxExpr": Expressions._choice,
+    "MultiAssignRef": Expressions._assigned,
+    "GroupingFunc": Expressions._grouping,
+    "JsonObjectAgg": Expressions._json_aggregate,
+    "JsonArrayAgg": Expressions._json_aggregate,
+}
+_DECIDING: Mapping[str, Handler] = {
+    "A_Expr": Expressions._decide_operation,
+    "BoolExpr": Expressions._decide_boolean,
+    "NullTest": Expressions._decide_test,
+    "BooleanTest": Expressions._decide_test,
+    "ColumnRef": Expressions._decide_column,
+    "SubLink": Expressions._decide_sublink,
+}

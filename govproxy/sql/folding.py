@@ -10,7 +10,7 @@ are harmless, so that what is not thought of stays pinned.
 from __future__ import annotations
 
 from govproxy._fastpath.treewalk import Constants
-from govproxy.sql.catalog import Catalog, PerCatalog
+from govproxy.sql.catalog import Catalog, PerSnapshot
 from govproxy.sql.parse import Node
 
 COMPARISONS = frozenset({"=", "<>", "<", ">", "<=", ">="})
@@ -50,4 +50,4 @@ def _shadowed(catalog: Catalog) -> frozenset[str]:
     )
 
 
-_SHADOWED = PerCatalog(_shadowed)
+_SHADOWED = PerSnapshot(_shadowed)

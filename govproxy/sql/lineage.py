@@ -16,7 +16,7 @@ from typing import Any
 
 from govproxy.sql.catalog import Catalog, ColumnRef
 from govproxy.sql.findings import Findings, FunctionUse, WorkExceeded
-from govproxy.sql.names import Names, qualified
+from govproxy.sql.names import Names, names_of, qualified
 from govproxy.sql.queries import StatementQueries
 from govproxy.sql.scope import Rows, Scope
 from govproxy.sql.shapes import DEFINITION_PATH, Shapes, Trace, shapes_of
@@ -58,7 +58,7 @@ def trace(node: Node, catalog: Catalog, search_path: tuple[str, ...] | None, *, 
     ``search_path`` is None when it is not known: an unqualified name then means every relation
     and function of that name.
     """
-    names = Names(catalog, search_path, own)
+    names = names_of(catalog, search_path, own)
     findings = Findings()
     shapes = shapes_of(catalog, _trace_definition)
     try:
@@ -124,7 +124,7 @@ def _outputs(rows: Rows) -> tuple[OutputColumn, ...] | None:
 def _trace_definition(shapes: Shapes, node: Node, scope: Scope | None) -> Trace:
     """Trace a view's query, or a generated column's expression, in its own right."""
     findings = Findings()
-    queries = StatementQueries(Names(shapes.catalog, DEFINITION_PATH), shapes, findings)
+    queries = StatementQueries(names_of(shapes.catalog, DEFINITION_PATH), shapes, findings)
     return Trace(queries.query(node, scope), findings)
 
 

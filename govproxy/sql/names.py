@@ -10,7 +10,15 @@ from collections.abc import Sequence, Set
 from typing import Any, NamedTuple, assert_never
 
 from govproxy.sql import functions
-from govproxy.sql.catalog import Catalog, Function, Relation, Type, effective_path, is_temporary_schema
+from govproxy.sql.catalog import (
+    Catalog,
+    Function,
+    PerSnapshot,
+    Relation,
+    Type,
+    effective_path,
+    is_temporary_schema,
+)
 from govproxy.sql.types import (
     ARRAY_OF,
     BUILTIN_ARRAYS,
@@ -26,6 +34,8 @@ from govproxy.sql.values import Action
 Node = dict[str, Any]
 
 SYSTEM_SCHEMAS = frozenset({"pg_catalog", "information_schema"})
+MAX_ROUTINES = 5_000
+MAX_PATHS = 64
 
 _RETURNS_NO_DATA = frozenset({Action.LOCK, Action.NOTIFY, Action.ALTER, Action.MAINTENANCE, Action.SET})
 
@@ -46,11 +56,13 @@ class TypeName(NamedTuple):
 
 def strings(nodes: Sequence[Node]) -> list[str]:
     """The texts of a list of String nodes."""
-    return [node["String"].get("sval", "") for node in nodes if "String" in node]
+    return [node["String"].get("sval", "") for node in nodes if "String" in node] if nodes else []
 
 
 def qualified(nodes: Sequence[Node]) -> tuple[str | None, str]:
     """Schema and name of a possibly qualified name."""
+    if len(nodes) == 1 and "String" in nodes[0]:
+        return None, nodes[0]["String"].get("sval", "")
     parts = strings(nodes)
     if not parts:
         return None, ""
@@ -67,6 +79,7 @@ class Names:
     def __init__(self, catalog: Catalog, search_path: tuple[str, ...] | None, own: Set[str] = frozenset()) -> None:
         self.catalog = catalog
         self.own = own
+        self._routines: dict[tuple[str | None, str, tuple[int | None, ...]], Routines] = {}
         if search_path is not None and any(step.strip('"') == "$user" for step in search_path):
             search_path = None
         self.path = search_path
@@ -91,6 +104,15 @@ class Names:
 
     def routines(self, schema: str | None, name: str, argument_types: Sequence[int | None]) -> Routines:
         """The functions a call may reach, given its argument types (None: untyped literal)."""
+        key = (schema, name, tuple(argument_types))
+        known = self._routines.get(key)
+        if known is None:
+            if len(self._routines) >= MAX_ROUTINES:
+                self._routines.clear()
+            known = self._routines[key] = self._found_routines(schema, name, argument_types)
+        return known
+
+    def _found_routines(self, schema: str | None, name: str, argument_types: Sequence[int | None]) -> Routines:
         found = self.catalog.resolve_function(schema, name, self.path)
         if schema is None and self._system_first and len(found) > 1:
             found = _narrow(found, argument_types)
@@ -164,6 +186,26 @@ class Names:
         while kind is not None and kind.kind == "d" and kind.base_oid in self.catalog.types:
             kind = self.catalog.types[kind.base_oid]
         return self.catalog.relations.get(kind.relation_oid) if kind is not None and kind.relation_oid else None
+
+
+def _no_names(catalog: Catalog) -> dict[tuple[str, ...] | None, Names]:
+    return {}
+
+
+_PATHS = PerSnapshot(_no_names)
+
+
+def names_of(catalog: Catalog, search_path: tuple[str, ...] | None, own: Set[str] = frozenset()) -> Names:
+    """The names of a catalog under one path. They are remembered where the session has none of its own."""
+    if own:
+        return Names(catalog, search_path, own)
+    known = _PATHS.of(catalog)
+    found = known.get(search_path)
+    if found is None:
+        if len(known) >= MAX_PATHS:
+            known.clear()
+        found = known[search_path] = Names(catalog, search_path)
+    return found
 
 
 def is_proven(function: Function, arguments: int) -> bool:

@@ -76,6 +76,11 @@ def call(name: str, hidden: Sequence[bool]) -> bool:
     return name in _BY_LAST and not any(hidden[:-1])
 
 
+def never_fails(name: str) -> bool:
+    """Whether an operator has nothing to fail by, whatever its operands are."""
+    return name in _COMPARISONS
+
+
 def operator(name: str, types: Sequence[int | None], hidden: Sequence[bool], small: Sequence[bool]) -> bool:
     """The same for an operator. ``types``: see `Operand.type`; ``small``: a number near nothing, written out."""
     if not any(hidden):
