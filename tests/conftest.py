@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-pytest_plugins = ["tests.support.postgres", "tests.support.proxy"]
+pytest_plugins = ["tests.support.postgres", "tests.support.proxy", "tests.support.browser"]

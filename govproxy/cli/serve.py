@@ -21,9 +21,13 @@ def run(config: Path, *, workers: int | None) -> None:
 
 
 async def _serve(settings: Settings, workers: int | None) -> int:
-    supervisor = Supervisor(ControlPlane(settings), workers=workers)
+    plane = ControlPlane(settings)
+    supervisor = Supervisor(plane, workers=workers)
     admin = AdminServer(settings, supervisor)
-    console = ConsoleServer(settings, supervisor)
+    if plane.keys.approvals is None:
+        raise AssertionError("the control plane has a key for approvals")
+    console = ConsoleServer(settings, supervisor, public_key=plane.keys.approvals)
+    plane.when_up(lambda approvals, store: console.attach(approvals))
     await admin.start()
     try:
         await console.start()

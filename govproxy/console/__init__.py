@@ -1,1 +1,1 @@
-"""What people and machines read over HTTP: metrics so far. Runs in the control process."""
+"""What people and machines read over HTTP: approvals, metrics, health. Runs in the control process."""

@@ -121,9 +121,11 @@ class Approvals:
         """One request as it stands. Raises StateUnavailable."""
         return await self._store.run(state.read(hold_id))
 
-    async def list(self, status: Status | None = None, limit: int = 200) -> list[Standing]:
-        """Requests as they stand, the newest first. Raises StateUnavailable."""
-        return await self._store.run(state.read_all(status=status, limit=limit))
+    async def list(
+        self, status: Status | None = None, limit: int = 200, before: tuple[float, str] | None = None
+    ) -> list[Standing]:
+        """Requests as they stand, the newest first, from after ``before`` on. Raises StateUnavailable."""
+        return await self._store.run(state.read_all(status=status, limit=limit, before=before))
 
     async def capsule(self, hold_id: str) -> Capsule | None:
         """The signed decision; None while there is none. Raises StateUnavailable."""

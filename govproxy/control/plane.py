@@ -77,6 +77,11 @@ class ControlPlane:
         self._approvals: Approvals | None = None
         self._tickets: Tickets | None = None
         self.reviewer = Reviewer(self._world)
+        self._when_up: list[Callable[[Approvals, StateStore], None]] = []
+
+    def when_up(self, use: Callable[[Approvals, StateStore], None]) -> None:
+        """Call ``use`` once approvals and their store are open, before anything is asked of them."""
+        self._when_up.append(use)
 
     @property
     def approvals(self) -> Approvals:
@@ -96,6 +101,8 @@ class ControlPlane:
         self._store = await open_store(self.settings)
         self._approvals = Approvals(self._store, load_approval_key(self.settings), clock=time.time)
         self._decide_by_rule(self._store, self._approvals)
+        for use in self._when_up:
+            use(self._approvals, self._store)
         await self._approvals.start()
         for name, watched in self._watched.items():
             await watched.remember(self._store, class_named(self._policy), name)

@@ -21,14 +21,19 @@ def login_rules(settings: config.Settings, key: bytes, *, now: Callable[[], floa
 
     ``key`` is the instance's own: strangers get the same answers from every worker.
     """
-    issuers = [_issuer(issuer) for issuer in settings.identity.tokens]
     return LoginRules(
         databases=frozenset(settings.databases),
         users=UserDirectory((_user(user, key) for user in settings.identity.users), mock_key=key),
-        tokens=TokenVerifier(issuers, now=now) if issuers else None,
+        tokens=token_verifier(settings, now=now),
         tls_available=settings.tls is not None,
         tls_required=settings.tls is not None and settings.tls.require,
     )
+
+
+def token_verifier(settings: config.Settings, *, now: Callable[[], float]) -> TokenVerifier | None:
+    """Who vouches for people, at the databases and at the console alike. None: no issuer is configured."""
+    issuers = [_issuer(issuer) for issuer in settings.identity.tokens]
+    return TokenVerifier(issuers, now=now) if issuers else None
 
 
 def _issuer(issuer: config.TokenIssuer) -> TokenIssuer:

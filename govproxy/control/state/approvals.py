@@ -138,13 +138,18 @@ def read(hold_id: str) -> Callable[[sa.Connection], Standing | None]:
     return lambda connection: _standing(connection, hold_id, locked=False)
 
 
-def read_all(*, status: Status | None = None, limit: int = 200) -> Callable[[sa.Connection], list[Standing]]:
-    """Requests as they stand, the newest first."""
+def read_all(
+    *, status: Status | None = None, limit: int = 200, before: tuple[float, str] | None = None
+) -> Callable[[sa.Connection], list[Standing]]:
+    """Requests as they stand, the newest first. ``before``: those that come after this time and id."""
 
     def work(connection: sa.Connection) -> list[Standing]:
         query = sa.select(HOLDS.c.id).order_by(HOLDS.c.asked.desc(), HOLDS.c.id).limit(limit)
         if status is not None:
             query = query.where(HOLDS.c.status == status.value)
+        if before is not None:
+            asked, hold_id = before
+            query = query.where((HOLDS.c.asked < asked) | ((HOLDS.c.asked == asked) & (HOLDS.c.id > hold_id)))
         found = [_standing(connection, row.id, locked=False) for row in connection.execute(query).all()]
         return [standing for standing in found if standing is not None]
 

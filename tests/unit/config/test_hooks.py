@@ -95,7 +95,7 @@ def test_links_and_what_workers_hold(tmp_path: Path) -> None:
         ("  webhooks: [{url: 'https://x.example', secret: {env: NONE}}]\n", 5, "NONE is not set"),
         ("  webhooks: [{url: 'https://x.example', secret: hunter2}]\n", 5, "{env: NAME}"),
         ("  webhooks: [{url: 'https://x.example', secret: {env: HOOK}, buttons: true}]\n", 5, "for `format: slack`"),
-        ("  webhooks: [{url: 'https://x.example', secret: {env: HOOK}, events: [aksed]}]\n", 5, "'asked'"),
+        ("  webhooks: [{url: 'https://x.example', secret: {env: HOOK}, events: [heard]}]\n", 5, "'asked'"),
         ("  webhooks: [{url: 'https://x.example', secret: {env: HOOK}, evnets: []}]\n", 5, "did you mean `events`?"),
         (
             "  webhooks:\n    - {url: 'https://x.example', secret: {env: HOOK}}\n"

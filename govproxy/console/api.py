@@ -1,0 +1,213 @@
+"""The handlers of the API: who asks, may they see it, ask the approvals service, answer.
+
+Knows neither how requests are kept nor how decisions are made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from govproxy.approvals.seeing import sees
+from govproxy.approvals.values import Answer, Standing, Status
+from govproxy.audit.keys import PublicKey
+from govproxy.console import models, views
+from govproxy.console.desk import Desk, read_body, read_form
+from govproxy.console.feed import MAX_READERS, Feed, Full
+from govproxy.console.openapi import JSON
+from govproxy.console.refusals import Refused, Word
+from govproxy.console.signin import SignIn
+from govproxy.control.state.approvals import Objected
+from govproxy.errors import StateUnavailable
+from govproxy.identity.identity import Identity
+
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 200
+MAX_SCANNED = 2_000  # requests looked at for one page, most of which may be other people's
+MAX_ID_CHARACTERS = 200
+KEEP_ALIVE_S = 15.0
+
+
+def answered(value: BaseModel) -> Response:
+    """A value as JSON."""
+    return Response(value.model_dump_json(), media_type=JSON)
+
+
+class Api:
+    """One method per operation of `openapi.OPERATIONS`. ``desk`` gives None while nothing is up yet."""
+
+    def __init__(
+        self,
+        *,
+        desk: Callable[[], Desk | None],
+        sign_in: SignIn,
+        feed: Feed,
+        public_key: PublicKey,
+        now: Callable[[], float],
+    ) -> None:
+        self._desk = desk
+        self._sign_in = sign_in
+        self._feed = feed
+        self._public_key = public_key
+        self._now = now
+
+    async def me(self, request: Request) -> Response:
+        """Whom the token proves."""
+        person = self._sign_in.identify(request)
+        return answered(
+            models.Me(
+                user=person.user,
+                groups=sorted(person.groups),
+                agent=person.agent,
+                expires=person.expires_at,
+                time=self._now(),
+            )
+        )
+
+    async def list(self, request: Request) -> Response:
+        """A page of what the person may see."""
+        person = self._sign_in.identify(request)
+        status, limit, after = _list_query(request.query_params.multi_items())
+        found: list[Standing] = []
+        scanned = 0
+        more = True
+        while more and len(found) <= limit and scanned < MAX_SCANNED:
+            page = await self.desk.list(status, MAX_LIMIT, after)
+            more = len(page) == MAX_LIMIT
+            scanned += len(page)
+            if page:
+                after = _cursor(page[-1])
+            found += [standing for standing in page if sees(standing, person)]
+        beyond = len(found) > limit
+        found = found[:limit]
+        following = _cursor(found[-1]) if beyond else after if more else None
+        now = self._now()
+        return answered(
+            models.SummaryPage(
+                approvals=[views.summary(standing, person, now) for standing in found],
+                next=None if following is None else _written(following),
+            )
+        )
+
+    async def show(self, request: Request) -> Response:
+        """One request."""
+        person = self._sign_in.identify(request)
+        return answered(views.detail(await self._visible(request, person), person, self._now()))
+
+    async def answer(self, request: Request) -> Response:
+        """One person's answer."""
+        person = self._sign_in.identify(request)
+        form = read_form(await read_body(request, JSON), models.AnswerForm)
+        standing = await self._visible(request, person)
+        done = await self.desk.answer(standing.hold.id, person, Answer(form.answer), form.reason)
+        match done:
+            case None:
+                raise Refused(Word.NOT_FOUND)
+            case Objected(why=why):
+                raise Refused(why)
+            case Standing():
+                return answered(views.detail(done, person, self._now()))
+
+    async def capsule(self, request: Request) -> Response:
+        """The evidence of a decision."""
+        person = self._sign_in.identify(request)
+        standing = await self._visible(request, person)
+        found = await self.desk.capsule(standing.hold.id)
+        if found is None:
+            raise Refused(Word.NOT_FOUND)
+        return answered(
+            models.CapsuleForm(content=found.content.decode(), signature=found.signature.hex(), key_id=found.key_id)
+        )
+
+    async def public_key(self, request: Request) -> Response:
+        """For everybody."""
+        key = self._public_key
+        return answered(models.PublicKeyForm(key_id=key.key_id, algorithm="Ed25519", pem=key.pem().decode()))
+
+    async def events(self, request: Request) -> Response:
+        """Changes, for as long as the token is valid."""
+        person = self._sign_in.identify(request)
+        if self._feed.readers >= MAX_READERS:
+            raise Refused(Word.TOO_MANY)
+        last = request.headers.get("last-event-id")
+        return StreamingResponse(
+            self._stream(person, last), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
+        )
+
+    async def _stream(self, person: Identity, last: str | None) -> AsyncIterator[bytes]:
+        try:
+            with self._feed.reading(last) as reader:
+                yield b"retry: 2000\n\n"
+                while not self._feed.closed:
+                    left = KEEP_ALIVE_S
+                    if person.expires_at is not None:
+                        left = min(left, person.expires_at - self._now())
+                    if left <= 0:
+                        return
+                    lost, changes = await reader.take(left)
+                    if lost:
+                        yield b"event: reset\ndata: {}\n\n"
+                    for change in changes:
+                        if sees(change.standing, person):
+                            shown = views.summary(change.standing, person, self._now()).model_dump_json()
+                            yield f"id: {self._feed.id_of(change)}\nevent: change\ndata: {shown}\n\n".encode()
+                    if not changes and not lost:
+                        yield b": still here\n\n"
+        except Full:
+            return
+
+    @property
+    def desk(self) -> Desk:
+        """The approvals service. Raises StateUnavailable until there is one."""
+        desk = self._desk()
+        if desk is None:
+            raise StateUnavailable("approvals are not up yet")
+        return desk
+
+    async def _visible(self, request: Request, person: Identity) -> Standing:
+        hold_id = request.path_params["id"]
+        standing = await self.desk.find(hold_id) if len(hold_id) <= MAX_ID_CHARACTERS else None
+        # Security: what is not for somebody's eyes looks like what does not exist.
+        if standing is None or not sees(standing, person):
+            raise Refused(Word.NOT_FOUND)
+        return standing
+
+
+Cursor = tuple[float, str]
+
+
+def _list_query(items: list[tuple[str, str]]) -> tuple[Status | None, int, Cursor | None]:
+    given: Mapping[str, str] = dict(items)
+    if len(given) != len(items) or set(given) - {"status", "limit", "after"}:
+        raise Refused(Word.BAD_REQUEST, detail="(query: status, limit, after, each once)")
+    status: Status | None = None
+    if "status" in given:
+        if given["status"] not in set(Status):
+            raise Refused(Word.BAD_REQUEST, detail="(status)")
+        status = Status(given["status"])
+    limit = given.get("limit", str(DEFAULT_LIMIT))
+    if not (limit.isascii() and limit.isdecimal() and len(limit) <= 3 and 1 <= int(limit) <= MAX_LIMIT):
+        raise Refused(Word.BAD_REQUEST, detail="(limit)")
+    return status, int(limit), _read(given["after"]) if "after" in given else None
+
+
+def _cursor(standing: Standing) -> Cursor:
+    return standing.hold.asked, standing.hold.id
+
+
+def _written(cursor: Cursor) -> str:
+    return f"{cursor[0]!r}~{cursor[1]}"
+
+
+def _read(text: str) -> Cursor:
+    time, separator, hold_id = text.partition("~")
+    try:
+        asked = float(time)
+    except ValueError:
+        asked = -1.0
+    if not separator or not 0 <= asked < 1e15 or len(hold_id) > MAX_ID_CHARACTERS:
+        raise Refused(Word.BAD_REQUEST, detail="(after)")
+    return asked, hold_id

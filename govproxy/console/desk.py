@@ -1,0 +1,67 @@
+"""What the console needs of the approvals service, and reading bodies within bounds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from starlette.requests import ClientDisconnect, Request
+
+from govproxy.approvals.capsule import Capsule
+from govproxy.approvals.values import Answer, Standing, Status
+from govproxy.console.refusals import Refused, Word
+from govproxy.control.state.approvals import Objected
+from govproxy.identity.identity import Identity
+
+MAX_BODY_BYTES = 64 << 10
+BODY_TIMEOUT_S = 10.0
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+class Desk(Protocol):
+    """Where held statements wait: the approvals service of the control process."""
+
+    async def find(self, hold_id: str) -> Standing | None: ...
+    async def list(
+        self, status: Status | None, limit: int, before: tuple[float, str] | None = None
+    ) -> Sequence[Standing]: ...
+    async def answer(
+        self, hold_id: str, person: Identity, answer: Answer, reason: str
+    ) -> Standing | Objected | None: ...
+    async def capsule(self, hold_id: str) -> Capsule | None: ...
+    def listen(self, callback: Callable[[Standing], None]) -> None: ...
+
+
+async def read_body(request: Request, content_type: str) -> bytes:
+    """The body, if it is of that type and not too large. Raises `Refused`."""
+    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if given != content_type:
+        raise Refused(Word.WRONG_TYPE)
+    declared = request.headers.get("content-length", "0")
+    if not declared.isdecimal() or len(declared) > 12:
+        raise Refused(Word.BAD_REQUEST)
+    if int(declared) > MAX_BODY_BYTES:
+        raise Refused(Word.TOO_LARGE)
+    found = bytearray()
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            async for chunk in request.stream():
+                found += chunk
+                if len(found) > MAX_BODY_BYTES:
+                    raise Refused(Word.TOO_LARGE)
+    except (TimeoutError, ClientDisconnect):
+        raise Refused(Word.BAD_REQUEST) from None
+    return bytes(found)
+
+
+def read_form(body: bytes, model: type[ModelT]) -> ModelT:
+    """``body`` as a value. Raises `Refused`, naming the fields that are wrong and none of their contents."""
+    try:
+        return model.model_validate_json(body, strict=True)
+    except ValidationError as error:
+        places = sorted({".".join(str(part) for part in item["loc"])[:100] for item in error.errors()} - {""})
+        named = ", ".join(places[:10])
+        raise Refused(Word.BAD_REQUEST, detail=f"({named})" if named else None) from None

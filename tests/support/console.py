@@ -1,0 +1,158 @@
+"""A console with real approvals over a real store, on a loop of its own, for tests over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from govproxy.approvals.values import Hold, Standing
+from govproxy.audit.keys import SigningKey
+from govproxy.config.loader import load
+from govproxy.console.server import ConsoleServer
+from govproxy.control.approvals import Approvals
+from govproxy.control.state.store import StateStore, open_store
+from govproxy.demo.files import write_private
+from govproxy.demo.postgres import free_port
+from govproxy.identity.keys import generate_signing_key, load_signing_key
+from govproxy.identity.minting import mint
+from govproxy.session.figures import WorkerFigures
+from tests.unit.approvals.building import SUBJECT, hold
+
+T = TypeVar("T")
+ISSUER = "https://console.example"
+CONFIG = """\
+databases: {{shop: {{upstream: "postgresql://u@127.0.0.1/shop", environment: production}}}}
+identity: {{tokens: [{{issuer: "{issuer}", audience: govproxy, signing_key: {{file: dev.pem}}}}]}}
+console: {{listen: "127.0.0.1:{port}"}}
+state: sqlite:///state.db
+"""
+
+
+class Workers:
+    """None that answer."""
+
+    async def figures(self) -> list[WorkerFigures]:
+        return []
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """One answer over HTTP."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def word(self) -> str:
+        word: str = self.json["error"]["word"]
+        return word
+
+
+class Console:
+    """Runs from `running` on. ``at`` is its address without a slash at the end."""
+
+    def __init__(self, folder: Path, extra: str) -> None:
+        self.port = free_port()
+        self.at = f"http://127.0.0.1:{self.port}"
+        self._signing_key = generate_signing_key()
+        write_private(folder / "dev.pem", self._signing_key)
+        config = folder / "govproxy.yaml"
+        config.write_text(CONFIG.format(issuer=ISSUER, port=self.port) + extra)
+        self.settings = load(config)
+        self.key = SigningKey.generate()
+        self.loop = asyncio.new_event_loop()
+        self.server = ConsoleServer(self.settings, Workers(), public_key=self.key.public)
+        self.approvals: Approvals
+        self.store: StateStore
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run on the console's loop, from any thread."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout=30)
+
+    async def up(self) -> None:
+        self.store = await open_store(self.settings)
+        self.approvals = Approvals(self.store, self.key, clock=time.time)
+        self.server.attach(self.approvals)
+        await self.approvals.start()
+        await self.server.start()
+
+    async def down(self) -> None:
+        await self.server.stop()
+        await self.approvals.stop()
+        await self.store.close()
+
+    def token(self, user: str, *groups: str, agent: str | None = None, **changes: Any) -> str:
+        """A token of the configured issuer, unless ``changes`` say otherwise."""
+        given: dict[str, Any] = {"issuer": ISSUER, "audience": "govproxy", "now": time.time()}
+        key = load_signing_key(changes.pop("key", self._signing_key))
+        return mint(key, user=user, groups=groups, agent=agent, **(given | changes))
+
+    def ask(self, **changes: Any) -> Standing:
+        """Ask for an approval now, for a minute unless ``changes`` say otherwise."""
+        now = time.time()
+        another = replace(SUBJECT, digest=secrets.token_hex(32))
+        asked: Hold = hold(**({"asked": now, "deadline": now + 60, "subject": another} | changes))
+        return self.run(self.approvals.ask(asked))
+
+    def get(self, path: str, token: str | None = None, **headers: str) -> Said:
+        return self.send("GET", path, None, token=token, headers=headers)
+
+    def post(self, path: str, value: object, token: str | None = None, **headers: str) -> Said:
+        body = value if isinstance(value, bytes) else json.dumps(value).encode()
+        return self.send("POST", path, body, token=token, headers={"Content-Type": "application/json"} | headers)
+
+    def send(
+        self, method: str, path: str, body: bytes | None, *, token: str | None, headers: Mapping[str, str]
+    ) -> Said:
+        asked = urllib.request.Request(self.at + path, data=body, method=method)
+        for name, value in headers.items():
+            asked.add_header(name, value)
+        if token is not None:
+            asked.add_header("Authorization", f"Bearer {token}")
+        try:
+            with _OPENER.open(asked, timeout=10) as answer:
+                return Said(status=answer.status, headers=dict(answer.headers), body=answer.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                return Said(status=error.code, headers=dict(error.headers), body=error.read())
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *args: Any, **kwargs: Any) -> None:
+        return None
+
+
+_OPENER = urllib.request.build_opener(_Stay, urllib.request.ProxyHandler({}))
+
+
+@contextmanager
+def running(folder: Path, extra: str = "") -> Iterator[Console]:
+    """A console in ``folder``; ``extra`` is added to its govproxy.yaml."""
+    console = Console(folder, extra)
+    thread = threading.Thread(target=console.loop.run_forever, name="console")
+    thread.start()
+    try:
+        console.run(console.up())
+        try:
+            yield console
+        finally:
+            console.run(console.down())
+    finally:
+        console.loop.call_soon_threadsafe(console.loop.stop)
+        thread.join()
+        console.loop.close()
