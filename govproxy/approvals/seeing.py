@@ -19,8 +19,26 @@ def sees(standing: Standing, person: Identity) -> bool:
     alone, whatever its human may see.
     """
     requester = standing.hold.requester
-    if person.user.casefold() == requester.user.casefold():
+    if _own(standing, person):
         return person.agent is None or person.agent == requester.agent
+    return _may_ever_answer(standing, person)
+
+
+def reviews(standing: Standing, person: Identity) -> bool:
+    """Whether ``person`` may look at what was found out for reviewers: rows concerned above all.
+
+    Security: whoever asks must not learn by asking what they could not read.
+    """
+    return _may_ever_answer(standing, person) and (
+        not _own(standing, person) or standing.hold.rule.principal_may_approve
+    )
+
+
+def _own(standing: Standing, person: Identity) -> bool:
+    return person.user.casefold() == standing.hold.requester.user.casefold()
+
+
+def _may_ever_answer(standing: Standing, person: Identity) -> bool:
     fresh = replace(standing, status=Status.WAITING, votes=())
     match objection(fresh, person, "looks only", standing.hold.asked):
         case None | Objection.NOT_YET:

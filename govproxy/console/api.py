@@ -5,17 +5,19 @@ Knows neither how requests are kept nor how decisions are made.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
 
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from govproxy.approvals.seeing import sees
-from govproxy.approvals.values import Answer, Standing, Status
+from govproxy.approvals.seeing import reviews, sees
+from govproxy.approvals.values import Answer, Hold, Standing, Status
 from govproxy.audit.keys import PublicKey
 from govproxy.console import models, views
-from govproxy.console.desk import Desk, read_body, read_form
+from govproxy.console.desk import Desk, Looks, read_body, read_form
 from govproxy.console.feed import MAX_READERS, Feed, Full
 from govproxy.console.openapi import JSON
 from govproxy.console.refusals import Refused, Word
@@ -29,6 +31,7 @@ MAX_LIMIT = 200
 MAX_SCANNED = 2_000  # requests looked at for one page, most of which may be other people's
 MAX_ID_CHARACTERS = 200
 KEEP_ALIVE_S = 15.0
+FACTS_TIMEOUT_S = 0.5  # how long an answer waits for what is looked up in the database
 
 
 def answered(value: BaseModel) -> Response:
@@ -43,12 +46,14 @@ class Api:
         self,
         *,
         desk: Callable[[], Desk | None],
+        looks: Looks,
         sign_in: SignIn,
         feed: Feed,
         public_key: PublicKey,
         now: Callable[[], float],
     ) -> None:
         self._desk = desk
+        self._looks = looks
         self._sign_in = sign_in
         self._feed = feed
         self._public_key = public_key
@@ -95,7 +100,7 @@ class Api:
     async def show(self, request: Request) -> Response:
         """One request."""
         person = self._sign_in.identify(request)
-        return answered(views.detail(await self._visible(request, person), person, self._now()))
+        return await self._shown(await self._visible(request, person), person)
 
     async def answer(self, request: Request) -> Response:
         """One person's answer."""
@@ -109,7 +114,7 @@ class Api:
             case Objected(why=why):
                 raise Refused(why)
             case Standing():
-                return answered(views.detail(done, person, self._now()))
+                return await self._shown(done, person)
 
     async def capsule(self, request: Request) -> Response:
         """The evidence of a decision."""
@@ -166,6 +171,22 @@ class Api:
         if desk is None:
             raise StateUnavailable("approvals are not up yet")
         return desk
+
+    async def _shown(self, standing: Standing, person: Identity) -> Response:
+        facts = await self._facts(standing.hold, standing.status) if reviews(standing, person) else {}
+        return answered(views.detail(standing, person, self._now(), facts))
+
+    async def _facts(self, hold: Hold, status: Status) -> dict[str, Any] | None:
+        known = self._looks.known(hold.id)
+        if known is not None:
+            return known.form
+        if status is not Status.WAITING:
+            return {}
+        try:
+            async with asyncio.timeout(FACTS_TIMEOUT_S):
+                return (await self._looks.facts(hold)).form
+        except TimeoutError:
+            return None
 
     async def _visible(self, request: Request, person: Identity) -> Standing:
         hold_id = request.path_params["id"]

@@ -17,7 +17,7 @@ from govproxy.audit.keys import PublicKey
 from govproxy.config.settings import Settings
 from govproxy.console import pages
 from govproxy.console.api import Api
-from govproxy.console.desk import Desk
+from govproxy.console.desk import Desk, Looks
 from govproxy.console.feed import Feed
 from govproxy.console.headers import CarefulHeaders
 from govproxy.console.metrics import CONTENT_TYPE, exposition
@@ -45,6 +45,7 @@ def application(
     source: Source,
     *,
     desk: Callable[[], Desk | None],
+    looks: Looks,
     feed: Feed,
     public_key: PublicKey,
     now: Callable[[], float] = time.time,
@@ -54,7 +55,7 @@ def application(
     if console is None:
         raise AssertionError("no console is configured")
     sign_in = SignIn(token_verifier(settings, now=now), now=now)
-    api = Api(desk=desk, sign_in=sign_in, feed=feed, public_key=public_key, now=now)
+    api = Api(desk=desk, looks=looks, sign_in=sign_in, feed=feed, public_key=public_key, now=now)
     described = document()
 
     async def metrics(request: Request) -> Response:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
 from govproxy.approvals.capsule import Capsule
-from govproxy.approvals.values import Answer, Standing, Status
+from govproxy.approvals.values import Answer, Hold, Standing, Status
 from govproxy.console.refusals import Refused, Word
 from govproxy.control.state.approvals import Objected
 from govproxy.identity.identity import Identity
@@ -33,6 +33,20 @@ class Desk(Protocol):
     ) -> Standing | Objected | None: ...
     async def capsule(self, hold_id: str) -> Capsule | None: ...
     def listen(self, callback: Callable[[Standing], None]) -> None: ...
+
+
+class Facts(Protocol):
+    """What was found out about a request, as JSON: ``control.review.ReviewFacts``."""
+
+    @property
+    def form(self) -> dict[str, Any]: ...
+
+
+class Looks(Protocol):
+    """Finds out for reviewers what a held statement would do: ``control.review.Reviewer``."""
+
+    async def facts(self, hold: Hold) -> Facts: ...
+    def known(self, hold_id: str) -> Facts | None: ...
 
 
 async def read_body(request: Request, content_type: str) -> bytes:

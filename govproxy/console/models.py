@@ -93,7 +93,9 @@ class Detail(Summary):
     approvers: list[str]
     delegates: list[str]
     delegates_from: Time | None
-    facts: dict[str, Any] = Field(description="What was found out for reviewers, by name.")
+    facts: dict[str, Any] | None = Field(
+        description="What was found out for those who may answer, by name; null: it is being looked up."
+    )
     policy_version: str
     catalog_version: str
     session: str

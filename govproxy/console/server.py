@@ -14,7 +14,7 @@ import uvicorn
 from govproxy.audit.keys import PublicKey
 from govproxy.config.settings import Settings, TlsSettings
 from govproxy.console.app import Source, application
-from govproxy.console.desk import Desk
+from govproxy.console.desk import Desk, Looks
 from govproxy.console.feed import Feed
 from govproxy.errors import ConfigError
 
@@ -25,10 +25,11 @@ STOP_TIMEOUT_S = 5
 class ConsoleServer:
     """Does nothing where no console is configured. Until `attach`, it knows of no approvals (503)."""
 
-    def __init__(self, settings: Settings, source: Source, *, public_key: PublicKey) -> None:
+    def __init__(self, settings: Settings, source: Source, *, looks: Looks, public_key: PublicKey) -> None:
         self._settings = settings
         self._source = source
         self._desk: Desk | None = None
+        self._looks = looks
         self._public_key = public_key
         self._feed = Feed(boot=secrets.token_hex(4))
         self._server: uvicorn.Server | None = None
@@ -45,7 +46,12 @@ class ConsoleServer:
         if console is None:
             return
         app = application(
-            self._settings, self._source, desk=lambda: self._desk, feed=self._feed, public_key=self._public_key
+            self._settings,
+            self._source,
+            desk=lambda: self._desk,
+            looks=self._looks,
+            feed=self._feed,
+            public_key=self._public_key,
         )
         tls = None if console.tls is None else _tls_context(console.tls)
         sock = _listening(self._settings, console.listen.host, console.listen.port)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from govproxy.approvals.deciding import objection
 from govproxy.approvals.values import Answer, Standing, Status
 from govproxy.console import models
@@ -20,8 +22,8 @@ def summary(standing: Standing, person: Identity, now: float) -> models.Summary:
     return models.Summary.model_validate(_summary(standing, person, now))
 
 
-def detail(standing: Standing, person: Identity, now: float) -> models.Detail:
-    """For a reviewer."""
+def detail(standing: Standing, person: Identity, now: float, facts: dict[str, Any] | None) -> models.Detail:
+    """For a reviewer. ``facts`` None: they are being looked up."""
     hold = standing.hold
     rule, subject = hold.rule, hold.subject
     return models.Detail.model_validate(
@@ -49,7 +51,7 @@ def detail(standing: Standing, person: Identity, now: float) -> models.Detail:
             "approvers": sorted(rule.approvers),
             "delegates": sorted(rule.delegates),
             "delegates_from": None if rule.delegate_after_s is None else hold.asked + rule.delegate_after_s,
-            "facts": {},
+            "facts": facts,
             "policy_version": subject.policy_version,
             "catalog_version": subject.catalog_version,
             "session": hold.session,

@@ -16,7 +16,7 @@ from tests.support.browser import DESKTOP, PHONE, Browser, complaints, resize, s
 from tests.support.console import Console, running
 from tests.unit.approvals.building import LEA, LEO, SUBJECT, person
 
-DEADLINE_S = 20
+DEADLINE_S = 60
 HOSTILE = "DELETE FROM \"<img src=x onerror='document.title=1'>\" WHERE a = '</code><script>document.title=2</script>'"
 
 
@@ -144,7 +144,7 @@ def test_statements_are_text_whatever_they_hold(page: Page, console: Console) ->
         assert shown in text
     inside = page.browser.execute_script(
         "return [...document.querySelectorAll('#app script, #app img, #app b, #app i, #app u, #app s')]"
-        ".filter((e) => e.textContent !== 'Look twice.' && !e.closest('.who') && !e.closest('.brand')).length"
+        ".filter((e) => e.textContent !== 'Look twice.' && !e.className && !e.closest('.who') && !e.closest('.brand')).length"
     )
     assert inside == 0
     assert page.browser.title.endswith("Approvals · govproxy")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import re
@@ -9,14 +10,14 @@ import socket
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import jsonschema
 import pytest
 
 from govproxy.approvals.capsule import CONTEXT
 from govproxy.approvals.deciding import Objection
-from govproxy.approvals.values import Answer, Object, Status
+from govproxy.approvals.values import Answer, Hold, Object, Status
 from govproxy.console.openapi import OPERATIONS
 from govproxy.console.refusals import SENTENCES, STATUS, Word
 from govproxy.console.signin import MAX_BAD
@@ -144,6 +145,49 @@ def test_what_is_not_for_somebody_looks_like_nothing(console: Console) -> None:
     assert console.post(f"/api/approvals/{hold_id}/answer", ANSWER, stranger).word == "not_found"
     assert console.get(f"/api/approvals/{hold_id}/capsule", stranger).word == "not_found"
     assert hold_id not in console.get("/api/approvals", stranger).body.decode()
+
+
+class Found:
+    """What a look into the database found."""
+
+    form: ClassVar[dict[str, Any]] = {"actual_rows": 3, "sample": {"columns": ["id"], "rows": [["1"]]}}
+
+
+class Looks:
+    """Finds something once ``ready`` is set."""
+
+    def __init__(self) -> None:
+        self.ready = False
+
+    def known(self, hold_id: str) -> Found | None:
+        return None
+
+    async def facts(self, hold: Hold) -> Found:
+        while not self.ready:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        return Found()
+
+
+def test_what_was_found_out_is_for_reviewers_alone(
+    console: Console, lea: str, document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = Looks()
+    monkeypatch.setattr(console.reviewer, "facts", looks.facts)
+    monkeypatch.setattr(console.reviewer, "known", looks.known)
+    monkeypatch.setattr("govproxy.console.api.FACTS_TIMEOUT_S", 0.05)
+    hold_id, own = fresh(), fresh()
+    console.ask(id=hold_id, requester=person("lou@x", "leads"))
+    console.ask(id=own, requester=person("lou@x", "leads", agent="bot"), principal_may_approve=True)
+    waiting = console.get(f"/api/approvals/{hold_id}", lea)
+    fits(document, "/api/approvals/{id}", "get", 200, waiting.json)
+    assert waiting.json["facts"] is None
+    looks.ready = True
+    assert console.get(f"/api/approvals/{hold_id}", lea).json["facts"] == Found.form
+    # Whoever asks must not learn by asking what they could not read.
+    lou = console.token("lou@x", "leads")
+    assert console.get(f"/api/approvals/{hold_id}", lou).json["facts"] == {}
+    assert console.get(f"/api/approvals/{own}", console.token("lou@x", "leads", agent="bot")).json["facts"] == {}
+    assert console.get(f"/api/approvals/{own}", lou).json["facts"] == Found.form
 
 
 def test_delegates_see_it_at_once_and_answer_later(console: Console) -> None:

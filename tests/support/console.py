@@ -20,6 +20,7 @@ from govproxy.audit.keys import SigningKey
 from govproxy.config.loader import load
 from govproxy.console.server import ConsoleServer
 from govproxy.control.approvals import Approvals
+from govproxy.control.review import Reviewer
 from govproxy.control.state.store import StateStore, open_store
 from govproxy.demo.files import write_private
 from govproxy.demo.postgres import free_port
@@ -76,7 +77,8 @@ class Console:
         self.settings = load(config)
         self.key = SigningKey.generate()
         self.loop = asyncio.new_event_loop()
-        self.server = ConsoleServer(self.settings, Workers(), public_key=self.key.public)
+        self.reviewer = Reviewer(lambda database: None)
+        self.server = ConsoleServer(self.settings, Workers(), looks=self.reviewer, public_key=self.key.public)
         self.approvals: Approvals
         self.store: StateStore
 
@@ -93,6 +95,7 @@ class Console:
 
     async def down(self) -> None:
         await self.server.stop()
+        await self.reviewer.stop()
         await self.approvals.stop()
         await self.store.close()
 

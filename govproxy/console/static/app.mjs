@@ -87,6 +87,7 @@ const useRequests = (bearer, onRefused) => {
 const useDetail = (bearer, id, summary, onRefused) => {
   const [detail, setDetail] = useState(null);
   const [problem, setProblem] = useState("");
+  const [again, setAgain] = useState(0);
   const version = summary && `${summary.status} ${summary.approvals} ${summary.objection}`;
   useEffect(() => {
     let wanted = true;
@@ -105,7 +106,13 @@ const useDetail = (bearer, id, summary, onRefused) => {
       },
     );
     return () => { wanted = false; };
-  }, [bearer, id, version, onRefused]);
+  }, [bearer, id, version, again, onRefused]);
+  // What is still looked up in the database is asked for again.
+  useEffect(() => {
+    if (!detail || detail.facts !== null) return undefined;
+    const timer = setTimeout(() => setAgain((before) => before + 1), 1000);
+    return () => clearTimeout(timer);
+  }, [detail]);
   return { detail: detail?.id === id ? detail : null, setDetail, problem };
 };
 

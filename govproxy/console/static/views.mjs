@@ -115,7 +115,7 @@ const plain = (value) => value === null || typeof value !== "object";
 const shown = (value) => (value === null || value === undefined ? "–" : typeof value === "boolean" ? (value ? "yes" : "no") : String(value));
 
 const Grid = ({ columns, rows }) => html`<div class="scroll"><table>
-  <thead><tr>${columns.map((name) => html`<th scope="col">${words(String(name))}</th>`)}</tr></thead>
+  <thead><tr>${columns.map((name) => html`<th scope="col">${String(name)}</th>`)}</tr></thead>
   <tbody>${rows.map((row) => html`<tr>${row.map((value) => html`<td>${plain(value) ? shown(value) : JSON.stringify(value)}</td>`)}</tr>`)}</tbody>
 </table></div>`;
 
@@ -140,6 +140,29 @@ const Fact = ({ value, depth = 0 }) => {
 };
 
 const Section = ({ title, children }) => html`<section class="part"><h3>${title}</h3>${children}</section>`;
+
+const count = (number) => Number(number).toLocaleString();
+const rows = (number) => `${count(number)} ${number === 1 ? "row" : "rows"}`;
+
+// Facts with a form of their own; all others are shown in the form in which they came.
+const Facts = ({ facts }) => {
+  const { risk, risk_score: score, actual_rows: actual = -1, planned_rows: planned = -1, sample, notes = [], tables = [], ...others } = facts;
+  const columns = tables.filter((table) => table.sensitive.length > 0);
+  const [, parts] = typeof risk === "string" ? /^[^:]*:?\s*(.*)$/.exec(risk) : [];
+  return html`
+    ${(actual >= 0 || planned >= 0) && html`<${Section} title="Rows concerned">
+      <p>${actual >= 0 ? html`<b class="figure">${rows(actual)}</b> <span class="dim">counted just now</span>`
+        : html`<b class="figure">about ${rows(planned)}</b> <span class="dim">by the planner’s estimate</span>`}</p></${Section}>`}
+    ${typeof score === "number" && html`<${Section} title="Risk">
+      <p class="risk"><meter min="0" max="100" low="34" high="67" optimum="0" value=${score}></meter><b class="figure">${score}</b><span class="dim">of 100</span></p>
+      ${parts && html`<p class="dim">${parts}</p>`}</${Section}>`}
+    ${columns.length > 0 && html`<${Section} title="Sensitive columns within reach">
+      <ul class="plain tables">${columns.map((table) => html`<li><code>${table.name}</code>
+        ${table.sensitive.map(([column, what]) => html`<${Tag} kind="sensitive">${column}: ${what}</${Tag}>`)}</li>`)}</ul></${Section}>`}
+    ${sample && html`<${Section} title="Some of these rows, masked"><${Grid} columns=${sample.columns} rows=${sample.rows} /></${Section}>`}
+    ${Object.entries(others).map(([name, value]) => html`<${Section} title=${words(name)}><${Fact} value=${value} /></${Section}>`)}
+    ${notes.length > 0 && html`<ul class="plain dim">${notes.map((text) => html`<li>${text}</li>`)}</ul>`}`;
+};
 
 const Votes = ({ item }) => item.votes.length > 0 && html`<${Section} title="Answers">
   <ul class="votes">${item.votes.map((vote) => html`<li>
@@ -207,7 +230,7 @@ export const Detail = ({ item, now, onAnswer, busy, problem, said, onBack }) => 
     ${item.tables.length > 0 && html`<${Section} title="What it touches">
       <ul class="plain tables">${item.tables.map((table) => html`<li><code>${table.name}</code>
         ${table.tags.map((tag) => html`<${Tag} kind="sensitive">${tag}</${Tag}>`)}</li>`)}</ul></${Section}>`}
-    ${Object.entries(item.facts).map(([name, value]) => html`<${Section} title=${words(name)}><${Fact} value=${value} /></${Section}>`)}
+    ${item.facts === null ? html`<p class="dim" role="status">Looking up the rows concerned…</p>` : html`<${Facts} facts=${item.facts} />`}
     <${Votes} item=${item} />
     ${item.status === "waiting" && !item.objection && !said
       && html`<${AnswerForm} key=${item.id} item=${item} onAnswer=${onAnswer} busy=${busy} problem=${problem} />`}
