@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from govproxy._fastpath.columnplan import ColumnPlan
 from govproxy._fastpath.ff1 import Ff1
-from govproxy._fastpath.rows import ColumnPlan, MaskPlan
+from govproxy._fastpath.rows import MaskPlan
 from tests.reference.rows import encode_row
 
 COUNT = 500

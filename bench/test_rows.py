@@ -13,8 +13,9 @@ import random
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from govproxy._fastpath.columnplan import ColumnPlan
 from govproxy._fastpath.detectors import scan
-from govproxy._fastpath.rows import ColumnPlan, MaskPlan
+from govproxy._fastpath.rows import MaskPlan
 from tests.reference.rows import encode_row
 
 CHUNK = 65_536

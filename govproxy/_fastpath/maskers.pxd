@@ -14,6 +14,8 @@ cdef enum Operation:
     OP_GENERALISE
     OP_SHIFT
     OP_FPE
+    OP_PARTS        # part by part, and by keys: see maskparts.pyx, maskdocuments.pyx
+    OP_KEYS
 
 cdef enum Family:
     F_TEXT
@@ -35,6 +37,11 @@ cdef enum Family:
     F_MACADDR
     F_ARRAY
     F_RECORD
+    F_RANGE
+    F_MULTIRANGE
+    F_HSTORE
+    F_XML
+    F_ENUM
     F_OTHER
 
 # What the value is about, where that changes how it is masked.

@@ -9,7 +9,6 @@ from libc.string cimport memcpy
 
 from govproxy._fastpath.maskdates cimport date_text, mask_date
 from govproxy._fastpath.maskids cimport mask_hardware, mask_inet, mask_uuid, network_text
-from govproxy._fastpath.maskjson cimport mask_leaves
 from govproxy._fastpath.masknames cimport put_person
 from govproxy._fastpath.masknumbers cimport bucket_text, mask_float, mask_int, mask_numeric
 from govproxy._fastpath.maskpieces cimport (
@@ -30,12 +29,14 @@ from govproxy._fastpath.prf cimport Prf, PrfKey, prf_byte, prf_finish, prf_folde
 OPERATIONS = {
     "pass": OP_PASS, "scan": OP_SCAN, "constant": OP_CONSTANT, "null": OP_NULL, "partial": OP_PARTIAL,
     "hash": OP_HASH, "pseudonym": OP_PSEUDONYM, "generalise": OP_GENERALISE, "shift": OP_SHIFT, "fpe": OP_FPE,
+    "parts": OP_PARTS, "keys": OP_KEYS,
 }
 FAMILIES = {
     "text": F_TEXT, "int2": F_INT2, "int4": F_INT4, "int8": F_INT8, "float4": F_FLOAT4, "float8": F_FLOAT8,
     "numeric": F_NUMERIC, "bool": F_BOOL, "date": F_DATE, "timestamp": F_TIMESTAMP, "timestamptz": F_TIMESTAMPTZ,
     "uuid": F_UUID, "json": F_JSON, "jsonb": F_JSONB, "bytea": F_BYTEA, "inet": F_INET, "macaddr": F_MACADDR,
-    "array": F_ARRAY, "record": F_RECORD, "other": F_OTHER,
+    "array": F_ARRAY, "record": F_RECORD, "range": F_RANGE, "multirange": F_MULTIRANGE, "hstore": F_HSTORE,
+    "xml": F_XML, "enum": F_ENUM, "other": F_OTHER,
 }
 STYLES = {
     "generic": S_GENERIC, "email": S_EMAIL, "tail4": S_TAIL4, "phone": S_PHONE, "iban": S_IBAN, "name": S_NAME,
@@ -277,19 +278,6 @@ cdef int mask_text_value(const MaskSpec* spec, const unsigned char* p, Py_ssize_
     return fall_back(spec, out, start)
 
 
-# ---------------------------------------------------------------- documents
-
-cdef int mask_document(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, OutBuf* out) except -1 nogil:
-    cdef Py_ssize_t start = out.size
-    cdef Py_ssize_t head = 1 if spec.family == F_JSONB and spec.binary else 0
-    if spec.op != OP_PARTIAL or n <= head or (head and p[0] != 1):
-        return fall_back(spec, out, start)      # jsonb's binary form has had version 1 only
-    put(out, p, head)
-    if mask_leaves(p + head, n - head, out):
-        return 1
-    return fall_back(spec, out, start)
-
-
 # ---------------------------------------------------------------- choice
 
 cdef int mask_value(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, OutBuf* out) except -1 nogil:
@@ -303,8 +291,6 @@ cdef int mask_value(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, 
         return mask_float(spec, p, n, out)
     if spec.family == F_DATE or spec.family == F_TIMESTAMP or spec.family == F_TIMESTAMPTZ:
         return mask_date(spec, p, n, out)
-    if spec.family == F_JSON or spec.family == F_JSONB:
-        return mask_document(spec, p, n, out)
     if spec.family == F_UUID:
         return mask_uuid(spec, p, n, out)
     if spec.family == F_INET:

@@ -2,7 +2,6 @@
 
 from govproxy._fastpath.detectors cimport Hits
 from govproxy._fastpath.maskfpe cimport FpeLanes
-from govproxy._fastpath.maskarrays cimport ArrayRoom
 from govproxy._fastpath.maskers cimport MaskSpec
 from govproxy._fastpath.outbuf cimport OutBuf
 
@@ -16,7 +15,6 @@ cdef struct ColumnOp:
     int routine
     MaskSpec spec
     FpeLanes* lanes                     # of FF1 columns
-    unsigned int element_oid            # of arrays that are masked element by element
     const unsigned char* constant       # length word and value, ready to be copied
     Py_ssize_t constant_size
 
@@ -31,23 +29,6 @@ cdef struct Rewrite:
     Py_ssize_t delta        # what the row has grown by
     unsigned long long masked
 
-cdef class ColumnPlan:
-    cdef readonly str name
-    cdef readonly str op
-    cdef readonly str family
-    cdef readonly int format
-    cdef readonly str style
-    cdef readonly str label
-    cdef readonly Py_ssize_t limit
-    cdef readonly Py_ssize_t pad
-    cdef readonly int shift_days
-    cdef readonly bytes constant
-    cdef readonly object fallback       # bytes or None
-    cdef readonly str element           # family of an array's elements, empty for others
-    cdef readonly unsigned int element_oid
-    cdef readonly object whole          # what stands for an array that cannot be read: bytes or None
-    cdef bytes key
-
 cdef class MaskPlan:
     # True when no row needs a look: the conversation then forwards spans untouched.
     cdef readonly bint passthrough
@@ -59,9 +40,9 @@ cdef class MaskPlan:
     cdef ColumnOp* ops
     cdef list owned                     # bytes that ``ops`` points into
     cdef list ciphers                   # an Ff1 per column that needs one, else None
+    cdef list nodes                     # a maskparts.Node per column whose values hold others, else None
     cdef Hits hits
     cdef OutBuf scratch
-    cdef ArrayRoom room
 
     # Handles the consecutive *complete* DataRow messages (tag 'D' and length included) at the
     # start of data[0:size]; stops before the first other or incomplete message. Returns the bytes
@@ -74,7 +55,7 @@ cdef class MaskPlan:
     cdef Py_ssize_t _run(self, Rewrite* rw, Py_ssize_t size, unsigned long long* rows) except -1
     cdef int _field(self, Rewrite* rw, int column, Py_ssize_t field, Py_ssize_t size) except -1
     cdef int _fpe(self, Rewrite* rw, int column, Py_ssize_t field, Py_ssize_t size) except -1
-    cdef int _elements(self, Rewrite* rw, int column, Py_ssize_t field, Py_ssize_t size) except -1
+    cdef int _node(self, Rewrite* rw, int column, Py_ssize_t field, Py_ssize_t size) except -1
     cdef int _scan(self, Rewrite* rw, ColumnOp* op, Py_ssize_t field, Py_ssize_t size) except -1
     cdef int _scan_nested(self, Rewrite* rw, ColumnOp* op, Py_ssize_t field, Py_ssize_t size) except -1
     cdef int _scan_hex(self, Rewrite* rw, ColumnOp* op, Py_ssize_t field, Py_ssize_t size) except -1

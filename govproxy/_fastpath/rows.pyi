@@ -1,55 +1,7 @@
 from collections.abc import Iterable
 from typing import final
 
-@final
-class ColumnPlan:
-    def __init__(
-        self,
-        op: str,
-        *,
-        name: str = "",
-        family: str = "text",
-        format: int = 0,
-        style: str = "generic",
-        limit: int = -1,
-        pad: int = -1,
-        shift_days: int = 0,
-        constant: bytes = b"",
-        fallback: bytes | None = None,
-        key: bytes = b"",
-        label: str = "",
-        element: str = "",
-        element_oid: int = 0,
-        whole: bytes | None = None,
-    ) -> None: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def op(self) -> str: ...
-    @property
-    def family(self) -> str: ...
-    @property
-    def format(self) -> int: ...
-    @property
-    def style(self) -> str: ...
-    @property
-    def label(self) -> str: ...
-    @property
-    def limit(self) -> int: ...
-    @property
-    def pad(self) -> int: ...
-    @property
-    def shift_days(self) -> int: ...
-    @property
-    def constant(self) -> bytes: ...
-    @property
-    def fallback(self) -> bytes | None: ...
-    @property
-    def element(self) -> str: ...
-    @property
-    def element_oid(self) -> int: ...
-    @property
-    def whole(self) -> bytes | None: ...
+from govproxy._fastpath.columnplan import ColumnPlan
 
 @final
 class MaskPlan:

@@ -18,24 +18,28 @@ from govproxy.errors import ProtocolViolation
 from govproxy._fastpath.cursor cimport load_i32, load_u16, load_u32
 from govproxy._fastpath.detectors cimport detect, hits_free, is_structured, write_masked
 from govproxy._fastpath.ff1 cimport Ff1
-from govproxy._fastpath.maskarrays cimport array_room_free, array_room_init, mask_array
+from govproxy._fastpath.columnplan cimport ColumnPlan, fill_spec
 from govproxy._fastpath.maskers cimport (
     F_ARRAY,
     F_BYTEA,
+    F_ENUM,
     F_JSON,
     F_JSONB,
     F_RECORD,
     F_TEXT,
     OP_CONSTANT,
     OP_FPE,
+    OP_KEYS,
     OP_NULL,
+    OP_PARTS,
     OP_PASS,
     OP_PSEUDONYM,
     OP_SCAN,
     mask_value,
 )
-from govproxy._fastpath.maskers import FAMILIES as _FAMILIES, OPERATIONS as _OPERATIONS, STYLES as _STYLES
+from govproxy._fastpath.maskers import FAMILIES as _FAMILIES, OPERATIONS as _OPERATIONS
 from govproxy._fastpath.maskfpe cimport FpeLanes, fpe_settle, mask_fpe
+from govproxy._fastpath.maskparts cimport Node, node_of
 from govproxy._fastpath.maskpieces cimport fit, hex_digit, store_u32
 from govproxy._fastpath.outbuf cimport (
     OutBuf,
@@ -46,7 +50,6 @@ from govproxy._fastpath.outbuf cimport (
     outbuf_put_int32,
     outbuf_reserve,
 )
-from govproxy._fastpath.prf cimport prf_key
 from govproxy._fastpath.prf import subkey as _subkey
 from govproxy._fastpath.textfacts cimport is_candidate
 
@@ -60,7 +63,7 @@ cdef enum Routine:
     R_SCAN_RECORD       # binary
     R_SCAN_OTHER        # binary of an unknown type: a find makes the value NULL
     R_MASK
-    R_ELEMENTS          # an array, element by element
+    R_NODE              # a value that holds others, by a tree of maskparts
     R_FPE               # FF1, and the pseudonym masker for what it does not take
 
 cdef enum:
@@ -83,56 +86,6 @@ cdef int _wrong_count(int got, int expected) except -1:
     raise ProtocolViolation(f"DataRow of {got} columns under a plan of {expected}")
 
 
-@cython.final
-cdef class ColumnPlan:
-    """What is done to one result column.
-
-    ``op`` is a key of ``maskers.OPERATIONS``, ``family`` of ``FAMILIES``, ``style`` of ``STYLES``;
-    ``format`` is 0 for text and 1 for binary. ``constant`` belongs to op ``constant``;
-    ``fallback`` is what stands for a value the masker cannot read, None for SQL NULL. ``key`` has
-    32 bytes where the op is keyed. ``label`` is for people (``explain``). An array that is masked element by
-    element names its elements' family and type; ``fallback`` and ``limit`` are then an element's, and
-    ``whole`` stands for a value that does not read as such an array, None for SQL NULL.
-    """
-
-    def __init__(self, op: str, *, name: str = "", family: str = "text", format: int = 0, style: str = "generic",
-                 limit: int = -1, pad: int = -1, shift_days: int = 0, constant: bytes = b"",
-                 fallback: bytes | None = None, key: bytes = b"", label: str = "", element: str = "",
-                 element_oid: int = 0, whole: bytes | None = None):
-        if op not in _OPERATIONS:
-            raise ValueError(f"unknown operation {op!r}")
-        if family not in _FAMILIES:
-            raise ValueError(f"unknown family {family!r}")
-        if element and (family != "array" or element not in _FAMILIES):
-            raise ValueError(f"not an array of {element!r}")
-        if style not in _STYLES:
-            raise ValueError(f"unknown style {style!r}")
-        if format not in (0, 1):
-            raise ValueError(f"unknown format code {format}")
-        if op in ("hash", "pseudonym", "shift", "fpe") and len(key) != 32:
-            raise ValueError(f"{op} needs a key of 32 bytes")
-        if op == "shift" and not 0 < abs(shift_days) <= 366:
-            raise ValueError("a shift is 1 to 366 days either way")
-        self.op = op
-        self.name = name
-        self.family = family
-        self.format = format
-        self.style = style
-        self.limit = limit
-        self.pad = pad
-        self.shift_days = shift_days
-        self.constant = constant
-        self.fallback = fallback
-        self.key = key
-        self.label = label
-        self.element = element
-        self.element_oid = element_oid
-        self.whole = whole
-
-    def __repr__(self):
-        return f"ColumnPlan({self.op!r}, name={self.name!r}, family={self.family!r}, format={self.format})"
-
-
 cdef int _routine(ColumnPlan column) except -1:
     cdef int op = _OPERATIONS[column.op]
     cdef int family = _FAMILIES[column.family]
@@ -140,8 +93,8 @@ cdef int _routine(ColumnPlan column) except -1:
         return R_PASS
     if op == OP_CONSTANT or op == OP_NULL:
         return R_CONSTANT
-    if op != OP_SCAN and column.element:
-        return R_ELEMENTS
+    if op == OP_PARTS or op == OP_KEYS or family == F_ENUM:
+        return R_NODE
     if op == OP_FPE:
         return R_FPE
     if op != OP_SCAN:
@@ -197,7 +150,6 @@ cdef class MaskPlan:
         self.hits.size = 0
         self.hits.capacity = 0
         outbuf_init(&self.scratch)
-        array_room_init(&self.room)
 
     def __init__(self, columns):
         cdef ColumnOp* op
@@ -211,6 +163,7 @@ cdef class MaskPlan:
             raise ValueError("more columns than a result can have")
         self.owned = []
         self.ciphers = []
+        self.nodes = []
         self.routines = <unsigned char*>calloc(<size_t>len(self.columns) + 1, 1)
         self.ops = <ColumnOp*>calloc(<size_t>len(self.columns) + 1, sizeof(ColumnOp))
         if self.routines == NULL or self.ops == NULL:
@@ -225,22 +178,7 @@ cdef class MaskPlan:
             self.routines[i] = <unsigned char>op.routine
             if op.routine != R_PASS:
                 self.passthrough = False
-            op.spec.op = _OPERATIONS[column.op]
-            op.spec.family = _FAMILIES[column.element or column.family]
-            op.element_oid = column.element_oid
-            op.spec.binary = column.format
-            op.spec.style = _STYLES[column.style]
-            op.spec.limit = column.limit
-            op.spec.pad = column.pad
-            op.spec.shift_days = column.shift_days
-            op.spec.fallback_size = -1
-            if column.fallback is not None:
-                constant = column.fallback
-                self.owned.append(constant)
-                op.spec.fallback = constant
-                op.spec.fallback_size = len(constant)
-            if len(column.key) == 32:
-                prf_key(&op.spec.key, column.key)
+            fill_spec(column, &op.spec, self.owned)
             self.ciphers.append(None)
             if op.spec.op == OP_FPE:
                 self.keyed = True
@@ -249,10 +187,9 @@ cdef class MaskPlan:
                 if op.lanes == NULL:
                     raise MemoryError("mask plan")
                 op.spec.op = OP_PSEUDONYM
-            if op.spec.op == OP_NULL or (op.routine == R_ELEMENTS and column.whole is None):
+            self.nodes.append(node_of(column) if op.routine == R_NODE else None)
+            if op.spec.op == OP_NULL:
                 constant = b"\xff\xff\xff\xff"
-            elif op.routine == R_ELEMENTS:
-                constant = len(column.whole).to_bytes(4, "big") + column.whole
             else:
                 constant = len(column.constant).to_bytes(4, "big") + column.constant
             self.owned.append(constant)
@@ -271,7 +208,6 @@ cdef class MaskPlan:
         free(self.ops)
         hits_free(&self.hits)
         outbuf_free(&self.scratch)
-        array_room_free(&self.room)
 
     cdef Py_ssize_t mask_run(self, const unsigned char* data, Py_ssize_t size,
                              OutBuf* out, RowCounts* counts) except -1:
@@ -395,8 +331,8 @@ cdef class MaskPlan:
             return 0
         if op.routine == R_FPE:
             return self._fpe(rw, column, field, size)
-        if op.routine == R_ELEMENTS:
-            return self._elements(rw, column, field, size)
+        if op.routine == R_NODE:
+            return self._node(rw, column, field, size)
         if op.routine == R_SCAN_HEX:
             return self._scan_hex(rw, op, field, size)
         # Nested and unknown binary forms: the question to the whole value covers all its parts.
@@ -428,18 +364,15 @@ cdef class MaskPlan:
         _replaced(rw, field, size, rw.out.size - at - 4 - size)
         return 0
 
-    cdef int _elements(self, Rewrite* rw, int column, Py_ssize_t field, Py_ssize_t size) except -1:
-        cdef ColumnOp* op = &self.ops[column]
-        cdef Ff1 cipher = self.ciphers[column]
+    cdef int _node(self, Rewrite* rw, int column, Py_ssize_t field, Py_ssize_t size) except -1:
         cdef Py_ssize_t at
         _flush(rw, field - 4)
         at = rw.out.size
         outbuf_int32(rw.out, -1)
-        if mask_array(&op.spec, cipher, op.lanes, op.element_oid, rw.data + field, size, rw.out, &self.room):
+        if (<Node>self.nodes[column]).write(rw.data + field, size, rw.out):
             outbuf_put_int32(rw.out, at, rw.out.size - at - 4)
         else:
-            rw.out.size = at
-            outbuf_append(rw.out, op.constant, op.constant_size)
+            rw.out.size = at + 4
         _replaced(rw, field, size, rw.out.size - at - 4 - size)
         return 0
 

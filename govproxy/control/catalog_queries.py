@@ -105,9 +105,12 @@ WHERE d.deptype = 'e' AND d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
 
 TYPES = """
 SELECT t.oid::int8 AS oid, n.nspname::text AS schema, t.typname::text AS name, t.typtype::text AS kind,
-       t.typcategory::text AS category, CASE WHEN t.typcategory = 'A' THEN t.typelem::int8 ELSE 0 END AS element,
+       t.typcategory::text AS category,
+       CASE WHEN t.typcategory = 'A' THEN t.typelem::int8 ELSE coalesce(r.rngsubtype::int8, 0) END AS element,
        t.typbasetype::int8 AS base, t.typrelid::int8 AS relation, t.typtypmod::int4 AS typmod
 FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+LEFT JOIN pg_catalog.pg_range r ON r.rngtypid = t.oid
+    OR (t.typtype = 'm' AND (pg_catalog.to_jsonb(r) ->> 'rngmultitypid')::int8 = t.oid::int8)
 WHERE n.nspname <> 'pg_toast' AND n.nspname !~ '^pg_(temp|toast_temp)_'
 ORDER BY t.oid
 """

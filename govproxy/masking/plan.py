@@ -8,143 +8,54 @@ connection, no policy; the caller's ``right`` says what the identity may see.
 
 from __future__ import annotations
 
-import hashlib
 import struct
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
-from types import MappingProxyType
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from govproxy._fastpath.rows import ColumnPlan, MaskPlan
+from govproxy._fastpath.columnplan import ColumnPlan
+from govproxy._fastpath.rows import MaskPlan
 from govproxy.errors import ProtocolViolation
 from govproxy.masking import wiretypes
 from govproxy.masking.roundtrip import MaskedForm
+from govproxy.masking.valueplan import (
+    Field,
+    Ground,
+    MaskKey,
+    Right,
+    Sight,
+    clean,
+    field_of,
+    in_parts,
+    key_label,
+    masked,
+    redacted,
+    whole_row,
+)
 from govproxy.masking.values import Classification, ColumnClass, Masker
 from govproxy.masking.wiretypes import FIRST_USER_OID, WireType
 from govproxy.sql.catalog import Catalog, ColumnRef
 from govproxy.sql.values import Derivation, OutputColumn
 
+__all__ = [
+    "Field",
+    "MaskKey",
+    "Right",
+    "Rights",
+    "Sight",
+    "Sources",
+    "build_plan",
+    "decode_row_description",
+    "describe",
+    "masked_form",
+    "redact_all",
+]
+
 MAX_COLUMNS = 1664  # MaxTupleAttributeNumber: no result has more
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
-    """One column as RowDescription describes it. ``format`` is 0 for text, 1 for binary."""
-
-    name: str
-    table_oid: int = 0
-    attnum: int = 0
-    type_oid: int = 25
-    typmod: int = -1
-    format: int = 0
-
-
-class Sight(StrEnum):
-    """How an identity sees a sensitive column; spelled as in the policy."""
-
-    CLEAR = "clear"
-    MASKED = "masked"
-    NONE = "none"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Right:
-    """What the identity may see of one sensitive column. ``masker`` None is the class's default."""
-
-    see: Sight = Sight.MASKED
-    masker: Masker | None = None
 
 
 Rights: TypeAlias = Callable[[ColumnRef, ColumnClass], Right]
 Sources: TypeAlias = Callable[[ColumnRef], frozenset[ColumnRef]]
-
-
-@dataclass(frozen=True, slots=True)
-class MaskKey:
-    """The installation's masking key, 32 bytes. Every class has a key of its own derived from it.
-
-    Security: losing it only breaks that equal values stay equal over time; knowing it turns
-    pseudonyms of guessable values back by trying them.
-    """
-
-    secret: bytes = field(repr=False)
-
-    def __post_init__(self) -> None:
-        if len(self.secret) != 32:
-            raise ValueError("a masking key has 32 bytes")
-
-    def derive(self, label: str) -> bytes:
-        """A 32-byte key for one purpose (keyed BLAKE2s over the label)."""
-        return hashlib.blake2s(label.encode(), key=self.secret, person=b"govmask").digest()
-
-    def shift_days(self, label: str) -> int:
-        """1 to 182 days, either way, the same for every value under the label."""
-        number = int.from_bytes(self.derive(f"shift {label}")[:8], "big") % 364
-        return number - 182 if number < 182 else number - 181
-
-
-# What a class's values look like, where that changes how a masker works on them.
-STYLES: Mapping[str, str] = MappingProxyType(
-    {
-        "email": "email",
-        "phone": "phone",
-        "iban": "iban",
-        "person_name": "name",
-        "given_name": "given",
-        "family_name": "surname",
-        "username": "user",
-        "postcode": "postcode",
-        "ip_address": "ip",
-        "birth_date": "date",
-        "death_date": "date",
-        "geo": "geo",
-        "card": "card",
-        "bank_account": "tail4",
-        "ssn": "tail4",
-        "tax_id": "tail4",
-        "national_id": "tail4",
-        "passport": "tail4",
-        "driving_licence": "tail4",
-        "vehicle": "tail4",
-        "medical_record": "tail4",
-        "health_insurance": "tail4",
-        "crypto_wallet": "tail4",
-        "device_id": "tail4",
-    }
-)
-
-# Classes whose values stand for one another share a key: a given name is the same in every column of names.
-_KEY_LABELS: Mapping[str, str] = MappingProxyType(dict.fromkeys(("given_name", "family_name"), "person_name"))
-
-_INTEGERS = ("int2", "int4", "int8")
-_DATES = ("date", "timestamp", "timestamptz")
-_KEYED = frozenset({"hash", "pseudonym", "shift", "fpe"})
-
-# Masker -> family -> operation. What is not listed is redacted by type.
-# ``fpe`` takes what has six digits or more and no letters; the rest of such a column gets a keyed
-# pseudonym of the same shape, which joins as well but cannot be turned back.
-_OPERATIONS: Mapping[Masker, Mapping[str, str]] = MappingProxyType(
-    {
-        Masker.PARTIAL: {
-            **dict.fromkeys(("text", *_INTEGERS, "numeric", "json", "jsonb"), "partial"),
-            **dict.fromkeys(("inet", "macaddr", *_DATES), "generalise"),
-        },
-        Masker.HASH: {**dict.fromkeys(("text", *_INTEGERS, "numeric", "uuid"), "hash")},
-        Masker.PSEUDONYM: {
-            **dict.fromkeys(("text", *_INTEGERS, "numeric", "uuid"), "pseudonym"),
-            **dict.fromkeys(_DATES, "shift"),
-        },
-        Masker.FPE: {
-            **dict.fromkeys(("text", *_INTEGERS), "fpe"),
-            **dict.fromkeys(("numeric", "uuid"), "pseudonym"),
-        },
-        Masker.SHIFT: {**dict.fromkeys(("text", *_DATES), "shift")},
-        Masker.GENERALISE: dict.fromkeys(
-            ("text", *_INTEGERS, "numeric", "float4", "float8", "inet", "macaddr", *_DATES), "generalise"
-        ),
-    }
-)
 
 
 def decode_row_description(payload: bytes) -> tuple[Field, ...]:
@@ -259,14 +170,14 @@ def masked_form(
         catalog=catalog,
     )
     wire = wiretypes.resolve(f.type_oid, catalog)
-    plan = _mask(context, f, wire, found, masker or found.sensitive.masker, not_null)
-    name = _KEY_LABELS.get(found.sensitive.name, found.sensitive.name)
+    plan = masked(_ground(context, None), f, wire, found, masker, not_null)
+    name = key_label(found.sensitive.name)
     return MaskedForm(plan, key.derive(name), tuple(old.derive(name) for old in former))
 
 
 def redact_all(fields: Sequence[Field]) -> MaskPlan:
     """Every column redacted by type: for a result about which nothing at all is known."""
-    return MaskPlan(_redact(f, wiretypes.resolve(f.type_oid), False, "unknown result") for f in fields)
+    return MaskPlan(redacted(f, wiretypes.resolve(f.type_oid), False, "unknown result") for f in fields)
 
 
 def describe(plan: MaskPlan) -> list[dict[str, str]]:
@@ -281,7 +192,7 @@ def _column(context: _Context, f: Field, output: OutputColumn | None) -> ColumnP
     derivation = Derivation.OPAQUE if output is None else output.derivation
     no_origin = f.table_oid == 0
     if output is not None and derivation is Derivation.AGGREGATE_SAFE and no_origin:
-        return _clean(context, f, wire, "aggregate")
+        return clean(_ground(context, None), f, wire, "aggregate")
     if output is not None:
         for source in output.sources:
             _source(context, source, evidence)
@@ -289,12 +200,14 @@ def _column(context: _Context, f: Field, output: OutputColumn | None) -> ColumnP
         return ColumnPlan("null", name=f.name, family=wire.family, format=f.format, label="not to be seen")
     not_null = _not_null(context, f)
     if evidence.unknown:
-        return _redact(f, wire, not_null, "source unknown")
+        return redacted(f, wire, not_null, "source unknown")
+    if evidence.sensitive and evidence.whole_row and (row := _whole_row(context, f, wire, output)) is not None:
+        return row
     if evidence.sensitive:
         return _sensitive(context, f, wire, evidence, derivation, not_null)
     if evidence.clean_origin or derivation is not Derivation.OPAQUE or not context.tainted:
-        return _clean(context, f, wire, "clean")
-    return _redact(f, wire, not_null, "lineage unknown")
+        return clean(_ground(context, None), f, wire, "clean")
+    return redacted(f, wire, not_null, "lineage unknown")
 
 
 def _origin(context: _Context, f: Field, evidence: _Evidence) -> None:
@@ -381,95 +294,47 @@ def _sensitive(
 ) -> ColumnPlan:
     names = ", ".join(sorted({found.sensitive.name for found, _ in evidence.sensitive.values()}))
     if len(evidence.sensitive) > 1:
-        return _redact(f, wire, not_null, f"several sources: {names}")
+        return redacted(f, wire, not_null, f"several sources: {names}")
     if evidence.whole_row:
-        return _redact(f, wire, not_null, f"whole row with {names}")
+        return redacted(f, wire, not_null, f"whole row with {names}")
     ((ref, (found, right)),) = evidence.sensitive.items()
     origin = ColumnRef(f.table_oid, f.attnum)
     if ref != origin and derivation is not Derivation.PLAIN:
-        return _redact(f, wire, not_null, f"expression over {names}")
-    masker = right.masker or found.sensitive.masker
-    return _mask(context, f, wire, found, masker, not_null)
+        return redacted(f, wire, not_null, f"expression over {names}")
+    return masked(_ground(context, ref), f, wire, found, right.masker, not_null)
 
 
-def _mask(
-    context: _Context, f: Field, wire: WireType, found: ColumnClass, masker: Masker, not_null: bool
-) -> ColumnPlan:
-    name = found.sensitive.name
-    label = f"{name}: {masker.value}"
-    if masker is Masker.NULL:
-        return ColumnPlan("null", name=f.name, family=wire.family, format=f.format, label=label)
-    if masker is Masker.SCAN and wire.scannable:
-        return _clean(context, f, wire, label)
-    if wire.family == "array":
-        return _mask_elements(context, f, wire, found, masker, not_null)
-    operation = _OPERATIONS.get(masker, {}).get(wire.family)
-    if operation is None or f.type_oid == wiretypes.XML:
-        return _redact(f, wire, not_null, label)
-    keyed = operation in _KEYED
-    return ColumnPlan(
-        operation,
-        name=f.name,
-        family=wire.family,
-        format=f.format,
-        style=STYLES.get(name, "generic"),
-        limit=wiretypes.length_limit(f.type_oid, f.typmod),
-        pad=wiretypes.padding(f.type_oid, f.typmod),
-        shift_days=context.key.shift_days(name) if operation == "shift" else 0,
-        fallback=wiretypes.redaction(f.type_oid, f.typmod, wire, binary=f.format == 1, not_null=not_null),
-        key=context.key.derive(_KEY_LABELS.get(name, name)) if keyed else b"",
-        label=label,
+def _ground(context: _Context, ref: ColumnRef | None) -> Ground:
+    """What the values of a column lean on; ``ref`` is the column that rights on their parts are asked for."""
+
+    def right(found: ColumnClass) -> Right:
+        return Right() if ref is None else context.right(ref, found)
+
+    return Ground(
+        key=context.key,
+        catalog=context.catalog,
+        right=right,
+        classes=context.classification.columns,
+        scan=context.scan,
     )
 
 
-def _mask_elements(
-    context: _Context, f: Field, wire: WireType, found: ColumnClass, masker: Masker, not_null: bool
-) -> ColumnPlan:
-    """An array whose elements are masked like a column of their type; elements may be NULL in any case."""
-    name = found.sensitive.name
-    label = f"{name}: {masker.value} of each element"
-    element = wiretypes.resolve(wire.element_oid, context.catalog)
-    operation = _OPERATIONS.get(masker, {}).get(element.family)
-    if operation is None or wire.element_oid == wiretypes.XML:
-        return _redact(f, wire, not_null, f"{name}: {masker.value}")
-    binary = f.format == 1
-    return ColumnPlan(
-        operation,
-        name=f.name,
-        family="array",
-        format=f.format,
-        style=STYLES.get(name, "generic"),
-        limit=wiretypes.length_limit(wire.element_oid, f.typmod),
-        pad=wiretypes.padding(wire.element_oid, f.typmod),
-        shift_days=context.key.shift_days(name) if operation == "shift" else 0,
-        fallback=wiretypes.redaction(wire.element_oid, f.typmod, element, binary=binary, not_null=False),
-        key=context.key.derive(_KEY_LABELS.get(name, name)) if operation in _KEYED else b"",
-        label=label,
-        element=element.family,
-        element_oid=wire.element_oid,
-        whole=wiretypes.redaction(f.type_oid, f.typmod, wire, binary=binary, not_null=not_null),
-    )
+def _whole_row(context: _Context, f: Field, wire: WireType, output: OutputColumn | None) -> ColumnPlan | None:
+    """A row as one value, planned column by column as if each had been asked for; None where it is no plain one.
 
-
-def _redact(f: Field, wire: WireType, not_null: bool, reason: str) -> ColumnPlan:
-    value = wiretypes.redaction(f.type_oid, f.typmod, wire, binary=f.format == 1, not_null=not_null)
-    label = f"redacted ({reason})"
-    if value is None:
-        return ColumnPlan("null", name=f.name, family=wire.family, format=f.format, label=label)
-    return ColumnPlan("constant", name=f.name, family=wire.family, format=f.format, constant=value, label=label)
-
-
-def _clean(context: _Context, f: Field, wire: WireType, reason: str) -> ColumnPlan:
-    operation = "scan" if context.scan and wire.scannable else "pass"
-    return ColumnPlan(
-        operation,
-        name=f.name,
-        family=wire.family,
-        format=f.format,
-        limit=wiretypes.length_limit(f.type_oid, f.typmod),
-        pad=wiretypes.padding(f.type_oid, f.typmod),
-        label=reason,
-    )
+    Security: only by the server's own word on whose row it is, and where lineage knows of no other source.
+    """
+    relation = context.catalog.relations.get(f.table_oid) if context.catalog is not None else None
+    if relation is None or f.attnum != 0 or wire.relation_oid != f.table_oid:
+        return None
+    if output is None or any(source.relation != f.table_oid for source in output.sources):
+        return None
+    ground = _ground(context, None)
+    parts = []
+    for column in relation.columns:
+        inside = replace(field_of(column, f.format), table_oid=f.table_oid, attnum=column.attnum)
+        parts.append(in_parts(ground, _column(context, inside, None), inside))
+    return whole_row(f, wire, parts, [column.type_oid for column in relation.columns], "whole row, column by column")
 
 
 def _not_null(context: _Context, f: Field) -> bool:

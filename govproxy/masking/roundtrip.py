@@ -16,9 +16,9 @@ import struct
 import uuid
 from collections.abc import Callable, Mapping
 
+from govproxy._fastpath.columnplan import ColumnPlan
 from govproxy._fastpath.ff1 import Ff1
 from govproxy._fastpath.prf import keyed_tag, subkey
-from govproxy._fastpath.rows import ColumnPlan
 
 REDACTED = b"***"
 DOMAIN_DIGITS = 6  # FF1 takes a million values or more
@@ -60,19 +60,20 @@ class MaskedForm:
     """
 
     def __init__(self, plan: ColumnPlan, key: bytes, former: tuple[bytes, ...] = ()) -> None:
-        self._plan = plan
+        self._is_array = plan.op == "parts" and plan.family == "array"
+        self._plan = plan = plan.parts[0] if self._is_array else plan
         self._keys = (key, *former)
         self._cipher = Ff1(subkey(key, b"ff1")) if plan.op == "fpe" else None
 
     @property
     def is_reversible(self) -> bool:
         """Whether ``restored`` can ever give something."""
-        return self._plan.op in ("fpe", "shift") and self._plan.family in _RESTORERS
+        return not self._is_array and self._plan.op in ("fpe", "shift") and self._plan.family in _RESTORERS
 
     @property
     def is_guarded(self) -> bool:
         """Whether ``recognises`` can ever say yes."""
-        if self._plan.family in ("text", "json", "jsonb"):
+        if self._plan.family in ("text", "json", "jsonb", "hstore", "xml"):
             return True
         return self._plan.family == "uuid" and self._plan.op in ("pseudonym", "hash")
 
@@ -84,8 +85,10 @@ class MaskedForm:
         Values of arrays are looked at one by one.
         """
         plan = self._plan
-        if plan.family in ("json", "jsonb"):
-            return b'"***"' in value
+        if plan.family in ("json", "jsonb", "hstore"):
+            return b'"***"' in value or (binary and b"***" in value)
+        if plan.op == "keys":
+            return b">***<" in value or b'"***"' in value
         if plan.family == "uuid":
             return any(self._is_own_uuid(one, binary) for one in elements(value, binary))
         if plan.family != "text":

@@ -25,13 +25,15 @@ _BIT = 1560
 class WireType:
     """``family`` is a key of ``maskers.FAMILIES``; ``scannable``: a value may hold a strong shape.
 
-    ``element_oid`` is set for arrays, ``labels`` for enums. ``neutral`` is the text and the binary form of a value
-    that says nothing, where the type is known by its kind alone.
+    ``element_oid`` is set for arrays and, the type of the bounds, for ranges and multiranges; ``relation_oid`` is
+    that of a composite's fields; ``labels`` are those of an enum. ``neutral`` is the text and the binary form
+    of a value that says nothing, where the type is known by its kind alone.
     """
 
     family: str
     scannable: bool = False
     element_oid: int = 0
+    relation_oid: int = 0
     labels: tuple[str, ...] = ()
     neutral: tuple[bytes, bytes] | None = None
 
@@ -67,8 +69,7 @@ _FAMILIES: Mapping[int, tuple[str, bool]] = MappingProxyType(
         **dict.fromkeys(
             _oids(
                 "22 24 26 27 28 29 30 600 601 602 603 604 628 718 790 1033 1083 1186 1266 1560 1562 2202 2203 2204 "
-                "2205 2206 2278 2970 3220 3734 3769 3904 3906 3908 3910 3912 3926 4089 4096 4191 4451 4532 4533 4534 "
-                "4535 4536 5038 5069"
+                "2205 2206 2278 2970 3220 3734 3769 4089 4096 4191 5038 5069"
             ),
             ("other", False),
         ),
@@ -94,6 +95,26 @@ _ELEMENTS: Mapping[int, int] = MappingProxyType(
     )
 )
 
+# Range and multirange -> type of the bounds.
+_BOUNDS: Mapping[int, tuple[str, int]] = MappingProxyType(
+    {
+        **dict(
+            zip(
+                _oids("3904 3906 3908 3910 3912 3926"),
+                (("range", oid) for oid in _oids("23 1700 1114 1184 1082 20")),
+                strict=True,
+            )
+        ),
+        **dict(
+            zip(
+                _oids("4451 4532 4533 4534 4535 4536"),
+                (("multirange", oid) for oid in _oids("23 1700 1114 1184 1082 20")),
+                strict=True,
+            )
+        ),
+    }
+)
+
 # Ranges and multiranges of any kind of bounds have one form that holds none.
 _NEUTRAL_BY_KIND: Mapping[str, tuple[bytes, bytes]] = MappingProxyType({"r": (b"empty", b"\1"), "m": (b"{}", bytes(4))})
 
@@ -107,6 +128,9 @@ def resolve(type_oid: int, catalog: Catalog | None = None) -> WireType:
         return WireType(family=family, scannable=scannable)
     if type_oid in _ELEMENTS:
         return _array_of(_ELEMENTS[type_oid], catalog)
+    if type_oid in _BOUNDS:
+        family, bounds = _BOUNDS[type_oid]
+        return WireType(family=family, element_oid=bounds)
     declared = catalog.types.get(type_oid) if catalog is not None else None
     if declared is None:
         return _UNKNOWN
@@ -117,14 +141,43 @@ def resolve(type_oid: int, catalog: Catalog | None = None) -> WireType:
     if declared.category == "A" and declared.element_oid not in (0, type_oid):
         return _array_of(declared.element_oid, catalog)
     if declared.kind in _NEUTRAL_BY_KIND:
-        return WireType(family="other", scannable=True, neutral=_NEUTRAL_BY_KIND[declared.kind])
+        family = "other" if not declared.element_oid else "range" if declared.kind == "r" else "multirange"
+        return WireType(
+            family=family,
+            scannable=True,
+            element_oid=declared.element_oid,
+            neutral=_NEUTRAL_BY_KIND[declared.kind],
+        )
     if declared.name == "hstore" and declared.kind == "b":
-        return WireType(family="other", scannable=True, neutral=(b"", bytes(4)))  # no pairs
+        return WireType(family="hstore", scannable=True, neutral=(b"", bytes(4)))  # no pairs
     if declared.kind == "c":
-        return WireType(family="record", scannable=True)
+        return WireType(
+            family="record",
+            scannable=True,
+            relation_oid=declared.relation_oid,
+            neutral=_no_fields(declared.relation_oid, catalog),
+        )
     if declared.kind == "b" and declared.category == "S":
         return WireType(family="text", scannable=True)  # citext and its like: their binary form is the text
     return _UNKNOWN
+
+
+def _no_fields(relation_oid: int, catalog: Catalog | None) -> tuple[bytes, bytes] | None:
+    """A composite all of whose fields are NULL."""
+    relation = catalog.relations.get(relation_oid) if catalog is not None else None
+    if relation is None or not relation.columns:
+        return None
+    fields = b"".join(column.type_oid.to_bytes(4, "big") + b"\xff\xff\xff\xff" for column in relation.columns)
+    count = len(relation.columns)
+    return b"(" + b"," * (count - 1) + b")", count.to_bytes(4, "big") + fields
+
+
+def base_type(type_oid: int, catalog: Catalog | None = None) -> int:
+    """The type behind a domain, and any other type itself."""
+    declared = catalog.types.get(type_oid) if catalog is not None else None
+    if declared is not None and declared.kind == "d" and declared.base_oid not in (0, type_oid):
+        return base_type(declared.base_oid, catalog)
+    return type_oid
 
 
 def _array_of(element_oid: int, catalog: Catalog | None) -> WireType:

@@ -107,7 +107,10 @@ class Function:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Type:
-    """One type. ``kind`` is ``typtype`` (b c d e p r m); ``category`` is ``typcategory``."""
+    """One type. ``kind`` is ``typtype`` (b c d e p r m); ``category`` is ``typcategory``.
+
+    ``element_oid`` is the type of an array's elements, and of the bounds of ranges and multiranges.
+    """
 
     oid: int
     schema: str

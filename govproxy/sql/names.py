@@ -177,7 +177,9 @@ class Names:
         if type_oid in BUILTIN_ARRAYS:
             return True
         array = self.catalog.types.get(type_oid)
-        element = self.catalog.types.get(array.element_oid) if array is not None else None
+        if array is None or array.category != "A":
+            return False
+        element = self.catalog.types.get(array.element_oid)
         return element is not None and element.kind in "bermd" and element.base_oid == 0
 
     def row_type(self, type_oid: int) -> Relation | None:

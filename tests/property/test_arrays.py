@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from govproxy._fastpath.rows import ColumnPlan, MaskPlan
+from govproxy._fastpath.columnplan import ColumnPlan
+from govproxy._fastpath.rows import MaskPlan
 from tests.reference import arrays, maskers
 from tests.reference.rows import decode_row, encode_row
 
@@ -23,17 +24,8 @@ nested = st.recursive(
 
 
 def column(op: str, form: int, style: str = "email", fallback: bytes | None = b"***") -> ColumnPlan:
-    return ColumnPlan(
-        op,
-        family="array",
-        format=form,
-        style=style,
-        key=KEY,
-        fallback=fallback,
-        element="text",
-        element_oid=TEXT,
-        whole=b"whole",
-    )
+    part = ColumnPlan(op, format=form, style=style, key=KEY, fallback=fallback)
+    return ColumnPlan("parts", family="array", format=form, fallback=b"whole", parts=(part,), part_oids=(TEXT,))
 
 
 def single(op: str, style: str, fallback: bytes | None) -> ColumnPlan:

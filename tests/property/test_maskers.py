@@ -10,7 +10,9 @@ import uuid
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from govproxy._fastpath.rows import ColumnPlan, MaskPlan
+from govproxy._fastpath.columnplan import ColumnPlan
+from govproxy._fastpath.maskdocuments import KeyFact, KeyRules
+from govproxy._fastpath.rows import MaskPlan
 from tests.reference import maskers as reference
 from tests.reference.rows import decode_row, encode_row
 
@@ -187,6 +189,7 @@ def hidden(document: object) -> object:
 @given(documents, st.booleans(), st.sampled_from([None, 1]))
 def test_documents_keep_keys_and_hide_leaves(document: object, ascii_only: bool, indent: int | None) -> None:
     text = json.dumps(document, ensure_ascii=ascii_only, indent=indent).encode()
-    result = compiled(plan("partial", "json", 0, "generic"), text)
+    rules = KeyRules(lambda key: KeyFact(), key=KEY)
+    result = compiled(ColumnPlan("keys", family="json", rules=rules), text)
     assert result is not None
     assert json.loads(result) == hidden(document)

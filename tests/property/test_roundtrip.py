@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from govproxy._fastpath.rows import ColumnPlan, MaskPlan
+from govproxy._fastpath.columnplan import ColumnPlan
+from govproxy._fastpath.rows import MaskPlan
 from govproxy.masking.roundtrip import MaskedForm, array_elements, array_text
 
 KEY, OTHER = bytes(range(32)), bytes(32)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from govproxy._fastpath.columnplan import ColumnPlan
 from govproxy._fastpath.detectors import mask_text, may_contain, scan
-from govproxy._fastpath.rows import ColumnPlan, MaskPlan
+from govproxy._fastpath.rows import MaskPlan
 from govproxy.errors import ProtocolViolation
 from tests.reference import detectors, maskers
 from tests.reference import rows as reference

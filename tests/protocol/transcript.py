@@ -15,9 +15,10 @@ from typing import Any
 
 import orjson
 
+from govproxy._fastpath.columnplan import ColumnPlan
 from govproxy._fastpath.conversation import Conversation
 from govproxy._fastpath.ledger import LedgerWriter
-from govproxy._fastpath.rows import ColumnPlan, MaskPlan
+from govproxy._fastpath.rows import MaskPlan
 from govproxy._fastpath.sinks import Sinks
 from govproxy._fastpath.verdicts import Outcome, Verdict, VerdictCache
 from govproxy.audit.read import read_segment

@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import ECB
 from cryptography.hazmat.primitives.cmac import CMAC
 
+from govproxy._fastpath.columnplan import ColumnPlan
 from govproxy._fastpath.masknames import GIVEN, SURNAMES
-from govproxy._fastpath.rows import ColumnPlan
 
 
 class Outcome(Enum):

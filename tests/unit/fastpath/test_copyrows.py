@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from govproxy._fastpath.columnplan import ColumnPlan
 from govproxy._fastpath.copyrows import CopyMasker, CopyOptions
-from govproxy._fastpath.rows import ColumnPlan, MaskPlan
+from govproxy._fastpath.rows import MaskPlan
 from govproxy.errors import LimitExceeded, UpstreamFault
 
 TEXT: dict[str, Any] = {

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from govproxy._fastpath.columnplan import ColumnPlan
 from govproxy._fastpath.ff1 import Ff1
 from govproxy._fastpath.prf import subkey
-from govproxy._fastpath.rows import ColumnPlan, MaskPlan
+from govproxy._fastpath.rows import MaskPlan
 from govproxy.errors import ProtocolViolation
 from tests.reference import ff1 as reference
 from tests.reference.maskers import luhn_sum

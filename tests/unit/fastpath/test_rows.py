@@ -6,7 +6,8 @@ import struct
 
 import pytest
 
-from govproxy._fastpath.rows import ColumnPlan, MaskPlan
+from govproxy._fastpath.columnplan import ColumnPlan
+from govproxy._fastpath.rows import MaskPlan
 from govproxy.errors import ProtocolViolation
 from tests.reference.rows import decode_row, encode_row
 

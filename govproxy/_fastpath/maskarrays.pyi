@@ -1,1 +1,0 @@
-# No Python names: everything here is called from Cython.

@@ -1,0 +1,24 @@
+from collections.abc import Callable
+from typing import final
+
+from govproxy._fastpath.columnplan import ColumnPlan
+from govproxy._fastpath.maskparts import Node
+
+@final
+class Leaf:
+    def __init__(self, text: ColumnPlan, number: ColumnPlan) -> None: ...
+
+@final
+class KeyFact:
+    def __init__(self, leaf: Leaf | None = None, *, hidden: bool = False) -> None: ...
+    @property
+    def leaf(self) -> Leaf | None: ...
+    @property
+    def hidden(self) -> bool: ...
+
+@final
+class KeyRules:
+    def __init__(
+        self, judge: Callable[[str], KeyFact], *, key: bytes, root: Leaf | None = None, keeps: bool = False
+    ) -> None: ...
+    def node(self, family: str, form: int) -> Node: ...
