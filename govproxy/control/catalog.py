@@ -19,6 +19,7 @@ from typing import Any
 import asyncpg  # type: ignore[import-untyped]
 
 from govproxy.control import catalog_queries as queries
+from govproxy.control.hidden import Behind, aggregates, path_of, read_hidden, size_of
 from govproxy.control.metadata import COLLECT_TIMEOUT_MS, MetadataConnection, connect
 from govproxy.control.samples import collect_statistics
 from govproxy.sql.catalog import Catalog, Column, Function, Relation, RelationKind, Type
@@ -60,7 +61,8 @@ async def collect_structure(connection: MetadataConnection, database: str) -> Ca
         types, typmods = _types(
             await reader.rows("types", queries.TYPES), await reader.rows("enums", queries.ENUM_LABELS)
         )
-        relations = await _relations(reader, types, typmods)
+        hidden = await read_hidden(reader.rows)
+        relations = await _relations(reader, types, typmods, hidden.relations)
         functions = await _functions(reader)
         extensions = [row["name"] for row in await reader.rows("extensions", queries.EXTENSIONS)]
         operators = [row["name"] for row in await reader.rows("operators", queries.OPERATORS)]
@@ -76,6 +78,10 @@ async def collect_structure(connection: MetadataConnection, database: str) -> Ca
         extensions=extensions,
         user_operators=operators,
         user_casts=casts,
+        operator_functions=hidden.operator_functions,
+        cast_functions=hidden.cast_functions,
+        domain_functions=hidden.domain_functions,
+        event_triggers=hidden.event_triggers,
     )
     return replace(structure, version=version_of(structure))
 
@@ -109,7 +115,7 @@ def version_of(catalog: Catalog) -> str:
     """SHA-256 over the structure: everything but sampled values and row counts, in a fixed order."""
     digest = hashlib.sha256()
     for relation in sorted(catalog.relations.values(), key=lambda r: r.oid):
-        digest.update(repr(replace(relation, estimated_rows=-1.0)).encode())
+        digest.update(repr(replace(relation, estimated_rows=-1.0, size_bytes=-1)).encode())
     for function in sorted(catalog.functions.values(), key=lambda f: f.oid):
         digest.update(repr(function).encode())
     for kind in sorted(catalog.types.values(), key=lambda t: t.oid):
@@ -121,6 +127,10 @@ def version_of(catalog: Catalog) -> str:
         sorted(catalog.extensions),
         sorted(catalog.user_operators),
         sorted(catalog.user_casts),
+        catalog.operator_functions,
+        catalog.cast_functions,
+        catalog.domain_functions,
+        catalog.event_triggers,
     )
     digest.update(repr(rest).encode())
     return digest.hexdigest()
@@ -215,7 +225,9 @@ class _Parts:
     parents: list[int] = field(default_factory=list)
 
 
-async def _relations(reader: _Reader, types: Mapping[int, Type], typmods: Mapping[int, int]) -> list[Relation]:
+async def _relations(
+    reader: _Reader, types: Mapping[int, Type], typmods: Mapping[int, int], hidden: Mapping[int, Behind]
+) -> list[Relation]:
     listed = await reader.rows("relations", queries.RELATIONS)
     parts: dict[int, _Parts] = {row["oid"]: _Parts() for row in listed}
     for row in await reader.rows("keys", queries.KEYS):
@@ -254,10 +266,13 @@ async def _relations(reader: _Reader, types: Mapping[int, Type], typmods: Mappin
             )
         )
     definitions = await _definitions(reader, listed)
-    return [_relation(row, parts[row["oid"]], definitions.get(row["oid"])) for row in listed]
+    return [
+        _relation(row, parts[row["oid"]], definitions.get(row["oid"]), hidden.get(row["oid"], Behind()))
+        for row in listed
+    ]
 
 
-def _relation(row: _Row, part: _Parts, definition: str | None) -> Relation:
+def _relation(row: _Row, part: _Parts, definition: str | None, behind: Behind) -> Relation:
     return Relation(
         oid=row["oid"],
         schema=row["schema"],
@@ -270,10 +285,17 @@ def _relation(row: _Row, part: _Parts, definition: str | None) -> Relation:
         children=tuple(part.children),
         parents=tuple(part.parents),
         estimated_rows=row["rows"],
+        size_bytes=size_of(row["pages"], row["rows"]),
         has_triggers=row["triggers"],
         has_rules=row["rules"],
         owner=row["owner"],
         row_security=row["row_security"],
+        triggers=tuple(behind.triggers),
+        rules=tuple(behind.rules),
+        references=tuple(behind.references),
+        runs=tuple(behind.runs),
+        views=tuple(behind.views),
+        sequences=tuple(behind.sequences),
     )
 
 
@@ -298,6 +320,7 @@ async def _functions(reader: _Reader) -> list[Function]:
         row["oid"]: row["extension"]
         for row in await reader.rows("functions of extensions", queries.FUNCTION_EXTENSIONS)
     }
+    parts = await aggregates(reader.rows)
     return [
         Function(
             oid=row["oid"],
@@ -313,6 +336,10 @@ async def _functions(reader: _Reader) -> list[Function]:
             return_type=row["result"],
             extension=owners.get(row["oid"]),
             body=bodies.get(row["oid"]) or row["body"],
+            argument_names=tuple(row["names"] or ()),
+            argument_modes="".join(row["modes"] or ()),
+            search_path=path_of(row["settings"]),
+            parts=parts.get(row["oid"], ()),
         )
         for row in await reader.rows("functions", queries.FUNCTIONS)
     ]

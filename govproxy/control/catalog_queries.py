@@ -25,7 +25,7 @@ _IDLE = f"l.lanname = 'plpgsql' AND pg_catalog.regexp_replace(p.prosrc, '{_CLOCK
 # ``triggers``: of the user's, apart from idle ones. ``rules``: apart from what makes a view.
 RELATIONS = f"""
 SELECT c.oid::int8 AS oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS kind,
-       c.reltuples::float8 AS rows, c.relhastriggers AND EXISTS (
+       c.reltuples::float8 AS rows, c.relpages::int8 AS pages, c.relhastriggers AND EXISTS (
            SELECT FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid
            JOIN pg_catalog.pg_language l ON l.oid = p.prolang
            WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND NOT ({_IDLE})) AS triggers,
@@ -63,6 +63,101 @@ SELECT c.conrelid::int8 AS relation, c.contype::text AS kind, c.conkey::int4[] A
 FROM pg_catalog.pg_constraint c WHERE c.contype IN ('p', 'f') AND c.conrelid <> 0
 """
 
+# What runs behind a statement: triggers, rules, and functions that definitions call (defaults, checks, policies,
+# indexes, views, conditions of triggers) directly, through an operator or through a cast.
+TRIGGERS = """
+SELECT t.tgrelid::int8 AS relation, t.tgname::text AS name, t.tgfoid::int8 AS function, t.tgtype::int4 AS type,
+       (SELECT pg_catalog.array_agg(a.attname::text) FROM pg_catalog.pg_attribute a
+        WHERE a.attrelid = t.tgrelid AND a.attnum = ANY (t.tgattr::int2[])) AS columns
+FROM pg_catalog.pg_trigger t WHERE NOT t.tgisinternal AND t.tgenabled <> 'D'
+ORDER BY t.oid
+"""
+
+RULES = """
+SELECT w.ev_class::int8 AS relation, pg_catalog.pg_get_ruledef(w.oid) AS definition
+FROM pg_catalog.pg_rewrite w WHERE w.ev_type <> '1' AND w.ev_enabled <> 'D' AND w.oid >= 16384
+ORDER BY w.oid
+"""
+
+RUNS = """
+SELECT DISTINCT u.relation::int8 AS relation, u.what::text AS what,
+       coalesce(o.oprcode::oid, x.refobjid)::int8 AS function
+FROM (
+    SELECT d.adrelid AS relation, 'default' AS what, 'pg_catalog.pg_attrdef'::pg_catalog.regclass AS class, d.oid
+    FROM pg_catalog.pg_attrdef d
+    UNION ALL SELECT c.conrelid, 'check', 'pg_catalog.pg_constraint'::pg_catalog.regclass, c.oid
+    FROM pg_catalog.pg_constraint c WHERE c.conrelid <> 0
+    UNION ALL SELECT p.polrelid, 'policy', 'pg_catalog.pg_policy'::pg_catalog.regclass, p.oid
+    FROM pg_catalog.pg_policy p
+    UNION ALL SELECT i.indrelid, 'index', 'pg_catalog.pg_class'::pg_catalog.regclass, i.indexrelid
+    FROM pg_catalog.pg_index i WHERE i.indexprs IS NOT NULL OR i.indpred IS NOT NULL
+    UNION ALL SELECT w.ev_class, 'view', 'pg_catalog.pg_rewrite'::pg_catalog.regclass, w.oid
+    FROM pg_catalog.pg_rewrite w WHERE w.ev_type = '1'
+    UNION ALL SELECT g.tgrelid, 'trigger', 'pg_catalog.pg_trigger'::pg_catalog.regclass, g.oid
+    FROM pg_catalog.pg_trigger g WHERE NOT g.tgisinternal AND g.tgqual IS NOT NULL
+) u
+JOIN pg_catalog.pg_depend x ON x.classid = u.class AND x.objid = u.oid
+LEFT JOIN pg_catalog.pg_operator o
+    ON x.refclassid = 'pg_catalog.pg_operator'::pg_catalog.regclass AND o.oid = x.refobjid
+WHERE x.refobjid >= 16384 AND (x.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass OR o.oid IS NOT NULL)
+ORDER BY 1, 2, 3
+"""
+
+DOMAIN_FUNCTIONS = """
+SELECT c.contypid::int8 AS type, x.refobjid::int8 AS function
+FROM pg_catalog.pg_constraint c
+JOIN pg_catalog.pg_depend x ON x.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND x.objid = c.oid
+WHERE c.contypid <> 0 AND x.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND x.refobjid >= 16384
+ORDER BY 1, 2
+"""
+
+REFERENCES = """
+SELECT c.confrelid::int8 AS referenced, c.conrelid::int8 AS relation, c.conkey::int4[] AS columns,
+       c.confkey::int4[] AS keys, c.confdeltype::text AS on_delete, c.confupdtype::text AS on_update
+FROM pg_catalog.pg_constraint c WHERE c.contype = 'f'
+ORDER BY c.oid
+"""
+
+# Views over a relation, and the sequences that go with it.
+DEPENDENTS = """
+SELECT DISTINCT d.refobjid::int8 AS relation, w.ev_class::int8 AS dependent, 'view' AS what
+FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_rewrite w ON w.oid = d.objid
+WHERE d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+  AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND w.ev_type = '1'
+  AND w.ev_class <> d.refobjid AND d.refobjid >= 16384
+UNION ALL
+SELECT d.refobjid::int8, d.objid::int8, 'sequence'
+FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class c ON c.oid = d.objid
+WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.relkind = 'S' AND d.deptype IN ('a', 'i')
+  AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+ORDER BY 1, 2
+"""
+
+EVENT_TRIGGERS = """
+SELECT e.evtevent::text AS event, e.evtfoid::int8 AS function, e.evttags::text[] AS tags
+FROM pg_catalog.pg_event_trigger e WHERE e.evtenabled <> 'D'
+ORDER BY e.oid
+"""
+
+AGGREGATES = """
+SELECT a.aggfnoid::oid::int8 AS aggregate, p.part::int8 AS part
+FROM pg_catalog.pg_aggregate a
+CROSS JOIN LATERAL (VALUES (a.aggtransfn::oid), (a.aggfinalfn::oid), (a.aggcombinefn::oid), (a.aggserialfn::oid),
+    (a.aggdeserialfn::oid), (a.aggmtransfn::oid), (a.aggminvtransfn::oid), (a.aggmfinalfn::oid)) p(part)
+WHERE a.aggfnoid::oid >= 16384 AND p.part >= 16384
+ORDER BY 1, 2
+"""
+
+OPERATOR_FUNCTIONS = """
+SELECT o.oprname::text AS name, o.oprcode::oid::int8 AS function FROM pg_catalog.pg_operator o
+WHERE o.oprcode::oid >= 16384 ORDER BY o.oid
+"""
+
+CAST_FUNCTIONS = """
+SELECT c.casttarget::int8 AS type, c.castfunc::int8 AS function FROM pg_catalog.pg_cast c
+WHERE c.castfunc >= 16384 ORDER BY c.oid
+"""
+
 INHERITANCE = """
 SELECT i.inhrelid::int8 AS child, i.inhparent::int8 AS parent FROM pg_catalog.pg_inherits i
 JOIN pg_catalog.pg_class c ON c.oid = i.inhparent WHERE c.relkind IN ('r', 'p', 'f')
@@ -81,7 +176,8 @@ FUNCTIONS = """
 SELECT p.oid::int8 AS oid, n.nspname::text AS schema, p.proname::text AS name, p.prokind::text AS kind,
        p.provolatile::text AS volatility, l.lanname::text AS language, p.prosecdef AS security_definer,
        p.proisstrict AS strict, p.proretset AS returns_set, p.proargtypes::oid[]::int8[] AS arguments,
-       p.prorettype::int8 AS result,
+       p.prorettype::int8 AS result, p.proargnames::text[] AS names, p.proargmodes::text[] AS modes,
+       p.proconfig::text[] AS settings,
        CASE WHEN n.nspname = 'pg_catalog' OR l.lanname IN ('internal', 'c') THEN NULL ELSE p.prosrc END AS body
 FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
 JOIN pg_catalog.pg_language l ON l.oid = p.prolang
@@ -192,6 +288,14 @@ _MARKS = (
     ("pg_operator", "x.oid", "x.oid >= 16384"),
     ("pg_extension", "x.oid", "x.oid >= 13000"),
     ("pg_inherits", "x.inhrelid::int8 * 31 + x.inhparent::int8", "x.inhrelid >= 16384"),
+    ("pg_policy", "x.oid", "x.oid >= 16384"),
+    ("pg_event_trigger", "x.oid", "x.oid >= 16384"),
+    (
+        "pg_index",
+        "x.indexrelid",
+        "x.indexrelid >= 16384 AND (x.indexprs IS NOT NULL OR x.indpred IS NOT NULL)"
+        f" AND x.indrelid NOT IN ({_TEMPORARY_TABLE})",
+    ),
     ("pg_description", "x.objoid::int8 * 1601 + x.objsubid", "x.objoid >= 16384"),
 )
 

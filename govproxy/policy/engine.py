@@ -129,7 +129,7 @@ class _Scope:
         """Judge one effect for one of the identities that must all be entitled, into ``outcome``."""
         identity = self.standing.views[view]
         matched: list[Rule] = []
-        for rule in self.standing.rules(effect.action, view):
+        for rule in self.standing.rules(effect.action, view, anything=effect.anything):
             if self._matches(rule, effect, facts, identity, outcome):
                 if rule.mode is Mode.SHADOW:
                     outcome.shadow.add(rule.name)
@@ -179,6 +179,8 @@ class _Scope:
         """Whether what the rule counts is beyond its burst with this effect."""
         if rule.burst is None:
             return True
+        if effect.facts.get("by") == "cascade":
+            return False  # what goes with something else is counted with that
         outcome.varies = True
         seen = outcome.counted.setdefault(rule.name, set())
         seen.add((id(facts), id(effect)))  # once, though an agent's effects are judged for its human as well

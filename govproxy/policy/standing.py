@@ -36,7 +36,7 @@ class Standing:
         self.environment = environment
         self.policy = policy
         self.views = views(identity)
-        self._rules: dict[tuple[Action, int], tuple[Rule, ...]] = {}
+        self._rules: dict[tuple[Action, int, bool], tuple[Rule, ...]] = {}
         self._rights: Rights | None = None
 
     @cached_property
@@ -49,15 +49,19 @@ class Standing:
         """What this identity may use."""
         return limits_for(self.identity, self.database, self.environment, self.policy)
 
-    def rules(self, action: Action, view: int) -> tuple[Rule, ...]:
-        """The rules about an action that fit in person and place, for one of ``views``, in the policy's order."""
-        key = (action, view)
+    def rules(self, action: Action, view: int, *, anything: bool = False) -> tuple[Rule, ...]:
+        """The rules about an action that fit in person and place, for one of ``views``, in the policy's order.
+
+        Security: what cannot be read may do ``anything``, so restrictions on objects speak of it whatever the
+        action.
+        """
+        key = (action, view, anything)
         found = self._rules.get(key)
         if found is None:
             found = self._rules[key] = tuple(
                 rule
                 for rule in self.policy.rules
-                if action in rule.does
+                if (action in rule.does or (anything and _restricts_objects(rule)))
                 and place_matches(rule.on, self.environment, self.database)
                 and who_matches(rule.who, self.views[view], reading_of(rule))
             )
@@ -164,3 +168,7 @@ def standing_of(identity: Identity, database: str, environment: str, policy: Pol
 def forget() -> None:
     """Let go of every standing, and with them of the policies and pictures they were worked out from."""
     _known.clear()
+
+
+def _restricts_objects(rule: Rule) -> bool:
+    return rule.effect is not Verb.ALLOW and bool(rule.on.tables or rule.on.schemas)

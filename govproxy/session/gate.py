@@ -342,7 +342,9 @@ class Gate:
             returns_rows=any(s.outputs is None or s.outputs or s.tag in BARE_ROWS for s in analysis.statements),
             copies_in=any(s.copies_in for s in analysis.statements),
             copy=None if refusal or decision.clear else copy,
-            copies_out=any(e.action is Action.COPY_OUT for s in analysis.statements for e in s.effects),
+            copies_out=any(
+                e.action is Action.COPY_OUT and "by" not in e.facts for s in analysis.statements for e in s.effects
+            ),
             tainted=not decision.clear and obligations.tainted,
             changes_session=bool(decision.counts)
             or runs_code(analysis)

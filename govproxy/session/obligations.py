@@ -23,7 +23,7 @@ from govproxy.session.snapshot import DatabaseSnapshot
 from govproxy.sql.catalog import Column, ColumnRef, Relation
 from govproxy.sql.lineage import behind
 from govproxy.sql.types import FIRST_USER_OID
-from govproxy.sql.values import Action, Analysis, Derivation, OutputColumn, StatementFacts
+from govproxy.sql.values import Action, Analysis, Derivation, Effect, OutputColumn, StatementFacts
 
 _SIGHTS = {See.CLEAR: Sight.CLEAR, See.MASKED: Sight.MASKED, See.NONE: Sight.NONE}
 
@@ -103,7 +103,8 @@ class Obligations:
     @cached_property
     def reads(self) -> frozenset[int]:
         """All relations within reach, those written included."""
-        written = {effect.relation for facts in self._facts for effect in facts.effects if effect.relation}
+        effects = (effect for facts in self._facts for effect in facts.effects if not effect.beside)
+        written = {effect.relation for effect in effects if effect.relation}
         return frozenset(written).union(*(facts.reads for facts in self._facts))
 
     @cached_property
@@ -111,6 +112,8 @@ class Obligations:
         """True when a relation within reach has a column that this identity may not see clear, or is
         not known well enough to say."""
         classification = self.snapshot.classification
+        if any(e.facts.get("object") == "computed" or _is_closed(e) for f in self._facts for e in f.effects):
+            return True  # Security: code that nobody can read may read anything
         for relation in self.reads:
             if relation >= FIRST_USER_OID and relation not in classification.known:
                 return True
@@ -152,7 +155,9 @@ class Obligations:
     def written(self) -> tuple[Relation, ...]:
         """Relations in which values of the text are stored, and those that COPY fills."""
         oids = {stored.relation for facts in self._facts for stored in facts.stored}
-        oids |= {e.relation for facts in self._facts for e in facts.effects if e.action is Action.COPY_IN}
+        oids |= {
+            e.relation for facts in self._facts for e in facts.effects if e.action is Action.COPY_IN and not e.beside
+        }
         relations = self.snapshot.catalog.relations
         return tuple(relations[oid] for oid in sorted(oid for oid in oids if oid is not None) if oid in relations)
 
@@ -203,7 +208,8 @@ class Obligations:
     @property
     def tables(self) -> list[str]:
         """Relations within reach, ``schema.name``, sorted."""
-        relations = (self.snapshot.catalog.relations.get(oid) for oid in self.reads)
+        beside = {e.relation for facts in self._facts for e in facts.effects if e.beside and e.relation}
+        relations = (self.snapshot.catalog.relations.get(oid) for oid in self.reads | beside)
         return sorted(f"{relation.schema}.{relation.name}" for relation in relations if relation is not None)
 
     @property
@@ -254,6 +260,11 @@ class Obligations:
             if known.attnum == column.attnum:
                 return known.name
         return str(column.attnum)
+
+
+def _is_closed(effect: Effect) -> bool:
+    """Whether something is called whose body cannot be read."""
+    return effect.action is Action.CALL and effect.anything and not effect.beside
 
 
 def _either(columns: tuple[OutputColumn, ...]) -> OutputColumn:

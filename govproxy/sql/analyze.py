@@ -19,6 +19,7 @@ from govproxy.sql import effects_session as session
 from govproxy.sql.catalog import Catalog
 from govproxy.sql.effects import Collector, Shadow
 from govproxy.sql.folding import foldable
+from govproxy.sql.hidden import Start
 from govproxy.sql.parse import Refused, UnparsableStatement
 from govproxy.sql.tree import Node
 from govproxy.sql.values import Action, Analysis, StatementFacts
@@ -161,11 +162,20 @@ def _with(
     return {**known, **added}
 
 
-def _describe(node: Node, catalog: Catalog, search_path: tuple[str, ...] | None, shadow: Shadow) -> StatementFacts:
+def _describe(
+    node: Node,
+    catalog: Catalog,
+    search_path: tuple[str, ...] | None,
+    shadow: Shadow,
+    starts: dict[Start, None] | None = None,
+) -> StatementFacts:
     def inside(statement: Node) -> StatementFacts:
-        return _describe(statement, catalog, search_path, shadow)
+        return _describe(statement, catalog, search_path, shadow, starts)
 
-    notes = Collector(catalog, search_path, shadow, inside)
+    def beyond(statement: Node, path: tuple[str, ...] | None, starts: dict[Start, None]) -> StatementFacts:
+        return _describe(statement, catalog, path, shadow, starts)
+
+    notes = Collector(catalog, search_path, shadow, inside, beyond, starts)
     kind, body = next(iter(node.items()))
     entry = STATEMENTS.get(kind)
     if entry is None:

@@ -59,8 +59,33 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Trigger:
+    """A trigger of the user's. ``events`` are of ``i u d t`` (INSERT, UPDATE, DELETE, TRUNCATE)."""
+
+    name: str
+    function: int
+    events: str
+    columns: tuple[str, ...] = ()  # of UPDATE OF; none: any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """A foreign key of another relation on this one. Actions as in ``pg_constraint``: a r c n d."""
+
+    relation: int  # that refers
+    columns: tuple[int, ...]
+    referenced: tuple[int, ...]
+    on_delete: str
+    on_update: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Relation:
-    """One relation. ``definition`` is ``pg_get_viewdef`` (all names qualified) for views."""
+    """One relation. ``definition`` is ``pg_get_viewdef`` (all names qualified) for views.
+
+    ``runs`` are functions that its definitions call, each with what calls it: default, check, index
+    when rows are written, policy and view when they are read.
+    """
 
     oid: int
     schema: str
@@ -73,10 +98,17 @@ class Relation:
     children: tuple[int, ...] = ()  # partitions and inheritance children, OIDs
     parents: tuple[int, ...] = ()
     estimated_rows: float = -1.0  # pg_class.reltuples, -1 when never analysed
+    size_bytes: int = -1  # by pg_class.relpages, -1 when never analysed
     has_triggers: bool = False  # the user's own, apart from those that only set columns to the time
     has_rules: bool = False  # besides what makes a view
     owner: str | None = None
     row_security: bool = False
+    triggers: tuple[Trigger, ...] = ()
+    rules: tuple[str, ...] = ()  # as pg_get_ruledef prints them, besides what makes a view
+    references: tuple[Reference, ...] = ()
+    runs: tuple[tuple[str, int], ...] = ()
+    views: tuple[int, ...] = ()  # that are defined over it
+    sequences: tuple[int, ...] = ()  # that go with it
 
     def column(self, name: str) -> Column | None:
         """The live column of that exact name, or None."""
@@ -88,7 +120,11 @@ class Relation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Function:
-    """One routine. ``volatility`` i/s/v, ``kind`` f/p/a/w as in ``pg_proc``."""
+    """One routine. ``volatility`` i/s/v, ``kind`` f/p/a/w as in ``pg_proc``.
+
+    ``argument_names`` and ``argument_modes`` (i o b v t, empty: all i) speak of every argument,
+    ``argument_types`` of those that go in. ``parts`` are the functions an aggregate is made of.
+    """
 
     oid: int
     schema: str
@@ -103,6 +139,10 @@ class Function:
     return_type: int
     extension: str | None = None
     body: str | None = None
+    argument_names: tuple[str, ...] = ()
+    argument_modes: str = ""
+    search_path: tuple[str, ...] | None = None  # that it sets for itself
+    parts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +193,10 @@ class Catalog:
     extensions: frozenset[str] = frozenset()
     user_operators: frozenset[str] = frozenset()  # operator names defined outside pg_catalog
     user_casts: frozenset[tuple[int, int]] = frozenset()
+    operator_functions: tuple[tuple[str, int], ...] = ()  # of the user's operators, by their name
+    cast_functions: tuple[tuple[int, int], ...] = ()  # of the user's casts, by the type they lead to
+    domain_functions: tuple[tuple[int, int], ...] = ()  # that check a domain's values, by the domain
+    event_triggers: tuple[tuple[str, tuple[str, ...], int], ...] = ()  # event, command tags (none: all), function
 
     # Indexes, derived; see ``build``.
     by_name: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -180,6 +224,10 @@ class Catalog:
         extensions: Iterable[str] = (),
         user_operators: Iterable[str] = (),
         user_casts: Iterable[tuple[int, int]] = (),
+        operator_functions: Iterable[tuple[str, int]] = (),
+        cast_functions: Iterable[tuple[int, int]] = (),
+        domain_functions: Iterable[tuple[int, int]] = (),
+        event_triggers: Iterable[tuple[str, tuple[str, ...], int]] = (),
     ) -> Self:
         """The snapshot with its indexes. Indexes under a bare name are in order of OID."""
         by_oid = {relation.oid: relation for relation in relations}
@@ -197,6 +245,10 @@ class Catalog:
             extensions=frozenset(extensions),
             user_operators=frozenset(user_operators),
             user_casts=frozenset(user_casts),
+            operator_functions=tuple(operator_functions),
+            cast_functions=tuple(cast_functions),
+            domain_functions=tuple(domain_functions),
+            event_triggers=tuple(event_triggers),
             by_name={(relation.schema, relation.name): oid for oid, relation in by_oid.items()},
             by_bare_name=_by_bare_name({oid: relation.name for oid, relation in by_oid.items()}),
             functions_by_name=_by_bare_name({oid: routine.name for oid, routine in routines.items()}),

@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from govproxy.sql import behind, functions, lineage, system
+from govproxy.sql import behind, cascades, functions, lineage, system
+from govproxy.sql.bodies import Header
 from govproxy.sql.catalog import Catalog, ColumnRef, Function, Relation, RelationKind, is_temporary_schema
-from govproxy.sql.tree import Node, Walk, alias_of, field_names, new_walk
+from govproxy.sql.hidden import NOTHING, Describe, Found, Hidden, Start, domains
+from govproxy.sql.tree import Node, Walk, alias_of, conversions, field_names, new_walk
 from govproxy.sql.values import (
+    ACTION_SETS,
     Action,
     Effect,
     Equality,
@@ -85,15 +88,21 @@ def changes_rows(facts: StatementFacts) -> bool:
     return any(effect.action in ROW_CHANGES and not effect.temporary for effect in facts.effects)
 
 
-Describe = Callable[[Node], StatementFacts]
+Inside = Callable[[Node], StatementFacts]
+
+# What may set off triggers, rules, foreign keys and calls in definitions, and DROP, which takes others along.
+_SETS_OFF = ROW_CHANGES | {Action.SELECT, Action.TRUNCATE, Action.DROP}
 
 
 class Collector:
-    """The notebook of one statement. ``describe`` gives the facts of a statement inside it."""
+    """The notebook of one statement. ``describe`` gives the facts of a statement inside it, ``beyond`` of one in
+    code that it runs. In the latter, ``starts`` takes what is to be followed from there."""
 
     __slots__ = (
         "_columns",
         "_effects",
+        "_hidden",
+        "beyond",
         "catalog",
         "change",
         "copies_in",
@@ -107,6 +116,7 @@ class Collector:
         "reads",
         "search_path",
         "shadow",
+        "starts",
         "stored",
         "tag",
         "uncounted",
@@ -115,12 +125,21 @@ class Collector:
     )
 
     def __init__(
-        self, catalog: Catalog, search_path: tuple[str, ...] | None, shadow: Shadow, describe: Describe
+        self,
+        catalog: Catalog,
+        search_path: tuple[str, ...] | None,
+        shadow: Shadow,
+        describe: Inside,
+        beyond: Describe,
+        starts: dict[Start, None] | None = None,
     ) -> None:
         self.catalog = catalog
         self.search_path = search_path
         self.shadow = shadow
         self.describe = describe
+        self.beyond = beyond
+        self.starts = starts
+        self._hidden: Hidden | None = None
         self.tag = ""
         self.outputs: tuple[OutputColumn, ...] | None = ()
         self.reads: set[int] = set()
@@ -217,6 +236,52 @@ class Collector:
     def changed_catalog(self, temporary: bool = False) -> None:
         """DDL: of the session's own schema, or of everybody's."""
         self.change["creates_temporary" if temporary else "catalog"] = True
+        for event, tags, function in self.catalog.event_triggers:
+            if not tags or any(tag.startswith(self.tag) or self.tag.startswith(tag) for tag in tags):
+                # They belong to a superuser: what they do is judged, and that one cannot be read says nothing.
+                self.set_off([Start("event_trigger", event, function=function)])
+
+    # Code that runs behind it
+
+    @property
+    def hidden(self) -> Hidden:
+        """What follows code of the user's through this catalog."""
+        if self._hidden is None:
+            keeps = not (self.shadow.temporary or self.shadow.prepared or self.shadow.cursors)
+            self._hidden = Hidden(self.catalog, self.beyond, keeps=keeps)
+        return self._hidden
+
+    def set_off(self, starts: list[Start]) -> Found:
+        """Note everything that runs from ``starts`` on; inside code, leave it to whoever follows that."""
+        if self.starts is not None:
+            self.starts.update(dict.fromkeys(starts))
+            return NOTHING
+        if not starts:
+            return NOTHING
+        found = self.hidden.behind(starts, self.search_path)
+        for effect in found.effects:
+            self.take(effect)
+            if effect.action in (Action.SET, Action.SET_ROLE) and functions.changes_meaning(
+                effect.name, str(effect.facts.get("value", ""))
+            ):
+                self.change["settings"] = True
+        return found
+
+    def code(self, language: str, text: str | None, header: Header) -> tuple[Found, bool]:
+        """What code given as text does by itself and by what it calls, and whether it could be read."""
+        if self.starts is None:
+            return self.hidden.code(language, text, header, self.search_path)
+        found, starts, understood = self.hidden.inside(language, text, header, self.search_path)
+        self.starts.update(dict.fromkeys(starts))
+        return found, understood
+
+    def unread(self, found: Found, by: str, via: str) -> None:
+        """What cannot be read may do anything."""
+        for name in found.unread:
+            schema, _, bare = name.rpartition(".")
+            facts: Facts = {"via": via, "by": by, "body": "unreadable", "function": name}
+            self.take(Effect(action=Action.UNKNOWN, kind="function", schema=schema, name=bare, facts=facts))
+            self.opaque = self.change["settings"] = True
 
     # Relations
 
@@ -282,9 +347,16 @@ class Collector:
         columns: tuple[str, ...] = (),
         facts: Facts = NO_FACTS,
         catalog: str | None = None,
+        alone: bool = False,
     ) -> None:
-        """An effect on a relation of the snapshot, and (fact ``via``) on those whose rows its rows are."""
+        """An effect on a relation of the snapshot, and (fact ``via``) on those whose rows its rows are.
+
+        ``alone``: nothing follows from it.
+        """
         said = dict(facts)
+        reached = () if alone or action not in _SETS_OFF else _reached(action, relation, columns, facts, self.catalog)
+        if reached:
+            said["cascades"] = ",".join(f"{one.relation.schema}.{one.relation.name}" for one in reached)
         marked = catalog or system.sensitivity(relation.schema, relation.name, frozenset())
         if marked is not None:
             said["catalog"] = marked
@@ -300,8 +372,34 @@ class Collector:
             )
         )
         self._administers(action, relation.schema, relation.name)
+        if not alone and action in _SETS_OFF:
+            self._follows(action, relation, columns, reached)
         if "via" not in said and action in _THROUGH:
-            self._through(action, relation, said, columns)
+            self._through(action, relation, {key: fact for key, fact in said.items() if key != "cascades"}, columns)
+
+    def _follows(
+        self, action: Action, relation: Relation, columns: tuple[str, ...], reached: tuple[cascades.Reached, ...]
+    ) -> None:
+        """What else happens: by foreign keys and CASCADE, triggers, rules, and calls in definitions."""
+        origin = f"{relation.schema}.{relation.name}"
+        for one in reached:
+            facts: dict[str, Fact] = {"via": origin, "by": "cascade"}
+            if one.action in ROW_CHANGES:
+                facts["where"] = "effective"
+            self.on(one.action, one.relation, columns=one.columns, facts=facts, alone=True)
+        if action is Action.DROP or (action is Action.SELECT and not relation.runs):
+            return
+        starts = []
+        for touched, done, changed in (
+            (relation, action, columns),
+            *((r.relation, r.action, r.columns) for r in reached),
+        ):
+            # Who reads goes by what is said of the table named, whatever its parts say.
+            for part in (touched, *(cascades.parts(touched, self.catalog) if action is not Action.SELECT else ())):
+                if part.triggers or part.rules or part.runs or part.has_triggers or self.catalog.domain_functions:
+                    starts.append(Start("", origin, relation=part.oid, action=done, columns=changed))
+        if starts:
+            self.unread(self.set_off(starts), "trigger", origin)
 
     def _administers(self, action: Action, schema: str, name: str) -> None:
         """Writing to PostgreSQL's own relations: an UPDATE of pg_settings is set_config by a rule."""
@@ -315,7 +413,7 @@ class Collector:
             return
         said: Facts = {**facts, "via": f"{relation.schema}.{relation.name}"}
         for parent in self._ancestors(relation) if relation.parents else ():
-            self.on(action, parent, columns=columns, facts=said)
+            self.on(action, parent, columns=columns, facts=said, alone=True)
         if relation.kind not in (RelationKind.VIEW, RelationKind.MATERIALISED_VIEW):
             return
         found = behind.behind(relation, self.catalog)
@@ -350,6 +448,7 @@ class Collector:
 
     def trace(self, node: Node) -> lineage.Lineage:
         """Lineage of a query or a write inside, noted. Outputs are the caller's to take."""
+        self._converts(node)
         found = lineage.trace(node, self.catalog, self.search_path, own=self.shadow.own)
         self.own = self.own or found.own
         self.reads |= found.reads
@@ -385,6 +484,7 @@ class Collector:
         """The effects of expressions inside a definition or a utility statement."""
         walk = new_walk()
         walk.visit_fields(kind, body, skip)
+        self._converts(body)
         self.reach(walk)
         for write in walk.writes:
             self.absorb(self.describe({write.kind: write.body}))
@@ -433,11 +533,75 @@ class Collector:
 
     def _judge(self, schema: str | None, name: str, arguments: list[Node], candidates: tuple[Function, ...]) -> None:
         judgement = functions.judge(schema or "", name, arguments, candidates, qualified=schema is not None)
-        for effect in judgement.effects:
-            self.take(effect)
+        self.calls_for(judgement)
         self.opaque = self.opaque or judgement.opaque
         if judgement.settings:
             self.change["settings"] = True
+
+    def calls_for(self, judgement: functions.Judgement) -> None:
+        """The effects of a call, and of the code that it runs."""
+        starts = [
+            Start("function", f"{routine.schema}.{routine.name}", function=routine.oid) for routine in judgement.foreign
+        ]
+        found = self.set_off(starts)
+        for effect in judgement.effects:
+            if effect.action is not Action.CALL or not starts:
+                self.take(effect)
+            elif self.starts is None:
+                self.take(_as_it_acts(effect, found))
+        if any(effect.action in _DEFINES and not effect.temporary for effect in found.effects):
+            self.change["catalog"] = True
+        if found.acts:
+            self.change["settings"] = True
+
+    def _converts(self, node: Node) -> None:
+        """Operators, casts and domains of the user's run code as calls do, without being written as one."""
+        catalog = self.catalog
+        if not (catalog.operator_functions or catalog.cast_functions or catalog.domain_functions):
+            return
+        operators, types = conversions(node)
+        starts = [
+            Start("operator", name, function=oid) for name, oid in catalog.operator_functions if name in operators
+        ]
+        kinds: set[int] = set()
+        for names in types:
+            schema = names[-2] if len(names) > 1 else None
+            for found in catalog.resolve_type(schema, names[-1], self.search_path):
+                kinds.update(domains(found.oid, catalog))
+        starts += [Start("cast", "cast", function=oid) for kind, oid in catalog.cast_functions if kind in kinds]
+        starts += [Start("domain", "domain", function=oid) for kind, oid in catalog.domain_functions if kind in kinds]
+        if starts:
+            self.unread(self.set_off(starts), "operator", "operator")
+
+
+_DEFINES = ACTION_SETS["ddl"] | {Action.GRANT}
+
+
+def _as_it_acts(call: Effect, found: Found) -> Effect:
+    """A call by what its body does: what writes is volatile, whatever it was declared to be."""
+    facts = dict(call.facts)
+    if found.acts:
+        facts["volatility"] = "v"
+    if found.unread:
+        facts["body"] = "unreadable"
+    if found.effects:
+        facts["does"] = found.does
+    return replace(call, facts=facts)
+
+
+def _reached(
+    action: Action, relation: Relation, columns: tuple[str, ...], facts: Facts, catalog: Catalog
+) -> tuple[cascades.Reached, ...]:
+    """What an action takes along by foreign keys and by CASCADE."""
+    match action:
+        case Action.DELETE | Action.UPDATE:
+            return cascades.of_rows(action, relation, columns, catalog)
+        case Action.TRUNCATE if facts.get("cascade"):
+            return cascades.of_truncate(relation, catalog)
+        case Action.DROP if facts.get("cascade") or "column" not in facts:
+            return cascades.of_drop(relation, catalog, cascade=bool(facts.get("cascade")))
+        case _:
+            return ()
 
 
 def _columns_read(found: lineage.Lineage, catalog: Catalog) -> dict[int, tuple[str, ...]]:

@@ -293,13 +293,14 @@ def _as(effect: Effect, action: Action, facts: Facts = NO_FACTS) -> Effect:
         relation=effect.relation,
         columns=effect.columns,
         temporary=effect.temporary,
-        facts={**{key: value for key, value in effect.facts.items() if key != "where"}, **facts},
+        facts={**{key: value for key, value in effect.facts.items() if key not in ("where", "cascades")}, **facts},
     )
 
 
 # EXPLAIN
 
 _ROW_ACTIONS = frozenset({Action.INSERT, Action.UPDATE, Action.DELETE, Action.MERGE, Action.LOCK})
+_RUN_BY_PLANNER = frozenset({"function", "operator", "cast", "domain", "policy", "view"})
 _NOT_RUN = frozenset({Action.CREATE, Action.CURSOR, Action.PREPARE, Action.MAINTENANCE})
 
 
@@ -323,9 +324,9 @@ def explain(_: str, body: Node, notes: Collector) -> None:
 
 def _plan_only(inner: StatementFacts, notes: Collector) -> None:
     for effect in inner.effects:
-        if effect.action in _NOT_RUN:
+        if effect.action in _NOT_RUN or effect.facts.get("by", "function") not in _RUN_BY_PLANNER:
             continue
-        reads_rows = effect.action in _ROW_ACTIONS and effect.relation is not None
+        reads_rows = effect.action in _ROW_ACTIONS and effect.relation is not None and "by" not in effect.facts
         notes.take(_as(effect, Action.SELECT) if reads_rows else effect)
     notes.reads |= inner.reads
     notes.unresolved.update(dict.fromkeys(inner.unresolved))

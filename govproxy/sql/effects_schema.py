@@ -8,8 +8,11 @@ otherwise. Roles, databases and tablespaces are objects like any other (kinds ``
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
+from govproxy.sql.bodies import Header
+from govproxy.sql.cascades import of_schema
 from govproxy.sql.catalog import is_temporary_schema
 from govproxy.sql.computed import filling, looking, runs_foreign_code
 from govproxy.sql.effects import NO_FACTS, Collector, Fact, Facts
@@ -173,7 +176,7 @@ def create_index(kind: str, body: Node, notes: Collector) -> None:
 
 
 def create_function(kind: str, body: Node, notes: Collector) -> None:
-    """CREATE FUNCTION, CREATE PROCEDURE: a body given as text is not looked into."""
+    """CREATE FUNCTION, CREATE PROCEDURE: what the body does counts now, as for views and rules."""
     named = object_name("function", body["funcname"])
     options = {item["DefElem"]["defname"]: item["DefElem"].get("arg", {}) for item in body.get("options", ())}
     language = str(options.get("language", {}).get("String", {}).get("sval", "sql")).lower()
@@ -184,10 +187,40 @@ def create_function(kind: str, body: Node, notes: Collector) -> None:
     }
     sort = "procedure" if body.get("is_procedure") else "function"
     temporary = is_temporary_schema(named.schema)
+    text = options.get("as", {}).get("List", {}).get("items", [])
+    if text:
+        header = _header(body)
+        found, understood = notes.code(language, str(text[0].get("String", {}).get("sval", "")), header)
+        via = f"{notes.home(named.schema)}.{named.name}"
+        for effect in found.effects:
+            notes.take(replace(effect, facts={**effect.facts, "via": via, "by": "body"}))
+        if not understood or found.unread:
+            facts["body"] = "unreadable"
     notes.add(Action.CREATE, sort, notes.home(named.schema), named.name, facts)
     notes.reach_fields(kind, body, ("funcname", "returnType"))
     notes.opaque = True
     notes.changed_catalog(temporary)
+
+
+_MODES = {"FUNC_PARAM_OUT": "o", "FUNC_PARAM_INOUT": "b", "FUNC_PARAM_VARIADIC": "v", "FUNC_PARAM_TABLE": "t"}
+
+
+def _header(body: Node) -> Header:
+    """What the language of a new function must know of it."""
+    parameters = [item["FunctionParameter"] for item in body.get("parameters", ())]
+    returns = body.get("returnType", {})
+    named = field_names(returns.get("names", []))[-1:]
+    tables = any(parameter.get("mode") == "FUNC_PARAM_TABLE" for parameter in parameters)
+    if named and named[0] in ("trigger", "event_trigger", "void"):
+        result = named[0]
+    else:
+        result = "set" if tables or returns.get("setof") else "value"
+    return Header(
+        names=tuple(str(parameter.get("name", "")) for parameter in parameters),
+        modes="".join(_MODES.get(parameter.get("mode", ""), "i") for parameter in parameters),
+        returns=result,
+        procedure=bool(body.get("is_procedure")),
+    )
 
 
 def create_trigger(kind: str, body: Node, notes: Collector) -> None:
@@ -361,8 +394,15 @@ def drop(_: str, body: Node, notes: Collector) -> None:
     else:
         for item in body["objects"]:
             on_object(Action.DROP, kind, item, notes, facts)
+            if kind == "schema" and facts["cascade"]:
+                _drops_all_in(object_name(kind, item).name, notes)
     dropped = [effect for effect in notes.effects if effect.action is Action.DROP]
     notes.changed_catalog(bool(dropped) and all(effect.temporary for effect in dropped))
+
+
+def _drops_all_in(schema: str, notes: Collector) -> None:
+    for reached in of_schema(schema, notes.catalog):
+        notes.on(reached.action, reached.relation, facts={"via": schema, "by": "cascade"}, alone=True)
 
 
 def drop_owned(kind: str, body: Node, notes: Collector) -> None:

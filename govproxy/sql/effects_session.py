@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from govproxy.sql.bodies import Header
 from govproxy.sql.effects import Collector, Fact
 from govproxy.sql.functions import changes_meaning, constant_text, judge, setting_effect
 from govproxy.sql.tree import Node, field_names
@@ -274,8 +275,7 @@ def call(_: str, body: Node, notes: Collector) -> None:
     candidates = notes.catalog.resolve_function(schema, name, notes.search_path)
     procedures = tuple(routine for routine in candidates if routine.kind == "p") or candidates
     judgement = judge(schema or "", name, invoked.get("args", []), procedures, qualified=schema is not None)
-    for effect in judgement.effects:
-        notes.take(effect)
+    notes.calls_for(judgement)
     if not any(effect.action is Action.CALL for effect in judgement.effects):
         notes.take(Effect(action=Action.CALL, kind="procedure", schema=schema or "", name=name))
     arguments = {key: value for key, value in invoked.items() if key != "funcname"}
@@ -286,13 +286,22 @@ def call(_: str, body: Node, notes: Collector) -> None:
 
 
 def do(_: str, body: Node, notes: Collector) -> None:
-    """DO: code given as text."""
-    language = "plpgsql"
+    """DO: code given as text, read as far as it can be."""
+    language, text = "plpgsql", ""
     for item in body.get("args", []):
         option = item["DefElem"]
+        value = str(option.get("arg", {}).get("String", {}).get("sval", ""))
         if option["defname"] == "language":
-            language = str(option.get("arg", {}).get("String", {}).get("sval", ""))
+            language = value
+        elif option["defname"] == "as":
+            text = value
     notes.add(Action.DO, "code", language=language)
+    found, understood = notes.code(language.lower(), text, Header(returns="block"))
+    # The client wrote it: each of its effects must be allowed as if sent by itself.
+    for effect in found.effects:
+        notes.take(effect)
+    if not understood or found.unread:
+        notes.add(Action.UNKNOWN, "code", by="code", body="unreadable", language=language)
     notes.opaque = True
     notes.changes(SessionChange(settings=True, catalog=True))
 

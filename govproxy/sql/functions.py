@@ -235,6 +235,7 @@ class Judgement:
     effects: tuple[Effect, ...] = ()
     opaque: bool = False
     settings: bool = False
+    foreign: tuple[Function, ...] = ()  # routines of the user's and of extensions that it may reach
 
 
 HARMLESS = Judgement()
@@ -306,7 +307,7 @@ def judge(
             Effect(action=Action.UNKNOWN, kind="function", schema=schema, name=name, facts={"function": written})
         )
         opaque = settings = True
-    return Judgement(effects=tuple(effects), opaque=opaque, settings=settings)
+    return Judgement(effects=tuple(effects), opaque=opaque, settings=settings, foreign=tuple(foreign))
 
 
 def constant_text(node: dict[str, Any]) -> str | None:

@@ -105,7 +105,7 @@ def parse(text: str, tokens: list[Token] | None = None, *, short: bool = False) 
     deep. An empty text gives an empty list. Raises `UnparsableStatement`, whatever the input.
     """
     if not short:
-        _refuse_deep(scan(text) if tokens is None else tokens)
+        refuse_deep(scan(text) if tokens is None else tokens)
     try:
         written = parser.parse_sql_json(text)
     except parser.ParseError as error:
@@ -153,7 +153,7 @@ def _refuse_operator_runs(text: str) -> None:
             raise UnparsableStatement(Refused.TOO_DEEP, position=found.start())
 
 
-def _refuse_deep(tokens: list[Token]) -> None:
+def refuse_deep(tokens: list[Token]) -> None:
     """Bound the depth of the tree before anything recursive sees the text.
 
     Two measures per bracket: tokens between separators (an operator, a cast or a ``COLLATE``

@@ -207,3 +207,27 @@ def range_variables(source: list[Any]) -> Iterator[Node]:
             body = item["SelectStmt"]
             todo.extend(reversed(body.get("fromClause", [])))
             todo.extend({"SelectStmt": body[arm]} for arm in ("rarg", "larg") if arm in body)
+
+
+def conversions(node: Any) -> tuple[set[str], list[list[str]]]:
+    """Names of the operators below a node, and of the types that something is cast to."""
+    operators: set[str] = set()
+    types: list[list[str]] = []
+    todo = [node]
+    while todo:
+        current = todo.pop()
+        if isinstance(current, list):
+            todo.extend(current)
+        elif isinstance(current, dict):
+            for kind, body in current.items():
+                if kind in ("A_Expr", "SubLink") and isinstance(body, dict):
+                    names = body.get("name") or body.get("operName")
+                    if names:
+                        operators.add(field_names(names)[-1])
+                elif kind == "SortBy" and body.get("useOp"):
+                    operators.add(field_names(body["useOp"])[-1])
+                elif kind == "typeName" and isinstance(body, dict) and body.get("names"):
+                    types.append(field_names(body["names"]))
+                if isinstance(body, dict | list):
+                    todo.append(body)
+    return operators, types

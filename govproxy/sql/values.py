@@ -80,6 +80,10 @@ class Where(StrEnum):
     BY_KEY = "by_key"  # equality on the whole primary key
 
 
+# Values of the fact ``by``: what the database does of itself when rows are written or objects are made.
+BESIDE = frozenset({"trigger", "rule", "cascade", "default", "check", "index", "event_trigger", "body"})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
     """One thing the statement does. ``schema``/``name`` of the object as resolved, '' if none.
@@ -87,7 +91,8 @@ class Effect:
     ``kind`` is table, view, function, schema, role, database, setting, file, … ``relation`` is
     the OID when it is a known relation. ``temporary`` marks objects of the session's own temp
     schema. ``facts`` holds what rules may ask, e.g. ``where``, ``function``, ``setting``,
-    ``volatility``, ``option``; values are str, int or bool.
+    ``volatility``, ``option``; values are str, int or bool. Of what runs behind the statement ``via``
+    says where it is entered, ``by`` how (function, trigger, rule, cascade …).
     """
 
     action: Action
@@ -103,6 +108,16 @@ class Effect:
     def object(self) -> str:
         """``schema.name``, or whichever part there is."""
         return f"{self.schema}.{self.name}" if self.schema and self.name else self.name or self.schema
+
+    @property
+    def beside(self) -> bool:
+        """True for what happens beside the statement: nothing of it can show in the statement's result."""
+        return self.facts.get("by") in BESIDE
+
+    @property
+    def anything(self) -> bool:
+        """True when nobody can say what it does: it may be any action on any object."""
+        return self.action is Action.UNKNOWN or self.facts.get("body") == "unreadable"
 
 
 class Derivation(StrEnum):

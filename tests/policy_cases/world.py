@@ -59,6 +59,7 @@ def _function(oid: int, name: str, volatility: str, **other: object) -> Function
         "returns_set": False,
         "argument_types": (INT,),
         "return_type": INT,
+        "body": "BEGIN RETURN 2 * $1; END",
         **other,
     }
     return Function(oid=oid, schema="public", name=name, volatility=volatility, **fields)  # type: ignore[arg-type]

@@ -24,6 +24,7 @@ RELATION: Mapping[str, Any] = {
     "schema": "public",
     "name": "customers",
     "kind": "r",
+    "pages": 1,
     "rows": -1.0,
     "triggers": False,
     "rules": False,

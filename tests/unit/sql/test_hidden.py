@@ -1,0 +1,211 @@
+"""What runs behind a statement: functions, triggers, rules, foreign keys, calls in definitions."""
+
+from __future__ import annotations
+
+from govproxy.sql.analyze import analyze
+from govproxy.sql.catalog import Catalog, Reference, RelationKind, Trigger, Type
+from govproxy.sql.values import Effect
+from tests.unit.sql.world import function, relation
+
+TRIGGER = 2279
+
+
+def trigger_function(oid: int, name: str, body: str, **other: object) -> object:
+    return function(oid, name, language="plpgsql", return_type=TRIGGER, argument_types=(), body=body, **other)
+
+
+RELATIONS = (
+    relation(
+        1,
+        "orders",
+        "id!",
+        "total",
+        primary_key=(1,),
+        references=(Reference(relation=2, columns=(2,), referenced=(1,), on_delete="c", on_update="a"),),
+        triggers=(
+            Trigger(name="touch", function=50, events="u"),
+            Trigger(name="log", function=51, events="iud"),
+            Trigger(name="of_total", function=52, events="u", columns=("total",)),
+        ),
+        has_triggers=True,
+        views=(6,),
+        sequences=(9,),
+    ),
+    relation(
+        2,
+        "items",
+        "id!",
+        "order_id",
+        primary_key=(1,),
+        references=(Reference(relation=3, columns=(2,), referenced=(1,), on_delete="n", on_update="c"),),
+        triggers=(Trigger(name="boom", function=53, events="d"),),
+    ),
+    relation(3, "notes", "id!", "item_id", primary_key=(1,)),
+    relation(4, "audit", "id!", "what", primary_key=(1,)),
+    relation(5, "odd", "id!", primary_key=(1,), triggers=(Trigger(name="t", function=54, events="i"),)),
+    relation(
+        6,
+        "v",
+        "id",
+        kind=RelationKind.VIEW,
+        definition=" SELECT orders.id FROM public.orders;",
+        rules=("CREATE RULE r AS ON DELETE TO public.v DO INSTEAD DELETE FROM public.audit WHERE id = old.id;",),
+        has_rules=True,
+    ),
+    relation(7, "guarded", "id!", runs=(("policy", 60), ("default", 61), ("index", 62)), row_security=True),
+    relation(8, "silent", "id!", has_triggers=True),
+    relation(9, "orders_id_seq", kind=RelationKind.SEQUENCE),
+    relation(10, "part", "id!", kind=RelationKind.PARTITIONED, children=(11,)),
+    relation(11, "part_1", "id!", parents=(10,), triggers=(Trigger(name="b", function=53, events="i"),)),
+)
+FUNCTIONS = (
+    trigger_function(50, "touch", "BEGIN NEW.updated_at := now(); RETURN NEW; END"),
+    trigger_function(51, "log", "BEGIN INSERT INTO audit VALUES (1); RETURN NULL; END"),
+    trigger_function(52, "note", "BEGIN PERFORM wipe(); RETURN NULL; END"),
+    trigger_function(53, "boom", "BEGIN TRUNCATE public.audit; RETURN NULL; END"),
+    trigger_function(54, "raw", "BEGIN EXECUTE TG_ARGV[0]; RETURN NULL; END"),
+    function(60, "wipe", body="DELETE FROM audit; SELECT 1", argument_types=()),
+    function(61, "quiet", body="SELECT wipe()", volatility="s", argument_types=()),
+    function(62, "round_about", body="SELECT round_about()", volatility="i", argument_types=()),
+    function(63, "look", body="SELECT count(*) FROM audit", volatility="s", argument_types=()),
+    function(64, "by_id", body="DELETE FROM audit WHERE id = $1", argument_names=("id",)),
+    function(65, "by_name", body="DELETE FROM audit WHERE id = id", argument_names=("id",)),
+    function(66, "in_python", body="x", language="plpython3u", volatility="i"),
+    function(67, "total", kind="a", language="internal", volatility="i", parts=(60,)),
+    function(68, "of_postgis", language="c", volatility="i", extension="postgis"),
+    function(69, "any_table", language="plpgsql", volatility="s", argument_names=("t",),
+             body="DECLARE r int; BEGIN EXECUTE format('SELECT count(*) FROM %I', t) INTO r; RETURN r; END"),
+    function(70, "wipes", kind="p", body="CALL wipes(); DELETE FROM notes", argument_types=()),
+)  # fmt: skip
+CATALOG = Catalog.build(
+    database="hidden",
+    version="1",
+    server_version=150000,
+    relations=RELATIONS,
+    functions=FUNCTIONS,
+    types=[
+        Type(oid=TRIGGER, schema="pg_catalog", name="trigger", kind="p"),
+        Type(oid=900, schema="public", name="checked", kind="d", base_oid=23),
+    ],
+    user_operators=["###"],
+    operator_functions=[("###", 60)],
+    domain_functions=[(900, 60)],
+    event_triggers=[("ddl_command_end", ("CREATE TABLE",), 53)],
+)
+
+
+def effects(sql: str) -> list[Effect]:
+    return [effect for statement in analyze(sql, CATALOG, ("public",)).statements for effect in statement.effects]
+
+
+def hidden(sql: str) -> set[tuple[str, str, str]]:
+    return {(e.action.value, e.object, str(e.facts["by"])) for e in effects(sql) if "by" in e.facts}
+
+
+def call(sql: str) -> Effect:
+    return next(effect for effect in effects(sql) if effect.action.value == "call")
+
+
+def test_a_delete_takes_its_cascade_and_the_triggers_of_that_along() -> None:
+    assert hidden("DELETE FROM orders WHERE id = 1") == {
+        ("delete", "public.items", "cascade"),
+        ("update", "public.notes", "cascade"),
+        ("insert", "public.audit", "trigger"),
+        ("truncate", "public.audit", "trigger"),
+    }
+    (named,) = [e for e in effects("DELETE FROM orders WHERE id = 1") if "by" not in e.facts]
+    assert named.facts["cascades"] == "public.items,public.notes"
+
+
+def test_only_triggers_of_the_event_and_the_columns_run() -> None:
+    assert hidden("UPDATE orders SET id = 2 WHERE id = 1") == {("insert", "public.audit", "trigger")}
+    assert ("delete", "public.audit", "trigger") in hidden("UPDATE orders SET total = 2 WHERE id = 1")
+    assert hidden("SELECT * FROM orders") == set()
+    assert hidden("COPY orders FROM STDIN") == {("insert", "public.audit", "trigger")}
+
+
+def test_a_trigger_that_cannot_be_read_may_do_anything() -> None:
+    assert hidden("INSERT INTO odd VALUES (1)") == {("unknown", "public.raw", "trigger")}
+    assert hidden("INSERT INTO silent VALUES (1)") == {("unknown", "public.silent", "trigger")}
+
+
+def test_rules_run_in_the_place_of_what_was_asked() -> None:
+    found = effects("DELETE FROM v WHERE id = 1")
+    (by_rule,) = [effect for effect in found if effect.facts.get("by") == "rule"]
+    assert (by_rule.action.value, by_rule.object, by_rule.facts["where"]) == ("delete", "public.audit", "by_key")
+
+
+def test_definitions_call_what_they_call() -> None:
+    assert hidden("SELECT * FROM guarded") == {("delete", "public.audit", "policy")}
+    assert ("delete", "public.audit", "default") in hidden("INSERT INTO guarded VALUES (1)")
+
+
+def test_a_partition_has_triggers_of_its_own() -> None:
+    assert hidden("INSERT INTO part VALUES (1)") == {("truncate", "public.audit", "trigger")}
+
+
+def test_a_call_is_what_its_body_is() -> None:
+    assert call("SELECT quiet()").facts["volatility"] == "v"
+    assert hidden("SELECT quiet()") == {("delete", "public.audit", "function")}
+    assert call("SELECT look()").facts["volatility"] == "s"
+    assert hidden("SELECT look()") == {("select", "public.audit", "function")}
+    assert hidden("SELECT total(1)") == {("delete", "public.audit", "function")}
+    assert call("SELECT in_python(1)").facts["body"] == "unreadable"
+    assert call("SELECT of_postgis(1)").facts["volatility"] == "i"
+    assert [e.facts.get("object") for e in effects("SELECT any_table('x')") if "by" in e.facts] == ["computed"]
+
+
+def test_a_call_of_itself_ends() -> None:
+    assert hidden("SELECT round_about()") == set()
+    assert hidden("CALL wipes()") == {("delete", "public.notes", "function")}
+
+
+def test_arguments_are_no_columns_unless_a_column_is_called_so() -> None:
+    (by_id,) = [effect for effect in effects("SELECT by_id(1)") if "by" in effect.facts]
+    (by_name,) = [effect for effect in effects("SELECT by_name(1)") if "by" in effect.facts]
+    assert (by_id.facts["where"], by_name.facts["where"]) == ("by_key", "tautology")
+
+
+def test_operators_and_domains_call_too() -> None:
+    assert hidden("SELECT 1 ### 2") == {("delete", "public.audit", "operator")}
+    assert hidden("SELECT '1'::checked") == {("delete", "public.audit", "domain")}
+
+
+def test_event_triggers_run_with_what_they_are_for() -> None:
+    assert hidden("CREATE TABLE x (id int)") == {("truncate", "public.audit", "event_trigger")}
+    assert hidden("DROP TABLE audit") == set()
+
+
+def test_code_sent_as_text_does_what_it_says() -> None:
+    found = effects("DO $$ BEGIN DELETE FROM notes; PERFORM quiet(); END $$")
+    assert [(e.action.value, e.object) for e in found if "via" not in e.facts] == [
+        ("do", ""),
+        ("delete", "public.notes"),
+    ]
+    assert ("delete", "public.audit", "function") in hidden("DO $$ BEGIN PERFORM quiet(); END $$")
+    assert hidden("DO $$ BEGIN EXECUTE current_setting('x.y'); END $$") == {("unknown", "", "code")}
+    assert hidden("DO LANGUAGE plpython3u $$ x $$") == {("unknown", "", "code")}
+    made = "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN DELETE FROM audit; RETURN NULL; END $$"
+    assert hidden(made) == {("delete", "public.audit", "body")}
+
+
+def test_what_is_dropped_takes_along_what_depends_on_it() -> None:
+    assert hidden("DROP TABLE orders CASCADE") == {
+        ("drop", "public.v", "cascade"),
+        ("drop", "public.orders_id_seq", "cascade"),
+        ("alter", "public.items", "cascade"),
+    }
+    assert hidden("DROP TABLE orders") == {("drop", "public.orders_id_seq", "cascade")}
+    assert hidden("DROP TABLE part") == {("drop", "public.part_1", "cascade")}
+    assert ("drop", "public.notes", "cascade") in hidden("DROP SCHEMA public CASCADE")
+    assert hidden("TRUNCATE orders CASCADE") == {
+        ("truncate", "public.items", "cascade"),
+        ("truncate", "public.notes", "cascade"),
+    }
+    assert hidden("TRUNCATE orders") == set()
+
+
+def test_a_plan_runs_no_trigger() -> None:
+    assert hidden("EXPLAIN DELETE FROM orders WHERE id = 1") == set()
+    assert hidden("EXPLAIN ANALYZE DELETE FROM orders WHERE id = 1") != set()
+    assert hidden("EXPLAIN SELECT quiet()") == {("delete", "public.audit", "function")}
