@@ -91,7 +91,7 @@ def changes_rows(facts: StatementFacts) -> bool:
 Inside = Callable[[Node], StatementFacts]
 
 # What may set off triggers, rules, foreign keys and calls in definitions, and DROP, which takes others along.
-_SETS_OFF = ROW_CHANGES | {Action.SELECT, Action.TRUNCATE, Action.DROP}
+_SETS_OFF = ROW_CHANGES | {Action.TRUNCATE, Action.DROP}
 
 
 class Collector:
@@ -354,7 +354,8 @@ class Collector:
         ``alone``: nothing follows from it.
         """
         said = dict(facts)
-        reached = () if alone or action not in _SETS_OFF else _reached(action, relation, columns, facts, self.catalog)
+        follows = not alone and (bool(relation.runs) if action is Action.SELECT else action in _SETS_OFF)
+        reached = _reached(action, relation, columns, facts, self.catalog) if follows else ()
         if reached:
             said["cascades"] = ",".join(f"{one.relation.schema}.{one.relation.name}" for one in reached)
         marked = catalog or system.sensitivity(relation.schema, relation.name, frozenset())
@@ -368,14 +369,15 @@ class Collector:
                 name=relation.name,
                 relation=relation.oid,
                 columns=columns,
-                facts=said,
+                facts=dict(said) if reached else said,
             )
         )
         self._administers(action, relation.schema, relation.name)
-        if not alone and action in _SETS_OFF:
+        if follows:
             self._follows(action, relation, columns, reached)
         if "via" not in said and action in _THROUGH:
-            self._through(action, relation, {key: fact for key, fact in said.items() if key != "cascades"}, columns)
+            said.pop("cascades", None)
+            self._through(action, relation, said, columns)
 
     def _follows(
         self, action: Action, relation: Relation, columns: tuple[str, ...], reached: tuple[cascades.Reached, ...]
@@ -387,7 +389,7 @@ class Collector:
             if one.action in ROW_CHANGES:
                 facts["where"] = "effective"
             self.on(one.action, one.relation, columns=one.columns, facts=facts, alone=True)
-        if action is Action.DROP or (action is Action.SELECT and not relation.runs):
+        if action is Action.DROP:
             return
         starts = []
         for touched, done, changed in (
