@@ -27,6 +27,7 @@ class Objection(StrEnum):
     NOT_YET = "not_yet"  # a delegate, before the delay is over
     ANSWERED = "answered"  # the same person said something already
     NO_REASON = "no_reason"
+    NOT_TO_BE_GRANTED = "not_to_be_granted"  # more than the rules let an approver give for a time
 
 
 def objection(standing: Standing, person: Identity, reason: str, now: float) -> Objection | None:
@@ -75,6 +76,12 @@ def ruled(standing: Standing, vote: Vote) -> Standing | None:
         return None
     votes = (*standing.votes, vote)
     return replace(standing, votes=votes, status=_tally(votes, standing.hold.rule.quorum))
+
+
+def may_revoke(standing: Standing, person: Identity) -> bool:
+    """Whether ``person`` could have approved it, whoever asked. Taking back is no answer to one's own request."""
+    rule = standing.hold.rule
+    return person.agent is None and (_named(rule.approvers, person) or _named(rule.delegates, person))
 
 
 def run_out(standing: Standing, now: float) -> Standing:

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from govproxy.approvals.grant_forms import grant_form, read_grant
 from govproxy.approvals.values import Answer, ByRule, Hold, Nature, Object, Rule, Subject, Vote
 from govproxy.identity.identity import Identity, Method
 
@@ -45,6 +46,8 @@ def vote(said: Vote) -> Form:
         # Security: not a person's form, so that no name somebody may log in with looks like a rule's.
         form["by"] = {"rule": rule.name, "policy_version": rule.policy_version}
         form |= {"evidence": list(rule.evidence), "alone": rule.alone}
+    if said.grant is not None:
+        form["grant"] = grant_form(said.grant)
     return form
 
 
@@ -119,6 +122,7 @@ def read_vote(form: Form) -> Vote:
         reason=form["reason"],
         time=form["time"],
         rule=rule,
+        grant=read_grant(form["grant"]) if "grant" in form else None,
     )
 
 
@@ -132,6 +136,7 @@ def read_nature(form: Form | None) -> Nature | None:
     if form is None:
         return None
     read: Form = {key: tuple(value) if isinstance(value, list) else value for key, value in form.items()}
+    read["targets"] = tuple((action, oid, name, via) for action, oid, name, via in form["targets"])
     return Nature(**read)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from govproxy.identity.identity import Identity
+from govproxy.policy.grants import Grant
 
 
 class Status(StrEnum):
@@ -83,7 +84,8 @@ class Nature:
     """What rules may ask of a held statement, as the worker that judged it knows it.
 
     ``wheres`` and ``actions`` over all effects; ``estimated_rows`` -1: unknown. ``tickets`` are words of
-    its comments that could name one.
+    its comments that could name one. ``targets``: each action with the relation it is on, as
+    (action, oid, name, via): ``via`` is '' where it is named, else through what it is reached.
     """
 
     tag: str
@@ -96,6 +98,7 @@ class Nature:
     opaque: bool
     estimated_rows: int
     tickets: tuple[str, ...] = ()
+    targets: tuple[tuple[str, int, str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +142,8 @@ class ByRule:
 class Vote:
     """What one person said. ``person`` is the identity that said it, for the evidence.
 
-    With ``rule`` it was a rule; ``person`` then only names it for people.
+    With ``rule`` it was a rule; ``person`` then only names it for people. ``grant``: what the approval gives
+    for a time besides.
     """
 
     person: Identity
@@ -147,6 +151,7 @@ class Vote:
     reason: str
     time: float
     rule: ByRule | None = None
+    grant: Grant | None = None
 
     @property
     def by(self) -> str:

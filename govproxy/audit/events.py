@@ -143,7 +143,11 @@ EVENTS: tuple[Event, ...] = (
             _TIME,
             _f("session", "string", "of that statement"),
             _f("approval", "string", "id of the approval"),
-            _f("status", "string", "asked, voted, approved, refused, timed_out, withdrawn, used or shadow"),
+            _f(
+                "status",
+                "string",
+                "asked, voted, approved, refused, timed_out, withdrawn, used, shadow, granted or grant_revoked",
+            ),
             _f("by", "string?", "who said it: user and name, or rule and name when automatic"),
             _f("answer", "string?", "with voted and shadow: approve or refuse"),
             _f("reason", "string?", "what was said"),

@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
 from govproxy.approvals import capsule as capsules
 from govproxy.approvals.capsule import Capsule, Signer
+from govproxy.approvals.deciding import Objection
+from govproxy.approvals.granting import GrantAsked, NotGranted, granted
 from govproxy.approvals.values import Answer, Hold, Standing, Status, Vote
 from govproxy.audit import events
 from govproxy.control.state import approvals as state
@@ -20,6 +23,7 @@ from govproxy.control.state.approvals import Objected, Sealed
 from govproxy.control.state.store import StateStore
 from govproxy.errors import StateUnavailable
 from govproxy.identity.identity import Identity
+from govproxy.policy.rules import MayGrant
 from govproxy.session.log import get_logger
 
 POLL_S = 0.3
@@ -43,6 +47,8 @@ class Approvals:
         self._listeners: list[Listener] = []
         self._deciders: list[Decider] = []
         self._record: Record = lambda event: None
+        self._grant_terms: Callable[[], Mapping[str, MayGrant | None]] = dict
+        self._granted: Callable[[], Awaitable[None]] = _nothing
         self._known: dict[str, Standing] = {}  # what somebody here waits for, as it was told last
         self._deciding: set[asyncio.Task[None]] = set()
         self._watch: asyncio.Task[None] | None = None
@@ -54,6 +60,12 @@ class Approvals:
     def add_decider(self, decider: Decider) -> None:
         """Let ``decider`` say something to every new request, as a rule's vote; the first that does so is heard."""
         self._deciders.append(decider)
+
+    def grant_with(
+        self, terms: Callable[[], Mapping[str, MayGrant | None]], granted: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Let approvals give rights for a time: what each hold allows, and whom to tell when there is a new one."""
+        self._grant_terms, self._granted = terms, granted
 
     def record_with(self, record: Record) -> None:
         """Where events for the ledger go."""
@@ -94,13 +106,41 @@ class Approvals:
             task.add_done_callback(self._deciding.discard)
         return standing
 
-    async def answer(self, hold_id: str, person: Identity, answer: Answer, reason: str) -> Standing | Objected | None:
-        """Count what ``person`` says; None: there is no such request. Raises StateUnavailable."""
+    async def answer(
+        self, hold_id: str, person: Identity, answer: Answer, reason: str, grant: GrantAsked | None = None
+    ) -> Standing | Objected | None:
+        """Count what ``person`` says; None: there is no such request. Raises StateUnavailable.
+
+        With ``grant`` an approval gives this for a time besides the single run; or nothing at all.
+        """
         vote = Vote(person=person, answer=answer, reason=reason, time=self._clock())
+        if grant is not None:
+            given = await self._given(hold_id, vote, grant)
+            if not isinstance(given, Vote):
+                return given
+            vote = given
         after = await self._store.run(state.answer(hold_id, vote, self._sealing))
         if isinstance(after, Standing):
             await self._voted(after, vote)
+            if vote.grant is not None and after.status is Status.APPROVED:
+                self.note(after, "granted", by=vote.by, reason=reason)
+                await self._granted()
         return after
+
+    async def _given(self, hold_id: str, vote: Vote, asked: GrantAsked) -> Vote | Objected | None:
+        """``vote`` with the grant that is asked for, held against the policy in force."""
+        standing = await self.find(hold_id)
+        if standing is None:
+            return None
+        if vote.answer is not Answer.APPROVE:
+            return Objected(why=Objection.NOT_TO_BE_GRANTED, detail="a refusal gives nothing")
+        try:
+            given = granted(
+                standing, asked, by=vote.person, reason=vote.reason, now=vote.time, terms=self._grant_terms()
+            )
+        except NotGranted as error:
+            return Objected(why=Objection.NOT_TO_BE_GRANTED, detail=str(error))
+        return replace(vote, grant=given)
 
     async def withdraw(self, hold_id: str) -> Standing | None:
         """Nobody waits any more. What is decided stays decided, and gives None. Raises StateUnavailable."""
@@ -214,6 +254,19 @@ class Approvals:
             except Exception:
                 log.exception("a listener failed", approval=standing.hold.id)
 
+    def note(self, standing: Standing, status: str, *, by: str, reason: str) -> None:
+        """Put a step that is no vote into the ledger."""
+        self._record(
+            events.approval(
+                statement=standing.hold.statement,
+                session=standing.hold.session,
+                approval_id=standing.hold.id,
+                status=status,
+                by=by,
+                reason=reason,
+            )
+        )
+
     def _note(self, standing: Standing, status: str, vote: Vote | None = None, capsule: Capsule | None = None) -> None:
         hold = standing.hold
         self._record(
@@ -230,3 +283,7 @@ class Approvals:
                 key_id=None if capsule is None else capsule.key_id,
             )
         )
+
+
+async def _nothing() -> None:
+    """Nobody wants to know."""

@@ -22,6 +22,7 @@ from govproxy.config.settings import Database, Settings
 from govproxy.control import catalog as catalogs
 from govproxy.control.approvals import Approvals
 from govproxy.control.edits import edits
+from govproxy.control.grants import Grants
 from govproxy.control.keys import load_approval_key, load_keys, rotate_masking_key
 from govproxy.control.look import Seen, class_named, corrections_of, evidence_of
 from govproxy.control.metadata import MetadataConnection, connect_to
@@ -41,6 +42,7 @@ from govproxy.errors import GovproxyError, StateUnavailable
 from govproxy.masking.classify import classify
 from govproxy.masking.kept import Kept, KeptClasses
 from govproxy.masking.values import Classification
+from govproxy.policy.grants import Grant, grant_terms
 from govproxy.policy.loader import load_policy
 from govproxy.policy.rules import Policy
 from govproxy.session.log import get_logger
@@ -76,6 +78,8 @@ class ControlPlane:
         self._store: StateStore | None = None
         self._approvals: Approvals | None = None
         self._tickets: Tickets | None = None
+        self._grants: Grants | None = None
+        self._tell_grants: Callable[[tuple[Grant, ...]], None] = lambda grants: None
         self.reviewer = Reviewer(self._world)
         self._when_up: list[Callable[[Approvals, StateStore], None]] = []
 
@@ -91,6 +95,13 @@ class ControlPlane:
         return self._approvals
 
     @property
+    def grants(self) -> Grants:
+        """The rights given for a time; from `start` on."""
+        if self._grants is None:
+            raise AssertionError("not started")
+        return self._grants
+
+    @property
     def snapshot(self) -> Snapshot:
         """What the workers are to hold now."""
         return self._snapshot
@@ -104,6 +115,7 @@ class ControlPlane:
         for use in self._when_up:
             use(self._approvals, self._store)
         await self._approvals.start()
+        await self.grants.start()
         for name, watched in self._watched.items():
             await watched.remember(self._store, class_named(self._policy), name)
         for name, watched in self._watched.items():
@@ -127,6 +139,22 @@ class ControlPlane:
         )
         approvals.add_decider(rulings.decide)
         approvals.listen(self._review)
+        self._grants = Grants(
+            store,
+            load_approval_key(self.settings).public,
+            clock=time.time,
+            publish=self._grants_changed,
+            record=lambda standing, status, by, reason: approvals.note(standing, status, by=by, reason=reason),
+        )
+        approvals.grant_with(lambda: grant_terms(self._policy), self._grants.refresh)
+
+    def listen_to_grants(self, callback: Callable[[tuple[Grant, ...]], None]) -> None:
+        """Call ``callback`` with all grants that stand, whenever those are others."""
+        self._tell_grants = callback
+
+    def _grants_changed(self, grants: tuple[Grant, ...]) -> None:
+        self._snapshot = replace(self._snapshot, grants=grants)
+        self._tell_grants(grants)
 
     def _review(self, standing: Standing) -> None:
         """Look into what waits for people; what waits no more is not kept."""
@@ -149,6 +177,8 @@ class ControlPlane:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for watched in self._watched.values():
             await watched.close()
+        if self._grants is not None:
+            await self._grants.stop()
         if self._approvals is not None:
             await self._approvals.stop()
         await self.reviewer.stop()

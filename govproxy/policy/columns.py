@@ -91,7 +91,7 @@ def sees_everything(identity: Identity, database: str, environment: str, policy:
 
 def _sees_everything(identity: Identity, database: str, environment: str, policy: Policy) -> bool:
     def reach(rule: ColumnRule) -> bool | None:
-        limited = rule.on.schemas or rule.on.tables or rule.on.columns or ANY not in rule.on.tags
+        limited = rule.on.schemas or rule.on.tables or rule.on.columns or rule.on.relations or ANY not in rule.on.tags
         return None if limited and rule.see is not See.CLEAR else not limited
 
     # Rules about some columns only count as far as they narrow: `reach` says "perhaps" for them.

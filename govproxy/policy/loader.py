@@ -26,6 +26,7 @@ from govproxy.policy.rules import (
     Correction,
     LimitRule,
     LoopBreaker,
+    MayGrant,
     Mode,
     On,
     Policy,
@@ -131,7 +132,20 @@ class _Loader:
             hint=" ".join((entry.hint or "").split()),
             during=self._during(entry.during, *place, "during"),
             burst=self._burst(entry.burst, *place, "burst"),
+            may_grant=self._may_grant(entry, *place, "may_grant"),
         )
+
+    def _may_grant(self, entry: schema.RuleEntry, *place: Key) -> MayGrant | None:
+        if entry.may_grant is None:
+            return None
+        if entry.effect != "hold":
+            self._fail(f"`may_grant` belongs to `effect: hold`, not to {entry.effect}", *place)
+        try:
+            within_s = windows.duration_s(entry.may_grant.within)
+        except ValueError as error:
+            self._fail(str(error), *place, "within")
+            return None
+        return MayGrant(within_s=within_s, clear=entry.may_grant.see == "clear")
 
     def _freeze(self, entry: schema.FreezeEntry, place: Place) -> Rule:
         """A freeze is a deny for a time, of changes that last: not of temporary tables, nor of reading functions."""

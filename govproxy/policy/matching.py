@@ -107,6 +107,8 @@ def place_matches(on: On, environment: str, database: str) -> bool:
 
 def object_matches(on: On, effect: Effect, catalog: Catalog, *, opaque: bool, reading: Reading) -> bool:
     """``schemas`` and ``tables`` against the object of one effect."""
+    if on.relations:
+        return _is_one_of(on, effect, catalog)
     if not on.schemas and not on.tables:
         return True
     if effect.kind in _HARMLESS_KINDS:
@@ -117,6 +119,17 @@ def object_matches(on: On, effect: Effect, catalog: Catalog, *, opaque: bool, re
     if effect.kind not in _RELATION_KINDS and effect.action in _MAY_REACH_ANYTHING:
         return reading is Reading.RESTRICT
     return any(_name_matches(on, schema, name, reading) for schema, name in _names(effect, catalog, reading))
+
+
+def _is_one_of(on: On, effect: Effect, catalog: Catalog) -> bool:
+    """By identity alone: no name, however it is written, and no kin but what is reached through one of them."""
+    if effect.relation is None or effect.kind in _HARMLESS_KINDS:
+        return False
+    via = effect.facts.get("via")
+    if via is None:
+        return effect.relation in on.relations
+    named = (catalog.relations.get(oid) for oid in on.relations)
+    return effect.relation in on.through and any(r is not None and via == f"{r.schema}.{r.name}" for r in named)
 
 
 def _names(effect: Effect, catalog: Catalog, reading: Reading) -> Iterator[tuple[str, str]]:
@@ -187,6 +200,10 @@ def tags_match(wanted: frozenset[str], touched: Iterable[frozenset[str]], readin
 
 def relation_matches(on: On, relation: Relation | None, column: str) -> bool | None:
     """``schemas``, ``tables`` and ``columns`` of a column rule; None when the relation is unknown."""
+    if on.relations:
+        if relation is None:
+            return None
+        return relation.oid in on.relations and (not on.column_names or column in on.column_names)
     if not on.schemas and not on.tables and not on.columns:
         return True
     if relation is None:

@@ -86,6 +86,17 @@ class On:
     tables: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     tags: frozenset[str] = frozenset()
+    relations: frozenset[int] = frozenset()  # by identity: of grants, not of files
+    through: frozenset[int] = frozenset()  # reached by naming one of those
+    column_names: frozenset[str] = frozenset()  # of those relations, exactly
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MayGrant:
+    """What an approver may give for a time: ``within_s`` seconds at most, with ``clear`` columns or not."""
+
+    within_s: int
+    clear: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +120,7 @@ class Rule:
     during: tuple[Window, ...] = ()
     burst: Burst | None = None
     freeze: bool = False
+    may_grant: MayGrant | None = None  # of a hold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,6 +59,11 @@ class BurstEntry(Strict):
     within: Text
 
 
+class MayGrantEntry(Strict):
+    within: Text
+    see: Literal["clear", "masked"] = "masked"
+
+
 class RuleEntry(Strict):
     name: Name
     who: WhoEntry | list[WhoEntry] | None = None
@@ -72,6 +77,7 @@ class RuleEntry(Strict):
     hint: Text | None = None
     during: WindowEntry | list[WindowEntry] | None = None
     burst: BurstEntry | None = None
+    may_grant: MayGrantEntry | None = None
 
 
 class FreezeEntry(Strict):

@@ -19,6 +19,7 @@ from typing import Protocol
 
 from govproxy.config.settings import Settings
 from govproxy.errors import ConfigError, GovproxyError
+from govproxy.policy.grants import Grant
 from govproxy.session import link
 from govproxy.session.figures import WorkerFigures
 from govproxy.session.log import get_logger
@@ -43,6 +44,7 @@ class Control(Protocol):
     async def start(self, publish: Callable[[Snapshot], None]) -> None: ...
     async def refresh(self, database: str, *, values: bool) -> None: ...
     async def reload(self) -> None: ...
+    def listen_to_grants(self, callback: Callable[[tuple[Grant, ...]], None]) -> None: ...
     def edits(self) -> AsyncIterator[None]: ...
     async def rotate_key(self) -> str: ...
     async def stop(self) -> None: ...
@@ -86,6 +88,7 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for stop in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(stop, self._stopping.set)
+        self._control.listen_to_grants(self._send_grants)
         await self._control.start(self._publish)
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -225,6 +228,10 @@ class Supervisor:
     def _publish(self, snapshot: Snapshot) -> None:
         for worker in self._workers.values():
             worker.send(link.Publish(snapshot=snapshot))
+
+    def _send_grants(self, grants: tuple[Grant, ...]) -> None:
+        for worker in self._workers.values():
+            worker.send(link.GrantsInForce(grants=grants))
 
     def _send_keys(self) -> None:
         for worker in self._workers.values():

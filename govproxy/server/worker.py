@@ -234,6 +234,8 @@ class Worker:
                     self._count_sessions()
                     if snapshot.policy.version != previous:
                         self.ledger.record(events.policy_change(snapshot.policy.version, previous=previous))
+                case link.GrantsInForce(grants=grants):
+                    self.shared.grant(grants)
                 case link.NewKeys(keys=keys):
                     self.shared.rotate(keys)
                     self.ledger.record(events.masking_key_change(keys.masking_id))

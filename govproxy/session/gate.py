@@ -29,6 +29,7 @@ from govproxy.errors import (
 from govproxy.identity.identity import Identity
 from govproxy.masking.plan import Field, decode_row_description
 from govproxy.policy.engine import decide
+from govproxy.policy.grants import live, with_grants
 from govproxy.policy.limits import writes
 from govproxy.policy.matching import Reading, who_matches
 from govproxy.policy.standing import standing_of
@@ -147,6 +148,7 @@ class Gate:
                 self._changed_catalog,
                 self.shared.epoch(snapshot.name),
                 self._names.temporary,
+                tuple(grant.id for grant in self.shared.snapshot.grants if grant.is_for(identity, snapshot.name)),
             )
         )
 
@@ -180,6 +182,11 @@ class Gate:
         self._names.prepare_again(self.snapshot.catalog, self._search_path)
         conversation.context_id = self.context_id()
         self._bounds.renew(conversation)
+
+    def grants_changed(self) -> None:
+        """Other rights stand for a time: what this identity was told before is not found again."""
+        if self._conversation is not None and self.facts.database in self.shared.snapshot.databases:
+            self._conversation.context_id = self.context_id()
 
     # ------------------------------------------------------------------ judging
 
@@ -265,6 +272,8 @@ class Gate:
         DECLARE) looks its names up when it runs.
         """
         basis: Basis = verdict.basis
+        if not self.shared.snapshot.still_grants(basis.grants, self._clock()):
+            return False
         bursts = self.shared.snapshot.policy.bursts
         if self.shared.history.went_beyond(self.facts.identity, bursts, basis.counts, self._clock()):
             return False
@@ -284,7 +293,9 @@ class Gate:
         return tuple(f"#{oid}" for statement in analysis.statements for oid in statement.reads & unread)
 
     def _judged(self, conversation: Conversation, text: bytes, analysis: Analysis) -> Verdict:
-        policy, snapshot, facts = self.shared.snapshot.policy, self.snapshot, self.facts
+        snapshot, facts = self.snapshot, self.facts
+        grants = live(self.shared.snapshot.grants, facts.identity, snapshot.name, self._clock())
+        policy = with_grants(self.shared.snapshot.policy, grants)
         request = Request(
             identity=facts.identity,
             database=snapshot.name,
@@ -318,6 +329,7 @@ class Gate:
             former_keys=self.shared.keys.former_masking,
             distrusted=self._changed_catalog or changes_catalog(analysis),
         )
+        grants = obligations.concerned(grants)
         translation = self._translated(text, analysis, obligations, refused=refusal is not None)
         if translation.written_back:
             refusal = written_back(translation.written_back)
@@ -335,6 +347,7 @@ class Gate:
                 shadow=NO_SHADOW if analysis.cacheable else self._names.known(conversation),
                 counts=Counts(effects=decision.counts, before=request.counted) if decision.counts else NO_COUNTS,
                 translation=translation,
+                grants=grants,
             ),
             forward=translation.forward,
             bound=translation.bound,
@@ -350,7 +363,7 @@ class Gate:
             or runs_code(analysis)
             or any(c.settings or c.prepares or c.cursors or c.catalog or c.creates_temporary for c in session),
             changes_catalog=any(c.catalog or c.creates_temporary for c in session),
-            cacheable=analysis.cacheable and not decision.varies,
+            cacheable=analysis.cacheable and not decision.varies and not grants,
             writes=any(map(writes, analysis.statements)),
         )
         self.shared.cache.put(verdict, self._pinned(text, analysis, translation))

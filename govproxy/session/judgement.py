@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from govproxy._fastpath.verdicts import Outcome, Verdict
 from govproxy.audit.events import statement_fragment
 from govproxy.errors import GovproxyError, Reason
+from govproxy.policy.grants import Grant
 from govproxy.policy.values import Decision, Verb
 from govproxy.session.figures import Miss
 from govproxy.session.history import NO_COUNTS, Counts
@@ -33,6 +34,7 @@ class Basis:
     translation: Translation = NOTHING
     shadow: Shadow = NO_SHADOW  # what names made in SQL stood for when this was judged
     counts: Counts = NO_COUNTS
+    grants: tuple[Grant, ...] = ()  # that were looked at
 
 
 def fragment_of(

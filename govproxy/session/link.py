@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from govproxy.approvals.capsule import Capsule
 from govproxy.approvals.values import Hold, Standing
 from govproxy.config.settings import Settings
+from govproxy.policy.grants import Grant
 from govproxy.session.figures import WorkerFigures
 from govproxy.session.snapshot import Keys, Snapshot
 
@@ -45,6 +46,13 @@ class Publish:
     """Control → worker: a new picture."""
 
     snapshot: Snapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantsInForce:
+    """Control → worker: these grants stand, and no others."""
+
+    grants: tuple[Grant, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,6 +269,7 @@ Message = (
     Start
     | Ready
     | Publish
+    | GrantsInForce
     | NewKeys
     | Refused
     | Refresh

@@ -45,6 +45,7 @@ def nature_of(text: str, analysis: Analysis, snapshot: DatabaseSnapshot) -> Natu
         opaque=opaque,
         estimated_rows=_rows(effects, ground),
         tickets=_tickets(text),
+        targets=_targets(effects),
     )
 
 
@@ -60,6 +61,18 @@ def _rows(effects: list[Effect], ground: Ground) -> int:
     changed = [effect for effect in effects if effect.action in _COUNTED]
     figures = [estimated_rows(effect, ground) for effect in changed or effects]
     return -1 if not figures or any(figure < 0 for figure in figures) else sum(figures)
+
+
+def _targets(effects: list[Effect]) -> tuple[tuple[str, int, str, str], ...]:
+    return tuple(
+        sorted(
+            {
+                (effect.action.value, effect.relation, effect.object, str(effect.facts.get("via", "")))
+                for effect in effects
+                if effect.relation is not None and not effect.temporary
+            }
+        )
+    )
 
 
 def _tickets(text: str) -> tuple[str, ...]:

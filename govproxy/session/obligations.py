@@ -15,6 +15,7 @@ from govproxy.identity.identity import Identity
 from govproxy.masking.plan import Field, MaskKey, Right, Sight, build_plan, masked_form, redact_all
 from govproxy.masking.roundtrip import MaskedForm
 from govproxy.masking.values import ColumnClass, Masker
+from govproxy.policy.grants import Grant
 from govproxy.policy.rules import Policy
 from govproxy.policy.standing import Rights, standing_of
 from govproxy.policy.values import ColumnRight, Compare, See
@@ -106,6 +107,10 @@ class Obligations:
         effects = (effect for facts in self._facts for effect in facts.effects if not effect.beside)
         written = {effect.relation for effect in effects if effect.relation}
         return frozenset(written).union(*(facts.reads for facts in self._facts))
+
+    def concerned(self, grants: tuple[Grant, ...]) -> tuple[Grant, ...]:
+        """Those of ``grants`` that may have had a say. An answer they had a say in must not outlive them."""
+        return tuple(grant for grant in grants if self.opaque or grant.oids & self.reads)
 
     @cached_property
     def reads_sensitive(self) -> bool:

@@ -7,13 +7,14 @@ makes every older verdict unreachable at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from govproxy._fastpath.lexer import Folder
 from govproxy._fastpath.verdicts import VerdictCache
 from govproxy.errors import StartingUp
 from govproxy.policy import standing
+from govproxy.policy.grants import Grant
 from govproxy.session.figures import Counters
 from govproxy.session.history import History
 from govproxy.session.quotas import Quotas
@@ -107,6 +108,12 @@ class Shared:
         standing.forget()
         for gate in tuple(self.gates):
             gate.snapshot_changed()
+
+    def grant(self, grants: tuple[Grant, ...]) -> None:
+        """Take over what is granted now. Sessions of others keep their verdicts: nothing of theirs has changed."""
+        self.snapshot = replace(self.snapshot, grants=grants)
+        for gate in tuple(self.gates):
+            gate.grants_changed()
 
     def rotate(self, keys: Keys) -> None:
         """Mask by another key from the next statement on."""

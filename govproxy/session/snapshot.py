@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from govproxy.audit.keys import LedgerKey, PublicKey
 from govproxy.masking.values import Classification
+from govproxy.policy.grants import Grant
 from govproxy.policy.rules import Policy
 from govproxy.sql.catalog import Catalog
 
@@ -33,6 +34,11 @@ class Snapshot:
     number: int
     policy: Policy
     databases: Mapping[str, DatabaseSnapshot]
+    grants: tuple[Grant, ...] = ()  # all that stood when they were told last
+
+    def still_grants(self, grants: tuple[Grant, ...], now: float) -> bool:
+        """Whether all of these still stand: none was taken back, the time of none is over."""
+        return all(grant.stands(now) and grant in self.grants for grant in grants)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "policy": ("identity", *SQL_VALUES, "masking.values", "masking.taxonomy", "masking.patterns", "config.source"),
     "masking": (*SQL_VALUES, "policy.values", "_fastpath"),
     "audit": ("_fastpath",),
-    "approvals": ("identity", "policy", "audit.events"),
+    "approvals": ("identity", "policy", "sql.values", "audit.events"),
     "session": DATA_PATH,
     "server": (*DATA_PATH, "session"),
     "control": (*DATA_PATH, "session"),

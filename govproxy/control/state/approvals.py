@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from govproxy.approvals import deciding, forms
 from govproxy.approvals.capsule import Capsule
 from govproxy.approvals.values import Hold, Standing, Status, Vote
+from govproxy.control.state import grants
 from govproxy.errors import StateUnavailable
 
 _METADATA = sa.MetaData()
@@ -70,9 +71,10 @@ class Sealed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Objected:
-    """A vote that did not count, and why."""
+    """A vote that did not count, and why; ``detail`` where the word does not say it all."""
 
     why: deciding.Objection
+    detail: str = ""
 
 
 def ask(hold: Hold) -> Callable[[sa.Connection], None]:
@@ -170,6 +172,8 @@ def answer(hold_id: str, vote: Vote, sealing: Sealing) -> Callable[[sa.Connectio
         after = deciding.answer(standing, vote)
         if after.status is not Status.WAITING:
             _settle(connection, after, vote.time, sealing)
+        if after.status is Status.APPROVED and vote.grant is not None:
+            grants.keep(connection, hold_id, vote.grant.until)
         return after
 
     return work

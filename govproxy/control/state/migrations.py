@@ -95,4 +95,20 @@ STEPS: tuple[Step, ...] = (
             "CREATE INDEX govproxy_holds_asked ON govproxy_holds (asked)",
         ),
     ),
+    Step(
+        number=4,
+        subject="grants",
+        statements=(
+            """
+            CREATE TABLE govproxy_grants (
+                hold_id text NOT NULL PRIMARY KEY,
+                ends double precision NOT NULL,
+                revoked double precision,
+                revoked_by text,
+                revoked_reason text
+            )
+            """,
+            "CREATE INDEX govproxy_grants_ends ON govproxy_grants (ends)",
+        ),
+    ),
 )
