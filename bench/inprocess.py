@@ -12,6 +12,7 @@ from pathlib import Path
 # Row of the table: (benchmark, entry of its extra_info). Of two ways to hit, the dearer.
 SOURCES: dict[str, tuple[str, str]] = {
     "verdict-lookup": ("test_folded[point select]", "us_per_lookup"),
+    "miss-three-joins": ("test_miss[three joins]", "us_per_miss"),
     "mask-2-of-10": ("test_rows[partial and constant 2 of 10]", "ns_per_row"),
     "scan-clean": ("test_rows[scan clean text columns]", "gb_per_s"),
     "ff1-batched": ("test_rows_of_sixteen_digits", "ns_per_value"),

@@ -6,6 +6,7 @@ for it. A test holds the two tables together.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -41,15 +42,20 @@ def estimated_rows(effect: Effect, ground: Ground) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attributes:
-    """What ``value`` draws from. ``columns`` are those the whole statement touches."""
+    """What ``value`` draws from. ``touched`` gives the columns that the whole statement touches."""
 
     request: Request
     ground: Ground
     statement: StatementFacts
-    columns: frozenset[ColumnRef]
+    touched: Callable[[], frozenset[ColumnRef]]
     effect: Effect
     identity: Identity
     rows: int
+
+    @property
+    def columns(self) -> frozenset[ColumnRef]:
+        """The columns that the whole statement touches: few conditions ask, and telling takes its time."""
+        return self.touched()
 
     def value(self, name: str) -> object:
         """The value of one attribute by its full name. Raises KeyError for a name not in the table."""

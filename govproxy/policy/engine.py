@@ -208,7 +208,7 @@ class _Scope:
                     request=self.request,
                     ground=self.ground,
                     statement=self.statement,
-                    columns=self.columns,
+                    touched=lambda: self.columns,
                     effect=effect,
                     identity=identity,
                     rows=rows,

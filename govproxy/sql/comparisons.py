@@ -151,7 +151,7 @@ class Comparisons:
         place: Node,
     ) -> Value:
         fields = _row(left) if left is not None else None
-        rows = [_row(item) for item in items]
+        rows = [_row(item) for item in items] if fields is not None else []
         if fields is None or any(row is None or len(row) != len(fields) for row in rows):
             return self._compare(left, items, schema, name, scope, deciding, place=place)
         return combine(
@@ -205,6 +205,9 @@ class Comparisons:
         return opaque([value])
 
     def _operand(self, node: Node, scope: Scope) -> Operand:
+        constant = node.get("A_Const")
+        if constant is not None:
+            return Operand(self._evaluator.value(node, scope), True, not _is_typed(constant))
         cast = node.get("TypeCast")
         if cast is None:
             value = self._evaluator.value(node, scope)
@@ -250,7 +253,7 @@ class Comparisons:
             return
         self._findings.equality(
             column.value.sources,
-            starts_at=min(_locations([place.get("lexpr"), place.get("rexpr")])),
+            starts_at=_start(place),
             operator_at=place.get("location", 0),
             values=tuple(one for several in found for one in several or ()),
         )
@@ -328,6 +331,15 @@ def constant(body: Node) -> Written:
     return Written(at=body.get("location", 0), text=text)
 
 
+def _start(operation: Node) -> int:
+    """Where an operation's text begins: with its left operand, unless nothing there has a place."""
+    left = operation.get("lexpr", {})
+    column = left.get("ColumnRef")
+    if column is not None and column.get("location", 0) >= 0:
+        return int(column.get("location", 0))
+    return min(_locations(left), default=min(_locations(operation.get("rexpr")), default=0))
+
+
 def _locations(node: Any) -> Iterator[int]:
     """Where the things in a node stand, as far as the parser says (it leaves out a place of 0)."""
     pending = [node]
@@ -363,7 +375,11 @@ def _keeps_text(value: Value, cast: Node) -> bool:
 def _typed_literals(node: Node) -> bool:
     """False for a string or NULL literal, whose type the other operand decides."""
     constant = node.get("A_Const")
-    return constant is None or not {"ival", "fval", "boolval"}.isdisjoint(constant)
+    return constant is None or _is_typed(constant)
+
+
+def _is_typed(constant: Node) -> bool:
+    return "ival" in constant or "fval" in constant or "boolval" in constant
 
 
 def _items(node: Node | None) -> list[Node]:

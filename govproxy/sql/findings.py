@@ -7,8 +7,7 @@ can be taken back. Knows nothing of syntax trees.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from govproxy.sql.catalog import ColumnRef, Function
 from govproxy.sql.scope import OWN, UNKNOWN, Value
@@ -24,8 +23,7 @@ class WorkExceeded(Exception):
     """The statement costs more to trace than any honest one. It is opaque."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FunctionUse:
+class FunctionUse(NamedTuple):
     """A function call. ``candidates`` are all functions it may reach; ``args`` are syntax nodes."""
 
     schema: str

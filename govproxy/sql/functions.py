@@ -11,9 +11,10 @@ new server version adds denials, never holes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from govproxy.sql.builtins import ORDINARY_FUNCTIONS
@@ -239,8 +240,10 @@ class Judgement:
 
 
 HARMLESS = Judgement()
+_HARMLESS_SAFETY = frozenset({Safety.SAFE, Safety.AGGREGATE_SAFE, Safety.CONTEXT})
 
 
+@lru_cache(maxsize=4096)
 def safety(name: str) -> Safety:
     """The kind of ``pg_catalog.<name>``. ``ts_rewrite`` counts as dangerous, see `judge` for its pure form."""
     if name in DANGERS or name == "ts_rewrite":
@@ -271,15 +274,17 @@ def is_harmless_extension(function: Function) -> bool:
 
 
 def judge(
-    schema: str, name: str, arguments: list[dict[str, Any]], candidates: Iterable[Function] = (), *, qualified: bool
+    schema: str, name: str, arguments: list[dict[str, Any]], candidates: Sequence[Function] = (), *, qualified: bool
 ) -> Judgement:
     """The effects of calling ``name``.
 
     ``candidates`` are the catalog's routines that the call may reach. With ``qualified`` the call
     named ``schema``; otherwise ``pg_catalog`` is always among the places looked at.
     """
-    others = [routine for routine in candidates if not _comes_with_the_server(routine)]
     built_in = not qualified or schema == "pg_catalog"
+    if not candidates and built_in and name not in DANGERS and safety(name) in _HARMLESS_SAFETY:
+        return HARMLESS
+    others = [routine for routine in candidates if not _comes_with_the_server(routine)]
     if not others and built_in:
         found = _judge_built_in(name, arguments)
         if found is not None:

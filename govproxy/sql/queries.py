@@ -303,10 +303,13 @@ def _bare_name(node: Node) -> str | None:
 
 def _written(node: Node, body: Node) -> Node:
     """The expression that GROUP BY or DISTINCT ON means by the place or the name of an output."""
-    targets = [target.get("ResTarget", {}) for target in body.get("targetList", ())]
-    stars = any("A_Star" in field for target in targets for field in _fields(target.get("val", {})))
     constant, name = node.get("A_Const", {}), _bare_name(node)
-    if "ival" in constant and not stars:
+    if "ival" not in constant and name is None:
+        return node
+    targets = [target.get("ResTarget", {}) for target in body.get("targetList", ())]
+    if "ival" in constant and not any(
+        "A_Star" in field for target in targets for field in _fields(target.get("val", {}))
+    ):
         place = int(constant["ival"].get("ival", 0)) - 1
         return dict(targets[place].get("val", {})) if 0 <= place < len(targets) else {}
     named = [target for target in targets if name is not None and target.get("name") == name]

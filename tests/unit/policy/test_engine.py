@@ -456,7 +456,7 @@ class TestAttributes:
             request=request(ANA, facts),
             ground=Ground(CATALOG, CLASSIFICATION),
             statement=facts,
-            columns=frozenset(),
+            touched=frozenset,
             effect=one,
             identity=ANA,
             rows=3,
