@@ -91,7 +91,7 @@ def test_in_process_figures_are_read_by_name_and_commit(tmp_path: Path) -> None:
 
 def test_every_in_process_figure_has_a_row_and_a_benchmark() -> None:
     rows = {target.key for target in targets(results())}
-    sources = "".join(path.read_text() for path in (Path(__file__).resolve().parents[3] / "bench").glob("test_*.py"))
+    sources = "".join(path.read_text() for path in (Path(__file__).resolve().parents[3] / "bench").glob("*.py"))
     for key, (name, entry) in SOURCES.items():
         assert key in rows
         assert f"def {name.partition('[')[0]}(" in sources
