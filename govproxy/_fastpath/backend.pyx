@@ -10,6 +10,7 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
 from libc.stdint cimport uint64_t
 
+from govproxy._fastpath.asking cimport asked_message
 from govproxy._fastpath.copyrows cimport COPY_BINARY, CopyMasker
 from govproxy._fastpath.cursor cimport Cursor, load_i32, need, read_cstring
 from govproxy._fastpath.guard cimport *
@@ -155,10 +156,10 @@ cdef int _account(
         return _aside_ready(state, head, message, total)
     elif event == EVENT_ASIDE_ERROR:
         return _aside_error(state, head, message, total)
-    elif event == EVENT_ASIDE_ROW:
-        state.aside_rows.append(_payload(message, total))
     elif event == EVENT_ASIDE:
         pass
+    elif event >= EVENT_ASKED:
+        return asked_message(state, event, head, message, total)
     else:
         raise AssertionError(f"backend event {event}")
     if swallow:

@@ -10,6 +10,7 @@ from cpython.ref cimport Py_CLEAR
 
 cimport cython
 
+from govproxy._fastpath.asking cimport ask, ask_on
 from govproxy._fastpath.backend cimport backend_messages
 from govproxy._fastpath.frontend cimport frontend_messages
 from govproxy._fastpath.outbuf cimport outbuf_append, outbuf_consume, outbuf_free, outbuf_init, outbuf_trim
@@ -91,6 +92,8 @@ cdef class Conversation(State):
             part = backend_messages(self, data, size)
             if part < size:
                 outbuf_append(&self.backend_stash, data + part, size - part)
+        if self.inquiry is not None and ask_on(self):
+            self._frontend_stashed()
         if self.stalled:
             self.go_on()
         return 0
@@ -132,6 +135,14 @@ cdef class Conversation(State):
         self.parked = False
         self.pending = verdict
         self._frontend_stashed()
+
+    def ask(self, question not None):
+        """Ask the database something for the statement that is judged; the conversation is parked meanwhile.
+
+        ``question`` is a `session.asking.Question`, which is told the answer and gives the verdict.
+        False: nothing can be asked as things stand. Outside of a feed the link must ``proceed``.
+        """
+        return ask(self, question)
 
     def set_limits(self, Limits limits, Quota quota):
         """What the policy allows from the next statement on; None is no limit."""

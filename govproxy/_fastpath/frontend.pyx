@@ -136,8 +136,11 @@ cdef int _dispatch(State state, unsigned char act, const unsigned char* message,
 # ---------------------------------------------------------------------- verdicts
 
 
-cdef Verdict _verdict(State state, const unsigned char* text, Py_ssize_t size):
+cdef Verdict _verdict(
+    State state, const unsigned char* text, Py_ssize_t size, const unsigned char* declared, Py_ssize_t types
+):
     # None: the gate was asked and the conversation is parked until it has answered.
+    # ``declared``: four bytes for each of as many types of parameters.
     cdef Verdict verdict = state.pending
     if verdict is not None:
         state.pending = None
@@ -147,6 +150,7 @@ cdef Verdict _verdict(State state, const unsigned char* text, Py_ssize_t size):
             return verdict
     verdict = state.cache.lookup(state.context_id, text, size, state.folds)
     if verdict is None:
+        state.declared = PyBytes_FromStringAndSize(<const char*>declared, 4 * types)
         verdict = state.gate.judge(state, PyBytes_FromStringAndSize(<const char*>text, size))
         if verdict is None:
             state.parked = True
@@ -208,7 +212,7 @@ cdef int _query(State state, Cursor* body, const unsigned char* message, Py_ssiz
     cdef Verdict verdict
     cdef Expected* entry
     _at_end(body)
-    verdict = _verdict(state, text, size)
+    verdict = _verdict(state, text, size, NULL, 0)
     if verdict is None:
         return 0
     if verdict.outcome == DENY:
@@ -294,7 +298,7 @@ cdef int _parse(State state, Cursor* body, const unsigned char* message, Py_ssiz
     _at_end(body)
     if not _is_nameable(name):
         return _refuse_name(state)
-    verdict = _verdict(state, text, size)
+    verdict = _verdict(state, text, size, declared, types)
     if verdict is None:
         return 0
     if verdict.outcome == DENY:
@@ -313,6 +317,8 @@ cdef int _parse(State state, Cursor* body, const unsigned char* message, Py_ssiz
         if instead is not None:
             statement.sent = verdict.forward
             statement.bound = verdict.bound if verdict.bound.extras else None
+    if types:
+        statement.declared = PyBytes_FromStringAndSize(<const char*>declared, <Py_ssize_t>types * 4)
     statement.segment = state.segment
     state.used_statements = _used(state.used_statements, name, state.max_names)
     entry = state.replies.push(REPLY_PARSE, statement)
@@ -427,10 +433,15 @@ cdef Verdict _judge_again(State state, PreparedStatement statement):
     cdef bytes text = _text_of(statement)
     cdef const unsigned char[::1] view = text
     cdef const unsigned char* start = NULL
+    cdef const unsigned char* declared = NULL
+    cdef Py_ssize_t types = 0
     cdef Verdict verdict
     if len(text):
         start = &view[0]
-    verdict = _verdict(state, start, len(text))
+    if statement.declared is not None:
+        declared = <const unsigned char*>PyBytes_AS_STRING(statement.declared)
+        types = PyBytes_GET_SIZE(statement.declared) // 4
+    verdict = _verdict(state, start, len(text), declared, types)
     if verdict is not None and verdict is not statement.verdict:
         statement.verdict = verdict
         statement.text = text

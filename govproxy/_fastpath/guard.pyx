@@ -325,9 +325,7 @@ cdef int aside_ready(State state, Expected* head, unsigned char status) except -
         give_held(state)
         _free(state)
         return 0
-    state.hold &= ~HOLD_ASIDE
-    state.gate.aside_done(state, failed)
-    return 1
+    raise AssertionError(f"a statement of the proxy's own for {purpose}")
 
 
 # ---------------------------------------------------------------------- figures

@@ -25,14 +25,12 @@ cdef enum Hold:
     HOLD_GUARD = 1
     HOLD_CANCEL = 2  # until a CancelRequest has been delivered: it must not hit the next statement
     HOLD_QUOTA = 4   # until it is known how many statements are left
-    HOLD_ASIDE = 8
 
 cdef enum Aside:
     # What a statement of the proxy's own is for.
     ASIDE_BEGIN = 1
     ASIDE_COMMIT
     ASIDE_ROLLBACK
-    ASIDE_ASK        # for the gate: settings, estimates
 
 cdef bytes FAILING_QUERY
 cdef bytes FAILING_PARSE
@@ -68,6 +66,8 @@ cdef class State:
     cdef readonly bint parked
     cdef readonly bint stalled
     cdef Verdict pending
+    cdef object inquiry                   # what the gate asks the database meanwhile (asking.pyx), or None
+    cdef readonly bytes declared          # of the Parse it judges: the types of parameters, four bytes each
     # Limits: None and 0 for a session without any
     cdef readonly Limits limits
     cdef readonly Quota quota
@@ -78,8 +78,6 @@ cdef class State:
     cdef bint flushed                     # a Flush went out for what a guarded Execute waits for
     cdef int attempts
     cdef bytes held_complete              # a CommandComplete that may still turn out untrue
-    cdef bytes aside                      # a statement of the proxy's own, for the next idle point
-    cdef list aside_rows                  # what it has answered so far
     # Rest of a message that streams through
     cdef Py_ssize_t frontend_skip
     cdef bint frontend_skip_drops

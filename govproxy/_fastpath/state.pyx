@@ -67,7 +67,7 @@ cdef class State:
         self.replies = ReplyQueue()
         self.statements = {}
         self.portals = {}
-        self.aside_rows = []
+        self.declared = b""
 
     cdef int enter(self, Phase phase) except -1:
         self.phase = phase

@@ -8,6 +8,7 @@ cdef class PreparedStatement:
     cdef bytes name
     cdef Verdict verdict
     cdef bytes text              # None where the verdict's own text is this one
+    cdef bytes declared          # types of parameters as Parse gave them, four bytes each; None = none
     cdef bytes sent              # the verdict's ``forward`` where that went to the backend, else None
     cdef object bound            # of the verdict that ``sent`` is of: has the parameters the client knows nothing of
     cdef bytes description       # RowDescription payload as Describe gave it, b"" for NoData

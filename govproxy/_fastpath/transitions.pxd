@@ -45,6 +45,8 @@ cpdef enum Reply:
     REPLY_SYNC
     REPLY_FUNCTION_CALL
     REPLY_ASIDE               # a simple Query of the proxy's own, to its ReadyForQuery
+    REPLY_ASKED               # a question of the gate's, see asking.pyx
+    REPLY_TAKEN_BACK          # what removes the traces of one
     REPLIES
 
 cpdef enum Event:
@@ -71,9 +73,14 @@ cpdef enum Event:
     EVENT_NOTIFICATION
     EVENT_PARAMETER_STATUS
     EVENT_ASIDE               # of a statement of the proxy's own
-    EVENT_ASIDE_ROW
     EVENT_ASIDE_ERROR
     EVENT_ASIDE_READY
+    EVENT_ASKED               # of a question of the gate's
+    EVENT_ASKED_NOTICE
+    EVENT_ASKED_ROW
+    EVENT_ASKED_CLOSED
+    EVENT_ASKED_READY
+    EVENT_ASKED_ERROR
 
 cdef unsigned char frontend_table[PHASES][256]
 cdef unsigned char backend_table[REPLIES][256]

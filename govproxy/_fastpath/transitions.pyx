@@ -42,6 +42,19 @@ FRONTEND = {
     PHASE_CLOSED: {},
 }
 
+# Of a question of the gate's own: whatever extended messages may be answered with.
+ASKED = {
+    b"N": EVENT_ASKED_NOTICE,
+    b"A": EVENT_NOTIFICATION,
+    b"S": EVENT_PARAMETER_STATUS,
+    b"E": EVENT_ASKED_ERROR,
+    b"1": EVENT_ASKED,
+    b"2": EVENT_ASKED,
+    b"3": EVENT_ASKED_CLOSED,
+    b"C": EVENT_ASKED,
+    b"D": EVENT_ASKED_ROW,
+    b"Z": EVENT_ASKED_READY,
+}
 ANYTIME = {b"N": EVENT_NOTICE, b"A": EVENT_NOTIFICATION, b"S": EVENT_PARAMETER_STATUS, b"E": EVENT_ERROR}
 
 BACKEND = {
@@ -88,12 +101,13 @@ BACKEND = {
     REPLY_ASIDE: ANYTIME
     | {
         b"T": EVENT_ASIDE,
-        b"D": EVENT_ASIDE_ROW,
         b"C": EVENT_ASIDE,
         b"I": EVENT_ASIDE,
         b"E": EVENT_ASIDE_ERROR,
         b"Z": EVENT_ASIDE_READY,
     },
+    REPLY_ASKED: ASKED,
+    REPLY_TAKEN_BACK: ASKED,
 }
 
 
