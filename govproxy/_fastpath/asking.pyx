@@ -165,25 +165,20 @@ cdef int _failed(
 # ---------------------------------------------------------------------- going on
 
 
-cdef int ask_on(State state) except -1:
+cdef bint ask_on(State state) except -1:
     cdef Inquiry inquiry = <Inquiry>state.inquiry
-    cdef object verdict
     if state.phase != PHASE_READY:
-        # What was sent before the message has failed, or copies: it is not what was asked about any more.
+        # What was sent before the message has failed, or copies: nothing is asked for it any more.
         state.inquiry = None
         state.parked = False
-        return 1
+        inquiry.question.dropped()
+        return True
     if not inquiry.sent and state.replies.count == 0:
         _begin(state, inquiry)
-    if not inquiry.answered:
-        return 0
-    state.inquiry = None   # the gate may ask again
-    verdict = inquiry.question.answered(inquiry.notices, inquiry.rows, inquiry.error)
-    if verdict is None:
-        return 0
-    state.parked = False
-    state.pending = verdict
-    return 1
+    if inquiry.answered:
+        state.inquiry = None   # the gate may ask again
+        inquiry.question.answered(inquiry.alone, inquiry.notices, inquiry.rows, inquiry.error)
+    return False
 
 
 cdef bytes _payload(const unsigned char* message, Py_ssize_t total):

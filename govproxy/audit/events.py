@@ -105,6 +105,11 @@ EVENTS: tuple[Event, ...] = (
                 "number?",
                 "comparisons with a column that is masked in which a masked value stands for the real one",
             ),
+            _f(
+                "lineage_added",
+                "array of string?",
+                "with lineage: strict, what only the database knew of it; `no answer` where it said nothing",
+            ),
             _f("policy_version", "string", "version of the policy that decided"),
             _f("sql", "string", "the text, its data literals replaced"),
             _f("sql_size", "number?", "length of sql in characters, when the line holds only its beginning"),
@@ -268,6 +273,7 @@ def statement_fragment(
     columns: Iterable[str],
     shadow: Iterable[str] = (),
     translated: int = 0,
+    added: Iterable[str] = (),
 ) -> bytes:
     """The part of a statement line that is the same for every execution: members without braces.
 
@@ -280,6 +286,7 @@ def statement_fragment(
         **({"shadow": names} if (names := list(shadow)) else {}),
         "masks": list(masks),
         **({"translated": translated} if translated else {}),
+        **({"lineage_added": more} if (more := list(added)) else {}),
         "policy_version": policy_version,
         "sql": sql[:MAX_SQL],
     }

@@ -113,7 +113,14 @@ class _Loader:
             return None
         self._check_upstream(upstream, *place, "upstream")
         roles = tuple(entry.role.from_group.items()) if entry.role else ()
-        return Database(name=name, upstream=upstream, environment=entry.environment, password=password, roles=roles)
+        return Database(
+            name=name,
+            upstream=upstream,
+            environment=entry.environment,
+            password=password,
+            roles=roles,
+            strict_lineage=entry.lineage == "strict",
+        )
 
     def _check_upstream(self, upstream: Upstream, *place: Key) -> None:
         key = place[-1]

@@ -58,6 +58,10 @@ class DatabaseEntry(Strict):
     environment: Text
     password: SecretEntry | None = None
     role: Role | None = None
+    lineage: Annotated[
+        Literal["analysed", "strict"],
+        Field(description="strict: the database itself is asked what feeds each column, once per new text"),
+    ] = "analysed"
 
 
 class ClaimNames(Strict):

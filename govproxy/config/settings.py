@@ -78,13 +78,17 @@ class Upstream:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Database:
-    """One database clients may name. ``roles``: (group, role) pairs, the first group that fits wins."""
+    """One database clients may name. ``roles``: (group, role) pairs, the first group that fits wins.
+
+    ``strict_lineage``: the database itself is asked what a statement's columns come from.
+    """
 
     name: str
     upstream: Upstream
     environment: str
     password: Secret | None = None
     roles: tuple[tuple[str, str], ...] = ()
+    strict_lineage: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -281,6 +281,7 @@ class ControlPlane:
         return DatabaseSnapshot(
             name=name,
             environment=watched.database.environment,
+            strict=watched.database.strict_lineage,
             catalog=catalogs.publishable(seen.catalog),
             classification=classification,
             unread=frozenset(

@@ -23,6 +23,7 @@ from govproxy.errors import (
     Reason,
     StartingUp,
     StatementDenied,
+    StatementTimeout,
     UnsupportedEncoding,
     UpstreamFault,
 )
@@ -35,12 +36,14 @@ from govproxy.policy.matching import Reading, who_matches
 from govproxy.policy.standing import standing_of
 from govproxy.policy.values import Request, Verb
 from govproxy.session import copying, messages
+from govproxy.session.asking import CANCELED, Answer, ask
 from govproxy.session.bounds import Bounds
 from govproxy.session.distrust import changes_catalog, changes_what_it_reads, distrusted, settled
 from govproxy.session.folding import pinned_literals
 from govproxy.session.history import NO_COUNTS, Counts
 from govproxy.session.judgement import Basis, analysis_of, denied, fragment_of, unreadable
 from govproxy.session.obligations import Obligations
+from govproxy.session.opinion import Opinion
 from govproxy.session.parameters import ENCODINGS, safe_encoding
 from govproxy.session.reading import Unread, reader
 from govproxy.session.refusals import refusal_of, repeated, written_back
@@ -251,7 +254,22 @@ class Gate:
         if self._changed_catalog or changes_what_it_reads(analysis):
             trusted = 0 if self._changed_catalog else settled(analysis)
             analysis = distrusted(analysis, self._renamed | self._renames(analysis), trusted)
-        return self._judged(conversation, text, analysis)
+        if not self.snapshot.strict or self.clear:
+            return self._judged(conversation, text, analysis)
+        context = conversation.context_id
+
+        def then(answer: Answer) -> Verdict | None:
+            if conversation.context_id != context or self.facts.database not in self.shared.snapshot.databases:
+                return self._judge(conversation, text)
+            verdict = self._judged(conversation, text, opinion.agreed(answer))
+            if answer.sqlstate == CANCELED:
+                return denied(verdict, StatementTimeout("canceling statement due to user request or timeout"))
+            return verdict
+
+        opinion = Opinion(text, self._codec, conversation.declared, analysis, self.snapshot.catalog)
+        if opinion.is_wanted and ask(self.waiting, conversation, opinion.question, then):
+            return None
+        return self._judged(conversation, text, opinion.without_answer)
 
     def _renames(self, analysis: Analysis) -> frozenset[int]:
         """Relations whose columns show something else once the text has run than the catalog says."""
@@ -327,7 +345,7 @@ class Gate:
             analysis=analysis,
             mask_key=self.shared.keys.masking,
             former_keys=self.shared.keys.former_masking,
-            distrusted=self._changed_catalog or changes_catalog(analysis),
+            distrusted=self._changed_catalog or changes_catalog(analysis) or not analysis.certain,
         )
         grants = obligations.concerned(grants)
         translation = self._translated(text, analysis, obligations, refused=refusal is not None)

@@ -50,6 +50,7 @@ def fragment_of(
         decision=(Verb.DENY if refused and decision.verb is Verb.ALLOW else decision.verb).value,
         rules=[*decision.rules, *([Reason.MASKED_WRITE.value] if translation.written_back else [])],
         translated=translation.places,
+        added=analysis.added if analysis.certain else (*analysis.added, "no answer"),
         shadow=list(decision.shadow),
         masks=obligations.masks,
         policy_version=decision.policy_version,

@@ -57,7 +57,7 @@ def rebuild(payload: bytes, *, at_parse: bool, original_position: Callable[[int]
     place in the client's own text) can only quote that text, and stays readable. Where another text
     was sent than the client's, ``original_position`` gives the place in the client's.
     """
-    fields = _fields(payload)
+    fields = fields_of(payload)
     if original_position is not None and fields.get("P", b"").isdigit():
         fields["P"] = str(original_position(int(fields["P"]))).encode()
     code = fields.get("C", b"XX000").decode("ascii", "replace")
@@ -80,14 +80,25 @@ def scanned(payload: bytes) -> bytes:
     """
     if not may_contain(payload):
         return payload
-    fields = _fields(payload)
+    fields = fields_of(payload)
     return b"".join(letter.encode() + mask_text(value) + b"\0" for letter, value in fields.items()) + b"\0"
 
 
 def elsewhere(payload: bytes, *, tainted: bool) -> bytes:
     """A whole ErrorResponse for a statement around the one that failed: its places mean nothing there."""
-    fields = _fields(rebuild(payload, at_parse=True) if tainted else payload)
+    fields = fields_of(rebuild(payload, at_parse=True) if tainted else payload)
     kept = b"".join(letter.encode() + value + b"\0" for letter, value in fields.items() if letter not in "Ppq")
+    return b"E" + (len(kept) + 5).to_bytes(4, "big") + kept + b"\0"
+
+
+def instead(payload: bytes, *, tainted: bool, prefix: int) -> bytes:
+    """A whole ErrorResponse for a message from that of a question about its text, in which ``prefix``
+    characters stood before it."""
+    fields = fields_of(rebuild(payload, at_parse=True) if tainted else payload)
+    place = fields.get("P", b"")
+    if place.isdigit():
+        fields["P"] = str(max(int(place) - prefix, 1)).encode()
+    kept = b"".join(letter.encode() + value + b"\0" for letter, value in fields.items())
     return b"E" + (len(kept) + 5).to_bytes(4, "big") + kept + b"\0"
 
 
@@ -103,7 +114,8 @@ def _text(code: str) -> str:
     return TEXTS.get(code) or TEXTS.get(code[:2]) or "the database refused the statement"
 
 
-def _fields(payload: bytes) -> dict[str, bytes]:
+def fields_of(payload: bytes) -> dict[str, bytes]:
+    """The fields of an ErrorResponse or NoticeResponse by their letters."""
     reader = Reader(payload)
     fields: dict[str, bytes] = {}
     while letter := reader.byte():

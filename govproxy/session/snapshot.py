@@ -24,6 +24,7 @@ class DatabaseSnapshot:
     environment: str
     catalog: Catalog
     classification: Classification
+    strict: bool = False  # lineage: strict, the database is asked what it makes of a statement
     unread: frozenset[int] = frozenset()  # relations with columns whose values nobody has seen yet
 
 

@@ -27,6 +27,7 @@ class Cause(StrEnum):
 
     CATALOG = "catalog"  # looked at from now on
     ANALYSIS = "analysis"  # of a long text, in a thread
+    QUESTION = "question"  # to the database, about the statement
 
 
 class Resumable(Protocol):
@@ -82,6 +83,10 @@ class Waiting:
 
         return answered
 
+    def drop(self) -> None:
+        """What waited is not to be decided any more: what came before it has failed."""
+        self._current = None
+
     def end(self) -> None:
         """Nobody waits any more: the session is over."""
         self._current = None
@@ -98,3 +103,5 @@ class Waiting:
             return
         if verdict is not None:
             link.resume(verdict)
+        else:
+            link.proceed()  # with the question that this may have led to

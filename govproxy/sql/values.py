@@ -269,7 +269,8 @@ class Analysis:
 
     ``foldable`` are the byte offsets of constants whose value cannot change a decision (see
     ``sql.folding``). ``cacheable`` is False when the meaning depends on session state beyond the context key
-    (EXECUTE, FETCH, temp tables of this session).
+    (EXECUTE, FETCH, temp tables of this session). ``added`` is what the database knew of its columns and
+    reads and analysis did not, for people; ``certain`` is False where it was asked and gave no answer.
     """
 
     statements: tuple[StatementFacts, ...]
@@ -278,6 +279,8 @@ class Analysis:
     cacheable: bool = True
     foldable: frozenset[int] = frozenset()
     copy_out: CopyOut | None = None  # where the text is one COPY … TO STDOUT whose rows can be read
+    added: tuple[str, ...] = ()
+    certain: bool = True
 
     @property
     def unresolved(self) -> tuple[str, ...]:

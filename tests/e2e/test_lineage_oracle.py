@@ -21,10 +21,12 @@ import pytest
 from govproxy.control.catalog import collect
 from govproxy.sql.catalog import Catalog, ColumnRef
 from govproxy.sql.lineage import Lineage, trace
+from govproxy.sql.nodetext import TreeNode, read_tree
+from govproxy.sql.origins import Level, Source, outputs, relations
 from govproxy.sql.values import Derivation, OutputColumn
 from tests.e2e.lineage_generator import Generator
 from tests.support.lineage import parse_one
-from tests.support.node_tree import Level, Node, Source, Sources, outputs, quals, read, relations
+from tests.support.node_tree import PlainSources, quals
 from tests.support.postgres import Postgres, database
 
 HERE = Path(__file__).parent
@@ -44,8 +46,8 @@ SECRETIVE = ("hidden(", "rows_of(", "opaque_view", "pick")
 class Answer:
     """What the server says of one statement."""
 
-    analysed: Node
-    rewritten: list[Node]
+    analysed: TreeNode
+    rewritten: list[TreeNode]
     names: list[str]
     origins: list[Source]
 
@@ -57,7 +59,12 @@ class Oracle:
     connection: psycopg.Connection[Any]
     notices: list[tuple[str, str]]
     catalog: Catalog
-    sources: Sources
+    columns: dict[int, tuple[int, ...]]
+
+    @property
+    def sources(self) -> PlainSources:
+        """What resolves one more tree."""
+        return PlainSources(self.columns)
 
     def ask(self, sql: str) -> Answer:
         """Analyse without running. Raises `psycopg.Error` for an invalid statement."""
@@ -67,7 +74,8 @@ class Oracle:
         if prepared.status != psycopg.pq.ExecStatus.COMMAND_OK:
             raise psycopg.ProgrammingError(prepared.error_message.decode())
         described = pg.describe_prepared(b"")
-        trees = {message: read(detail) for message, detail in self.notices if message.endswith("parse tree:")}
+        printed = [notice for notice in self.notices if notice[0].endswith("parse tree:")]
+        trees = {message: read_tree(detail.encode()) for message, detail in printed}
         fields = range(described.nfields)
         return Answer(
             analysed=trees["parse tree:"],
@@ -94,7 +102,7 @@ def oracle(postgres: Postgres) -> Iterator[Oracle]:
             columns = {
                 oid: tuple(column.attnum for column in relation.columns) for oid, relation in snapshot.relations.items()
             }
-            yield Oracle(connection, notices, snapshot, Sources(columns))
+            yield Oracle(connection, notices, snapshot, columns)
 
 
 async def _collect(dsn: str, name: str) -> Catalog:
@@ -184,20 +192,22 @@ def _compare_flows(sql: str, answer: Answer, traced: Lineage, oracle: Oracle) ->
         assert found <= stored, f"{sql}: flows into {column} lack {found - stored}"
 
 
-def _counted(tree: Node, oracle: Oracle) -> set[Source]:
+def _counted(tree: TreeNode, oracle: Oracle) -> set[Source]:
     """Columns that only reach a predicate through count(): they are not compared."""
     found: set[Source] = set()
+
+    sources = oracle.sources
 
     def visit(value: Any, level: Level) -> None:
         if isinstance(value, list):
             for item in value:
                 visit(item, level)
-        elif isinstance(value, Node):
+        elif isinstance(value, TreeNode):
             inside = Level(value, level) if value.tag == "QUERY" and value is not tree else level
             if value.tag == "AGGREF" and value.integer("aggfnoid") in (2147, 2803):
-                found.update(oracle.sources.of(value["args"], inside))
+                found.update(sources.of(value["args"], inside))
             if value.tag == "WINDOWFUNC":
-                found.update(oracle.sources.of(value["args"], inside))
+                found.update(sources.of(value["args"], inside))
             for inner in value.fields.values():
                 visit(inner, inside)
 

@@ -167,12 +167,14 @@ def write_config(
     users: Mapping[str, Sequence[str]] | None = None,
     roles: Mapping[str, str] | None = None,
     upstream_port: int | None = None,
+    strict_lineage: bool = False,
 ) -> Path:
     """govproxy.yaml and what it names. ``users``: name → groups, with the password ``<name>-password``.
 
     ``upstream_port``: of something on this machine that stands between proxy and database.
     """
     role = "" if not roles else f", role: {{from_group: {{{', '.join(f'{g}: {r}' for g, r in roles.items())}}}}}"
+    lineage = ", lineage: strict" if strict_lineage else ""
     address = (
         f"{databases.postgres.host}:{databases.postgres.port}" if upstream_port is None else f"{HOST}:{upstream_port}"
     )
@@ -183,7 +185,7 @@ def write_config(
         "databases:",
         *(
             f'  {name}: {{upstream: "{upstream}/{name}?sslmode=disable", '
-            f"password: {{file: upstream-password}}, environment: production{role}}}"
+            f"password: {{file: upstream-password}}, environment: production{role}{lineage}}}"
             for name in ("app", "shop")
         ),
         "identity:",

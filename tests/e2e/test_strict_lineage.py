@@ -1,0 +1,244 @@
+"""``lineage: strict``: the database is asked about every new text, and nobody sees it.
+
+Two proxies on the same database, one strict and one not, must give the same messages for the same
+bytes, to the last notice and transaction status; a third session goes around both where nothing is
+masked. What the database adds is shown with a view that is replaced behind the proxy's back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.support import proxy as proxies
+from tests.support.proxy import Databases, Proxy
+from tests.support.raw_session import (
+    FLUSH,
+    SYNC,
+    Answer,
+    DirectSession,
+    RawSession,
+    bind,
+    close,
+    describe,
+    execute,
+    extended,
+    parse,
+    query,
+)
+
+# Masks that are the same with every key.
+POLICY = proxies.POLICY + "  - {name: plain-masks, who: {groups: [analysts]}, on: {tags: [any]}, mask: redact}\n"
+WHO = ("ana@shop.example", ("analysts",))
+SCHEMA = """
+CREATE TABLE strict_people (id int PRIMARY KEY, email text, note text);
+INSERT INTO strict_people VALUES (1, 'ada@secret.example', 'a'), (2, 'bob@secret.example', 'b');
+CREATE TABLE strict_things (id int PRIMARY KEY, title text UNIQUE, many int);
+INSERT INTO strict_things VALUES (1, 'one', 10), (2, 'two', 20);
+CREATE VIEW strict_view AS SELECT id, lower(email) AS shown FROM strict_people;
+GRANT ALL ON strict_people, strict_things, strict_view TO govproxy_login;
+"""
+MASKED = "SELECT id, email, lower(email), note FROM strict_people ORDER BY id"
+PLAIN = "SELECT id, title FROM strict_things ORDER BY id"
+
+
+@dataclass(slots=True)
+class Pair:
+    """The strict proxy and the other one."""
+
+    strict: Proxy
+    plain: Proxy
+    databases: Databases
+
+    def sessions(self) -> tuple[RawSession, RawSession]:
+        """A session through each."""
+        first, second = (RawSession(p.port, WHO[0], p.token(*WHO), "shop") for p in (self.strict, self.plain))
+        return first, second
+
+    def direct(self) -> DirectSession:
+        """A session around both."""
+        return DirectSession(self.databases.postgres.dsn("shop"))
+
+
+@pytest.fixture(scope="module")
+def pair(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    with databases.direct("shop") as direct:
+        direct.execute(SCHEMA)
+    with contextlib.ExitStack() as stack:
+        started = []
+        for strict in (True, False):
+            folder = tmp_path_factory.mktemp("strict" if strict else "plain")
+            started.append(proxies.start(databases, Path(folder), policy=POLICY, strict_lineage=strict))
+            stack.callback(started[-1].stop)
+        yield Pair(strict=started[0], plain=started[1], databases=databases)
+    with databases.direct("shop") as direct:
+        direct.execute("DROP VIEW strict_view; DROP TABLE strict_people, strict_things")
+
+
+def _ended(*texts: str) -> list[tuple[bytes, int]]:
+    return [(query(text), 1) for text in texts]
+
+
+def _pipeline(*parts: bytes) -> list[tuple[bytes, int]]:
+    return [(b"".join(parts) + SYNC, 1)]
+
+
+# What a client sends, packet by packet, each with how many ReadyForQuery it is answered by. ``{}`` makes texts new.
+SCRIPTS: dict[str, list[tuple[bytes, int]]] = {
+    "simple": _ended(MASKED + "{}"),
+    "simple-plain": _ended(PLAIN + "{}"),
+    "extended": _pipeline(extended(MASKED + "{}")),
+    "extended-binary": _pipeline(extended(MASKED + "{}", formats=[1])),
+    "undescribed": _pipeline(parse(MASKED + "{}"), bind(), execute()),
+    "named": [
+        *_pipeline(parse(MASKED + "{}", b"s"), describe(b"S", b"s")),
+        *_pipeline(bind(b"", b"s"), execute()),
+        *_pipeline(bind(b"", b"s"), describe(b"P"), execute(), close(b"S", b"s")),
+    ],
+    "parameters": _pipeline(
+        parse(
+            "SELECT email, $1 || title FROM strict_people JOIN strict_things USING (id) WHERE id = $2{}", types=[25, 23]
+        ),
+        bind(values=[b"x", b"1"]),
+        describe(b"P"),
+        execute(),
+    ),
+    "in-a-block": _ended("BEGIN", MASKED + "{}", PLAIN + "{}", "COMMIT"),
+    "in-a-savepoint": _ended(
+        "BEGIN", "SAVEPOINT a", MASKED + "{}", "ROLLBACK TO a", PLAIN + "{}", "RELEASE a", "COMMIT"
+    ),
+    "in-a-failed-block": _ended("BEGIN", "SELECT 1/0", MASKED + "{}", "ROLLBACK", MASKED + "{}"),
+    "error": _ended("SELECT nothing FROM strict_things{}", PLAIN + "{}"),
+    "error-in-a-block": _ended("BEGIN", "SELECT nothing FROM strict_things{}", PLAIN + "{}", "ROLLBACK"),
+    "error-in-a-pipeline": [
+        *_pipeline(extended(PLAIN + "{}"), extended("SELECT nothing FROM strict_things{}"), extended(PLAIN + " {}")),
+        *_pipeline(extended(PLAIN + "{}")),
+    ],
+    "error-in-a-pipelined-block": [
+        *_pipeline(extended("BEGIN"), extended(PLAIN + "{}"), extended("SELECT nothing FROM strict_people{}")),
+        *_ended("ROLLBACK", PLAIN + "{}"),
+    ],
+    "run-time-error": [
+        *_ended("SELECT id / 0 FROM strict_things{}"),
+        *_pipeline(extended("SELECT id / 0 FROM strict_things {}"), extended(PLAIN + "{}")),
+    ],
+    "pipeline": _pipeline(extended(PLAIN + "{}"), extended(MASKED + "{}"), extended("SELECT 1{}"), extended(MASKED)),
+    "pipelined-block": [
+        *_pipeline(extended("BEGIN"), extended(MASKED + "{}")),
+        *_pipeline(extended(PLAIN + "{}"), extended("COMMIT")),
+    ],
+    "pipelined-commit": _pipeline(
+        extended("BEGIN"), extended(MASKED + "{}"), extended("COMMIT"), extended(PLAIN + "{}"), extended("SELECT 2{}")
+    ),
+    "flushed": [(parse(MASKED + "{}") + FLUSH + bind() + execute() + FLUSH + SYNC, 1)],
+    "many-at-once": [
+        (query(PLAIN + "{}") + query(MASKED + "{}") + extended(PLAIN + " {}") + SYNC + query("SELECT 3{}"), 4)
+    ],
+    "several-statements": _ended(PLAIN + "{};" + MASKED, "BEGIN;" + MASKED + "{}; COMMIT"),
+    "the-unnamed-ones-stay": [
+        *_ended("BEGIN"),
+        *_pipeline(parse(PLAIN + "{}"), bind(), describe(b"P"), execute(rows=1)),
+        *_pipeline(parse(MASKED + "{}", b"other")),
+        *_pipeline(execute()),
+        *_pipeline(bind(), describe(b"P"), execute()),
+        *_pipeline(close(b"S", b"other")),
+        *_ended("COMMIT"),
+    ],
+    "a-portal-goes-on": [
+        *_ended("BEGIN"),
+        *_pipeline(parse(PLAIN + "{}", b"p"), bind(b"p", b"p"), describe(b"P", b"p"), execute(b"p", 1)),
+        *_ended(MASKED + "{}"),
+        *_pipeline(execute(b"p", 1), close(b"S", b"p")),
+        *_ended("COMMIT"),
+    ],
+    "cursor": _ended("BEGIN", "DECLARE c CURSOR FOR " + MASKED + "{}", "FETCH ALL FROM c", "COMMIT"),
+    "prepared-in-sql": _ended("PREPARE q AS " + MASKED + "{}", "EXECUTE q", "DEALLOCATE q"),
+    "copy": _ended("COPY (" + MASKED + "{}) TO STDOUT", "COPY strict_things TO STDOUT{}"),
+    "view": _ended(
+        "SELECT * FROM strict_view{}", "SELECT v.shown, t.title FROM strict_view v JOIN strict_things t USING (id){}"
+    ),
+    "settings-stay": _ended(
+        "BEGIN",
+        "SET LOCAL statement_timeout = '7s'",
+        PLAIN + "{}",
+        "SELECT current_setting('statement_timeout'), current_setting('client_min_messages')",
+        "COMMIT",
+        "SELECT current_setting('client_min_messages'), current_setting('debug_print_rewritten')",
+    ),
+    "settings-stay-in-a-pipeline": [
+        *_pipeline(extended("BEGIN"), extended(PLAIN + "{}"), extended("SHOW client_min_messages")),
+        *_ended("SHOW client_min_messages", "SHOW debug_print_rewritten", "COMMIT", "SHOW client_min_messages"),
+    ],
+    "isolation-can-be-set": _ended(
+        "BEGIN", "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE", PLAIN + "{}", "SHOW transaction_isolation", "COMMIT"
+    ),
+    "notices": _ended('SELECT 1 AS "' + "n" * 70 + '"{}', "ROLLBACK", "COMMIT"),
+    "writing": _ended(
+        "BEGIN",
+        "SELECT id FROM strict_things WHERE id = 1 FOR UPDATE{}",
+        "SELECT txid_current_if_assigned() IS NULL",
+        "ROLLBACK",
+    ),
+    "empty": _ended(""),
+}
+_count = itertools.count()
+
+
+def _fresh(packet: bytes, mark: str) -> bytes:
+    """The packet with its texts made new: a comment of a fixed length stands for ``{}``."""
+    return packet.replace(b"{}", mark.encode())
+
+
+def _script(name: str) -> list[tuple[bytes, int]]:
+    mark = f"/*{next(_count):08d}*/"
+    found = []
+    for packet, answers in SCRIPTS[name]:
+        found.append((_lengths(packet, mark), answers))
+    return found
+
+
+def _lengths(packets: bytes, mark: str) -> bytes:
+    """The messages of a packet with the mark in their texts, and their lengths put right."""
+    made, at = b"", 0
+    while at < len(packets):
+        end = at + 1 + int.from_bytes(packets[at + 1 : at + 5], "big")
+        body = _fresh(packets[at + 5 : end], mark)
+        made += packets[at : at + 1] + (len(body) + 4).to_bytes(4, "big") + body
+        at = end
+    return made
+
+
+def _say(session: RawSession | DirectSession, script: list[tuple[bytes, int]], *, split: bool) -> list[Answer]:
+    answers: list[Answer] = []
+    for packet, count in script:
+        if split:
+            for at in range(0, len(packet), 7):
+                session.send(packet[at : at + 7])
+            answers += session.answers(b"", count)
+        else:
+            answers += session.answers(packet, count)
+    return answers
+
+
+def _heard(answers: list[Answer]) -> list[list[tuple[str, bytes]]]:
+    """All messages; of a notice and an error the request's id, which differs, left out."""
+    return [[(chr(m.kind), m.body) for m in answer.messages] for answer in answers]
+
+
+@pytest.mark.parametrize("split", [False, True], ids=["coalesced", "split"])
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_nobody_notices(pair: Pair, name: str, split: bool) -> None:
+    strict, plain = pair.sessions()
+    script = _script(name)
+    for temperature in ("cold", "warm"):
+        ours = _heard(_say(strict, script, split=split))
+        theirs = _heard(_say(plain, script, split=split))
+        assert ours == theirs, temperature
+    strict.socket.close()
+    plain.socket.close()
