@@ -85,9 +85,7 @@ class Question:
         back = [run(f"SET LOCAL {name} = {value}") for (name, _), value in zip(settings, values, strict=True)]
         return b"".join(reversed(back)) + encode_flush(), 2 * len(back)
 
-    def answered(
-        self, alone: bool, notices: Sequence[bytes], rows: Sequence[bytes], error: bytes | None
-    ) -> None:
+    def answered(self, alone: bool, notices: Sequence[bytes], rows: Sequence[bytes], error: bytes | None) -> None:
         """All of it has come back."""
         first = 0 if alone else len(self._wanted.settings)  # what SHOW gave
         self._then(Answer(notices=tuple(notices), rows=tuple(rows[first:]), error=error))
@@ -101,9 +99,7 @@ class Question:
         return messages.fields_of(payload).get("V", b"FATAL") not in (b"ERROR",)
 
 
-def ask(
-    waiting: Waiting, conversation: Conversation, wanted: Wanted, then: Callable[[Answer], Verdict | None]
-) -> bool:
+def ask(waiting: Waiting, conversation: Conversation, wanted: Wanted, then: Callable[[Answer], Verdict | None]) -> bool:
     """Let the statement that is judged wait for an answer, which ``then`` makes a verdict of. False: nothing
     can be asked as things stand."""
     asked = conversation.ask(Question(wanted, waiting.begin(Cause.QUESTION, then), waiting.drop))

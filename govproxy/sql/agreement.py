@@ -7,7 +7,7 @@ of a statement that only holds a query, so the query inside is what is asked.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from govproxy.sql import system
@@ -122,9 +122,7 @@ class _Answer:
             for tree in showing:
                 sources = Sources(attnums)
                 level = Level(tree)
-                columns = tuple(
-                    frozenset(sources.of_output(level, entry.integer("resno"))) for entry in shown(tree)
-                )
+                columns = tuple(frozenset(sources.of_output(level, entry.integer("resno"))) for entry in shown(tree))
         except RecursionError:
             raise UnreadableTree("too deep") from None
         return cls(
@@ -167,7 +165,7 @@ def _with(
     column: OutputColumn, found: frozenset[Source], facts: StatementFacts, catalog: Catalog, added: list[str]
 ) -> OutputColumn:
     """The column with what the server says feeds it."""
-    sources = frozenset(ColumnRef(oid, attnum) for oid, attnum in _plain(found, facts, catalog))
+    sources = frozenset(ColumnRef(oid, attnum) for oid, attnum in found if not _is_unlisted(oid, facts, catalog))
     more = sources - column.sources
     if not more:
         return column
@@ -179,13 +177,6 @@ def _with(
         sources=column.sources | more,
         derivation=Derivation.OPAQUE if doubt else Derivation.EXPRESSION,
     )
-
-
-def _plain(found: frozenset[Source], facts: StatementFacts, catalog: Catalog) -> Iterator[Source]:
-    """Columns that hold values of their own: not those of the system, nor of the session's temporary tables."""
-    for oid, attnum in found:
-        if attnum >= 0 and not _is_unlisted(oid, facts, catalog):
-            yield oid, attnum
 
 
 def _is_unlisted(oid: int, facts: StatementFacts, catalog: Catalog) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ import psycopg
 import pytest
 
 from govproxy.control.catalog import collect
+from govproxy.sql.agreement import agreed, queries
+from govproxy.sql.analyze import analyze
 from govproxy.sql.catalog import Catalog, ColumnRef
 from govproxy.sql.lineage import Lineage, trace
 from govproxy.sql.nodetext import TreeNode, read_tree
@@ -233,3 +235,33 @@ def _has(column: OutputColumn, found: set[Source], oracle: Oracle) -> bool:
 
 def _pairs(sources: frozenset[ColumnRef]) -> set[Source]:
     return {(ref.relation, ref.attnum) for ref in sources}
+
+
+@pytest.mark.parametrize("sql", CORPUS, ids=[f"line{place}" for place in range(1, len(CORPUS) + 1)])
+def test_the_database_gives_back_what_analysis_has_forgotten(oracle: Oracle, sql: str) -> None:
+    """`sql.agreement` on an analysis that knows no sources and reads nothing: it has at least the server's again."""
+    oracle.notices.clear()
+    asked = queries(sql, None)
+    if oracle.connection.pgconn.prepare(b"", sql.encode()).status != psycopg.pq.ExecStatus.COMMAND_OK:
+        pytest.skip("this server is built without libxml")
+    trees = [detail.encode() for title, detail in oracle.notices if title == "rewritten parse tree:"]
+    found = analyze(sql, oracle.catalog, PATH)
+    (facts,) = found.statements
+    blank = [OutputColumn(name=c.name, derivation=Derivation.CONSTANT) for c in facts.outputs or ()]
+    forgetful = replace(facts, outputs=facts.outputs and tuple(blank), reads=frozenset(), effects=(), opaque=False)
+    given = agreed(replace(found, statements=(forgetful,)), asked, trees, oracle.catalog)
+    assert asked == (sql,)
+    assert given.certain
+    (again,) = given.statements
+    if facts.outputs is None:
+        assert again.outputs is None
+        return
+    level = Level(read_tree(trees[0])[0])
+    for column, entry in zip(again.outputs or (), outputs(level.query), strict=False):
+        assert _has(column, oracle.sources.of_output(level, entry.integer("resno")), oracle), sql
+        assert not column.sources or column.derivation is not Derivation.CONSTANT
+    assert relations(level.query) & oracle.catalog.relations.keys() <= again.reads
+    # And of an analysis that is complete nothing is said.
+    unchanged = agreed(found, asked, trees, oracle.catalog)
+    assert unchanged.added == (), sql
+    assert unchanged == found, sql
