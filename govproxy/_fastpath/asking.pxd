@@ -19,5 +19,6 @@ cdef bint ask(State state, object question) except -1
 cdef int asked_message(
     State state, unsigned char event, Expected* head, const unsigned char* message, Py_ssize_t total
 ) except -1
-# After what came from the backend is worked off. True: nothing is asked any more, and the message that waited may be looked at again.
+# After what came from the backend is worked off.
+# True: nothing is asked any more, and the message that waited may be looked at again.
 cdef bint ask_on(State state) except -1

@@ -16,7 +16,7 @@ from cpython.bytes cimport PyBytes_FromStringAndSize
 cimport cython
 
 from govproxy._fastpath.replies cimport Expected
-from govproxy._fastpath.sinks cimport sink_bytes, sink_pass
+from govproxy._fastpath.sinks cimport sink_bytes
 from govproxy._fastpath.state cimport State
 from govproxy._fastpath.transitions cimport *
 
