@@ -16,12 +16,13 @@ class Link:
     def __init__(self) -> None:
         self.resumed: list[Verdict] = []
         self.ended: list[Exception] = []
+        self.sent = 0
 
     def resume(self, verdict: Verdict) -> None:
         self.resumed.append(verdict)
 
     def proceed(self, *, cancelled: bool = False, counted: bool = False) -> None:
-        raise AssertionError("nobody asked for this")
+        self.sent += 1
 
     def terminate(self, error: Exception) -> None:
         self.ended.append(error)
@@ -80,9 +81,18 @@ def test_one_wait_may_lead_to_another(waiting: Waiting, link: Link) -> None:
 
     waiting.begin(Cause.CATALOG, then)(None)
     assert link.resumed == []
+    assert link.sent == 1  # the second may be a question to the database
     assert waiting.cause is Cause.ANALYSIS
     second[0](None)
     assert len(link.resumed) == 1
+
+
+def test_a_statement_that_was_skipped_waits_for_nothing(waiting: Waiting, link: Link) -> None:
+    answered = waiting.begin(Cause.QUESTION, lambda answer: verdict())
+    waiting.drop()
+    assert waiting.cause is None
+    answered(None)
+    assert link.resumed == []
 
 
 def test_nobody_is_resumed_once_the_session_is_over(waiting: Waiting, link: Link) -> None:
