@@ -23,6 +23,7 @@ SHARED = frozenset(
         "shadow",
         "masks",
         "translated",
+        "lineage_added",
         "policy_version",
         "sql",
         "sql_size",
