@@ -27,6 +27,11 @@ from tests.support.postgres import Postgres
 # After these the proxy rightly knows less of a session: names may mean more than one thing.
 _SOILS = re.compile(r"\A\s*(set|reset|discard|do|alter|drop)\b|search_path|set_config|;", re.IGNORECASE)
 
+# Ordered by a constant, a window takes the rows as the plan gives them, and the plan follows statistics.
+_ANY_ORDER = re.compile(r"\bOVER\s*\([^()]*\bORDER\s+BY\s+(?:\d[\d.]*|'[^']*'|NULL)\s*(?:\)|ROWS|RANGE|GROUPS)", re.I)
+# With the database's own chatter asked for, what it says includes what it did for the proxy's catalog and cache.
+_CHATTER = re.compile(r"\bclient_min_messages\b", re.IGNORECASE)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Find:
@@ -108,7 +113,9 @@ class Fuzz:
 
     def _twinned(self, statement: Statement, form: Form) -> bool:
         """Plans and statistics rightly differ: so do estimates, and which rows come first."""
-        return self._has_twin and statement.kind not in ("explain", "catalog", "cursor") and form.name not in PARTIAL
+        if not self._has_twin or statement.kind in ("explain", "catalog", "cursor") or form.name in PARTIAL:
+            return False
+        return not any(_ANY_ORDER.search(step) or _CHATTER.search(step) for step in statement.steps)
 
     def reduce(self, find: Find) -> Find:
         """The same find with a text as small as it gets."""
