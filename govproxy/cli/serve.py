@@ -26,7 +26,9 @@ async def _serve(settings: Settings, workers: int | None) -> int:
     admin = AdminServer(settings, supervisor)
     if plane.keys.approvals is None:
         raise AssertionError("the control plane has a key for approvals")
-    console = ConsoleServer(settings, supervisor, looks=plane.reviewer, public_key=plane.keys.approvals)
+    console = ConsoleServer(
+        settings, supervisor, looks=plane.reviewer, public_key=plane.keys.approvals, decisions=plane.decisions
+    )
     plane.when_up(lambda approvals, store: console.attach(approvals))
     await admin.start()
     try:

@@ -24,6 +24,7 @@ from govproxy.console.metrics import CONTENT_TYPE, exposition
 from govproxy.console.openapi import OPERATIONS, document
 from govproxy.console.refusals import Refused, Word
 from govproxy.console.signin import SignIn
+from govproxy.control.decisions import Decisions
 from govproxy.errors import StateUnavailable
 from govproxy.session.figures import WorkerFigures
 from govproxy.session.log import get_logger
@@ -48,6 +49,7 @@ def application(
     looks: Looks,
     feed: Feed,
     public_key: PublicKey,
+    decisions: Decisions | None = None,
     now: Callable[[], float] = time.time,
 ) -> ASGIApp:
     """Everything that the console answers. ConfigError when the keys of an issuer cannot be read."""
@@ -61,7 +63,7 @@ def application(
     async def metrics(request: Request) -> Response:
         if not console.listen.is_loopback:
             sign_in.identify(request)
-        return Response(exposition(await source.figures()), media_type=CONTENT_TYPE)
+        return Response(exposition(await source.figures(), decisions), media_type=CONTENT_TYPE)
 
     async def health(request: Request) -> Response:
         """200 while every worker answers and can record; 503 otherwise."""

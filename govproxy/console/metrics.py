@@ -13,6 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector, CollectorRegistry
 
+from govproxy.control.decisions import BOUNDS_S, Decisions
 from govproxy.session.figures import BOUNDS_US, WorkerFigures
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -37,10 +38,12 @@ _COUNTERS = (
 )
 
 
-def exposition(workers: Sequence[WorkerFigures]) -> bytes:
+def exposition(workers: Sequence[WorkerFigures], decisions: Decisions | None = None) -> bytes:
     """The page that ``/metrics`` answers with."""
     registry = CollectorRegistry()
     registry.register(_Workers(workers))
+    if decisions is not None:
+        registry.register(_Approvals(decisions))
     page: bytes = generate_latest(registry)
     return page
 
@@ -85,3 +88,22 @@ class _Workers(Collector):
             buckets: Iterable[tuple[str, float]] = zip(bounds, accumulate(time.counts), strict=True)
             family.add_metric([str(figures.worker)], list(buckets), sum_value=time.total_us / 1_000_000)
         return family
+
+
+class _Approvals(Collector):
+    def __init__(self, decisions: Decisions) -> None:
+        self._decisions = decisions
+
+    def collect(self) -> Iterator[Metric]:
+        ended = CounterMetricFamily(
+            PREFIX + "approvals", "Requests for approval that wait no more", labels=["by", "status"]
+        )
+        for (by, status), count in sorted(self._decisions.ended.items()):
+            ended.add_metric([by, status], count)
+        yield ended
+        times = HistogramMetricFamily(PREFIX + "approval_seconds", "Time from request to decision", labels=["by"])
+        bounds = [*map(str, BOUNDS_S), "+Inf"]
+        for by, counts in sorted(self._decisions.times.items()):
+            buckets: Iterable[tuple[str, float]] = zip(bounds, accumulate(counts), strict=True)
+            times.add_metric([by], list(buckets), sum_value=self._decisions.sums_s[by])
+        yield times

@@ -16,6 +16,7 @@ from govproxy.config.settings import Settings, TlsSettings
 from govproxy.console.app import Source, application
 from govproxy.console.desk import Desk, Looks
 from govproxy.console.feed import Feed
+from govproxy.control.decisions import Decisions
 from govproxy.errors import ConfigError
 
 MAX_CONNECTIONS = 512
@@ -25,7 +26,16 @@ STOP_TIMEOUT_S = 5
 class ConsoleServer:
     """Does nothing where no console is configured. Until `attach`, it knows of no approvals (503)."""
 
-    def __init__(self, settings: Settings, source: Source, *, looks: Looks, public_key: PublicKey) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        source: Source,
+        *,
+        looks: Looks,
+        public_key: PublicKey,
+        decisions: Decisions | None = None,
+    ) -> None:
+        self._decisions = decisions
         self._settings = settings
         self._source = source
         self._desk: Desk | None = None
@@ -52,6 +62,7 @@ class ConsoleServer:
             looks=self._looks,
             feed=self._feed,
             public_key=self._public_key,
+            decisions=self._decisions,
         )
         tls = None if console.tls is None else _tls_context(console.tls)
         sock = _listening(self._settings, console.listen.host, console.listen.port)

@@ -21,6 +21,7 @@ from govproxy.config.loader import load
 from govproxy.config.settings import Database, Settings
 from govproxy.control import catalog as catalogs
 from govproxy.control.approvals import Approvals
+from govproxy.control.decisions import Decisions
 from govproxy.control.edits import edits
 from govproxy.control.grants import Grants
 from govproxy.control.keys import load_approval_key, load_keys, rotate_masking_key
@@ -81,6 +82,7 @@ class ControlPlane:
         self._grants: Grants | None = None
         self._tell_grants: Callable[[tuple[Grant, ...]], None] = lambda grants: None
         self.reviewer = Reviewer(self._world)
+        self.decisions = Decisions()
         self._when_up: list[Callable[[Approvals, StateStore], None]] = []
 
     def when_up(self, use: Callable[[Approvals, StateStore], None]) -> None:
@@ -139,6 +141,7 @@ class ControlPlane:
         )
         approvals.add_decider(rulings.decide)
         approvals.listen(self._review)
+        approvals.listen(self.decisions.heard)
         self._grants = Grants(
             store,
             load_approval_key(self.settings).public,

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from govproxy.approvals import deciding, forms
 from govproxy.approvals.capsule import Capsule
+from govproxy.approvals.turnaround import Ended
 from govproxy.approvals.values import Hold, Standing, Status, Vote
 from govproxy.control.state import grants
 from govproxy.errors import StateUnavailable
@@ -214,16 +215,6 @@ def decided_alike(hold: Hold, since: float) -> Callable[[sa.Connection], list[Ca
         return [_capsule(row) for row in connection.execute(query)]
 
     return work
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
-    """A request that waits no more. ``automatic``: a rule decided it, and no person said anything."""
-
-    status: Status
-    asked: float
-    ended: float
-    automatic: bool
 
 
 def ended(since: float) -> Callable[[sa.Connection], list[Ended]]:
