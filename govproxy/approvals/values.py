@@ -85,7 +85,8 @@ class Nature:
 
     ``wheres`` and ``actions`` over all effects; ``estimated_rows`` -1: unknown. ``tickets`` are words of
     its comments that could name one. ``targets``: each action with the relation it is on, as
-    (action, oid, name, via): ``via`` is '' where it is named, else through what it is reached.
+    (action, oid, name, via): ``via`` is '' where it is named, else through what it is reached. ``search_path`` is
+    None where it is not known.
     """
 
     tag: str
@@ -99,6 +100,7 @@ class Nature:
     estimated_rows: int
     tickets: tuple[str, ...] = ()
     targets: tuple[tuple[str, int, str, str], ...] = ()
+    search_path: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

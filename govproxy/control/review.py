@@ -206,22 +206,22 @@ def _tables(hold: Hold, world: World) -> tuple[TableFacts, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Question:
-    """A question that is safe to ask. ``path``: the session's search_path as it is written in SQL."""
+    """A question that is safe to ask. ``path``: the session's search_path, None where it is not known."""
 
     text: Countable
     relation: Relation
-    path: str
+    path: tuple[str, ...] | None
 
 
 def _question(hold: Hold, world: World) -> _Question:
     """What may be asked about the rows. Raises NotCountable, with the reason for reviewers."""
+    catalog = world.snapshot.catalog
     try:
         if canonical(hold.sql).digest != hold.subject.digest:
             raise NotCountable("its text cannot be shown as it is")
         text = countable(hold.sql)
-        path = _search_path(hold)
-        catalog = world.snapshot.catalog
-        facts = analyze(text.plan, catalog, tuple(_names(path)) if path else catalog.default_search_path).statements[0]
+        path = hold.nature.search_path if hold.nature is not None else None
+        facts = analyze(text.plan, catalog, path).statements[0]
     except UnparsableStatement:
         raise NotCountable("it cannot be read") from None
     if facts.opaque or facts.unresolved or len(text.names) == 0:
@@ -249,15 +249,6 @@ def _target(text: Countable, reads: frozenset[int], world: World) -> Relation:
     if len(found) != 1 or name in text.ctes:
         raise NotCountable("which table it changes cannot be told")
     return found[0]
-
-
-def _search_path(hold: Hold) -> str:
-    settings = dict(setting.partition("=")[::2] for setting in hold.subject.settings)
-    return settings.get("search_path", "")
-
-
-def _names(path: str) -> list[str]:
-    return [name.strip().strip('"') for name in path.split(",") if name.strip()]
 
 
 @dataclass(slots=True)
@@ -300,8 +291,9 @@ class _Look:
             await connection.execute(
                 f"SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}; SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}"
             )
-            if self.question.path:
-                await connection.execute("SELECT pg_catalog.set_config('search_path', $1, true)", self.question.path)
+            # Where it is not known, nothing is found by a bare name.
+            path = ", ".join(quoted(name) for name in self.question.path or ()) or "''"
+            await connection.execute("SELECT pg_catalog.set_config('search_path', $1, true)", path)
             await self._must_mean_the_same(connection)
             return await connection.fetch(query)
 

@@ -19,7 +19,9 @@ _UNKNOWN = "unknown"
 _COUNTED = frozenset({Action.INSERT, Action.UPDATE, Action.DELETE, Action.MERGE, Action.TRUNCATE, Action.COPY_IN})
 
 
-def nature_of(text: str, analysis: Analysis, snapshot: DatabaseSnapshot) -> Nature:
+def nature_of(
+    text: str, analysis: Analysis, snapshot: DatabaseSnapshot, search_path: tuple[str, ...] | None = None
+) -> Nature:
     """The nature of a whole text. What is not known reads as the worst."""
     ground = Ground(snapshot.catalog, snapshot.classification)
     parts = [part for statement in analysis.statements for part in chain(statement)]
@@ -46,6 +48,7 @@ def nature_of(text: str, analysis: Analysis, snapshot: DatabaseSnapshot) -> Natu
         estimated_rows=_rows(effects, ground),
         tickets=_tickets(text),
         targets=_targets(effects),
+        search_path=search_path,
     )
 
 

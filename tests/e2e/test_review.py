@@ -23,6 +23,7 @@ from govproxy.session.snapshot import DatabaseSnapshot
 from govproxy.sql.canonical import canonical
 from tests.support.postgres import Postgres, database
 from tests.unit.approvals.building import ANA, SUBJECT, hold, person
+from tests.unit.approvals.test_automatic import NATURE
 
 PLANTED = "petra.planted@secret-address.example"
 CARD = "4111111111111111"
@@ -71,8 +72,14 @@ class Shop:
         made = canonical(sql)
         relations = self.world.snapshot.catalog.relations.values()
         objects = tuple(Object(oid=r.oid, name=f"{r.schema}.{r.name}") for r in relations if r.schema == "public")
-        subject = replace(SUBJECT, digest=made.digest, objects=objects, settings=("search_path=public",))
-        asked = hold(ANA, subject=replace(subject, **changes.pop("subject", {})), sql=made.sql)  # type: ignore[arg-type]
+        subject = replace(
+            SUBJECT,
+            digest=made.digest,
+            objects=objects,
+        )
+        path = changes.pop("search_path", ("public",))
+        nature = replace(NATURE, search_path=path)  # type: ignore[arg-type]
+        asked = hold(ANA, nature=nature, subject=replace(subject, **changes.pop("subject", {})), sql=made.sql)  # type: ignore[arg-type]
         return replace(asked, **changes)  # type: ignore[arg-type]
 
 
@@ -201,8 +208,9 @@ def test_a_text_that_is_shown_altered_is_not_asked(shop: Shop) -> None:
 
 
 def test_a_name_that_means_another_table_here_is_not_asked(shop: Shop) -> None:
-    facts = shop.look("DELETE FROM orders", subject={"settings": ("search_path=evil, public",)})
-    assert facts.actual_rows == -1
+    assert shop.look("DELETE FROM orders", search_path=("evil", "public")).actual_rows == -1
+    assert shop.look("DELETE FROM orders", search_path=None).actual_rows == -1
+    assert shop.look("DELETE FROM public.orders", search_path=None).actual_rows == 100
     gone = tuple(one for one in shop.hold("DELETE FROM orders").subject.objects if one.name != "public.orders")
     again = (*gone, Object(oid=1, name="public.orders"))
     assert shop.look("DELETE FROM orders", subject={"objects": again}).actual_rows == -1
