@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 from govproxy.config.loader import load
 from govproxy.config.settings import Settings
 from govproxy.console.server import ConsoleServer
+from govproxy.console.webhooks import Webhooks
 from govproxy.control.admin import AdminServer
+from govproxy.control.approvals import Approvals
 from govproxy.control.plane import ControlPlane
+from govproxy.control.state.once import taker
+from govproxy.control.state.store import StateStore
 from govproxy.server.supervisor import Supervisor
 from govproxy.session import log
 
@@ -26,10 +31,24 @@ async def _serve(settings: Settings, workers: int | None) -> int:
     admin = AdminServer(settings, supervisor)
     if plane.keys.approvals is None:
         raise AssertionError("the control plane has a key for approvals")
+    webhooks = Webhooks(settings, now=time.time)
     console = ConsoleServer(
-        settings, supervisor, looks=plane.reviewer, public_key=plane.keys.approvals, decisions=plane.decisions
+        settings,
+        supervisor,
+        looks=plane.reviewer,
+        webhooks=webhooks,
+        public_key=plane.keys.approvals,
+        decisions=plane.decisions,
     )
-    plane.when_up(lambda approvals, store: console.attach(approvals))
+
+    def up(approvals: Approvals, store: StateStore) -> None:
+        take = taker(store, clock=time.time)
+        approvals.listen(webhooks.changed)
+        webhooks.start(take)
+        console.attach(approvals, take)
+
+    plane.when_up(up)
+    plane.before_down(webhooks.stop)
     await admin.start()
     try:
         await console.start()

@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
-from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -17,11 +16,12 @@ from govproxy.approvals.seeing import reviews, sees
 from govproxy.approvals.values import Answer, Hold, Standing, Status
 from govproxy.audit.keys import PublicKey
 from govproxy.console import models, views
-from govproxy.console.desk import Desk, Looks, read_body, read_form
+from govproxy.console.desk import Desk, Looks, answered, read_body, read_form
 from govproxy.console.feed import MAX_READERS, Feed, Full
 from govproxy.console.openapi import JSON
 from govproxy.console.refusals import Refused, Word
 from govproxy.console.signin import SignIn
+from govproxy.console.webhooks import Webhooks
 from govproxy.control.state.approvals import Objected
 from govproxy.errors import StateUnavailable
 from govproxy.identity.identity import Identity
@@ -34,11 +34,6 @@ KEEP_ALIVE_S = 15.0
 FACTS_TIMEOUT_S = 0.5  # how long an answer waits for what is looked up in the database
 
 
-def answered(value: BaseModel) -> Response:
-    """A value as JSON."""
-    return Response(value.model_dump_json(), media_type=JSON)
-
-
 class Api:
     """One method per operation of `openapi.OPERATIONS`. ``desk`` gives None while nothing is up yet."""
 
@@ -47,6 +42,7 @@ class Api:
         *,
         desk: Callable[[], Desk | None],
         looks: Looks,
+        webhooks: Webhooks,
         sign_in: SignIn,
         feed: Feed,
         public_key: PublicKey,
@@ -54,6 +50,7 @@ class Api:
     ) -> None:
         self._desk = desk
         self._looks = looks
+        self._webhooks = webhooks
         self._sign_in = sign_in
         self._feed = feed
         self._public_key = public_key
@@ -131,6 +128,28 @@ class Api:
         """For everybody."""
         key = self._public_key
         return answered(models.PublicKeyForm(key_id=key.key_id, algorithm="Ed25519", pem=key.pem().decode()))
+
+    async def webhooks(self, request: Request) -> Response:
+        """How deliveries go."""
+        self._sign_in.identify(request)
+        return answered(
+            models.WebhookList(
+                webhooks=[
+                    models.WebhookForm(
+                        name=hook.name,
+                        format=hook.format.value,
+                        events=sorted(hook.events),
+                        waiting=waiting,
+                        delivered=figures.delivered,
+                        failed=figures.failed,
+                        dropped=figures.dropped,
+                        last_error=figures.last_error,
+                        last_delivered=figures.last_delivered,
+                    )
+                    for hook, waiting, figures in self._webhooks.figures
+                ]
+            )
+        )
 
     async def events(self, request: Request) -> Response:
         """Changes, for as long as the token is valid."""

@@ -17,6 +17,7 @@ from govproxy.audit.keys import PublicKey
 from govproxy.config.settings import Settings
 from govproxy.console import pages
 from govproxy.console.api import Api
+from govproxy.console.callbacks import Callbacks, Take
 from govproxy.console.desk import Desk, Looks
 from govproxy.console.feed import Feed
 from govproxy.console.headers import CarefulHeaders
@@ -24,6 +25,7 @@ from govproxy.console.metrics import CONTENT_TYPE, exposition
 from govproxy.console.openapi import OPERATIONS, document
 from govproxy.console.refusals import Refused, Word
 from govproxy.console.signin import SignIn
+from govproxy.console.webhooks import Webhooks
 from govproxy.control.decisions import Decisions
 from govproxy.errors import StateUnavailable
 from govproxy.session.figures import WorkerFigures
@@ -47,6 +49,8 @@ def application(
     *,
     desk: Callable[[], Desk | None],
     looks: Looks,
+    take: Callable[[], Take | None],
+    webhooks: Webhooks,
     feed: Feed,
     public_key: PublicKey,
     decisions: Decisions | None = None,
@@ -57,13 +61,22 @@ def application(
     if console is None:
         raise AssertionError("no console is configured")
     sign_in = SignIn(token_verifier(settings, now=now), now=now)
-    api = Api(desk=desk, looks=looks, sign_in=sign_in, feed=feed, public_key=public_key, now=now)
+    api = Api(desk=desk, looks=looks, webhooks=webhooks, sign_in=sign_in, feed=feed, public_key=public_key, now=now)
+
+    async def taken(name: str, seconds: float) -> bool:
+        given = take()
+        if given is None:
+            raise StateUnavailable("approvals are not up yet")
+        return await given(name, seconds)
+
+    callbacks = Callbacks(settings, desk=lambda: api.desk, take=taken, now=now)
     described = document()
 
     async def metrics(request: Request) -> Response:
         if not console.listen.is_loopback:
             sign_in.identify(request)
-        return Response(exposition(await source.figures(), decisions), media_type=CONTENT_TYPE)
+        page = exposition(await source.figures(), decisions, webhooks.figures)
+        return Response(page, media_type=CONTENT_TYPE)
 
     async def health(request: Request) -> Response:
         """200 while every worker answers and can record; 503 otherwise."""
@@ -81,6 +94,8 @@ def application(
         "show": api.show,
         "answer": api.answer,
         "capsule": api.capsule,
+        "webhooks": api.webhooks,
+        "callback": callbacks.handle,
         "public_key": api.public_key,
         "events": api.events,
         "openapi": openapi,

@@ -1,4 +1,4 @@
-"""What the console needs of the approvals service, and reading bodies within bounds."""
+"""What the console needs of approvals, reading bodies within bounds, and writing values."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 
 from govproxy.approvals.capsule import Capsule
 from govproxy.approvals.values import Answer, Hold, Standing, Status
@@ -47,6 +48,11 @@ class Looks(Protocol):
 
     async def facts(self, hold: Hold) -> Facts: ...
     def known(self, hold_id: str) -> Facts | None: ...
+
+
+def answered(value: BaseModel) -> Response:
+    """A value as JSON."""
+    return Response(value.model_dump_json(), media_type="application/json")
 
 
 async def read_body(request: Request, content_type: str) -> bytes:

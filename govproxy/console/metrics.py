@@ -13,6 +13,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector, CollectorRegistry
 
+from govproxy.config.settings import Webhook
+from govproxy.console.webhooks import Figures
 from govproxy.control.decisions import BOUNDS_S, Decisions
 from govproxy.session.figures import BOUNDS_US, WorkerFigures
 
@@ -38,14 +40,39 @@ _COUNTERS = (
 )
 
 
-def exposition(workers: Sequence[WorkerFigures], decisions: Decisions | None = None) -> bytes:
+def exposition(
+    workers: Sequence[WorkerFigures],
+    decisions: Decisions | None = None,
+    webhooks: Sequence[tuple[Webhook, int, Figures]] = (),
+) -> bytes:
     """The page that ``/metrics`` answers with."""
     registry = CollectorRegistry()
     registry.register(_Workers(workers))
     if decisions is not None:
         registry.register(_Approvals(decisions))
+    if webhooks:
+        registry.register(_Webhooks(webhooks))
     page: bytes = generate_latest(registry)
     return page
+
+
+class _Webhooks(Collector):
+    def __init__(self, webhooks: Sequence[tuple[Webhook, int, Figures]]) -> None:
+        self._webhooks = webhooks
+
+    def collect(self) -> Iterator[Metric]:
+        messages = CounterMetricFamily(
+            PREFIX + "webhook_messages", "What became of messages to a webhook", labels=["webhook", "result"]
+        )
+        waiting = GaugeMetricFamily(
+            PREFIX + "webhook_messages_waiting", "Messages that are not delivered yet", labels=["webhook"]
+        )
+        for hook, count, figures in self._webhooks:
+            for result in ("delivered", "failed", "dropped"):
+                messages.add_metric([hook.name, result], getattr(figures, result))
+            waiting.add_metric([hook.name], count)
+        yield messages
+        yield waiting
 
 
 class _Workers(Collector):

@@ -121,6 +121,38 @@ OPERATIONS: tuple[Operation, ...] = (
         ),
     ),
     Operation(
+        name="webhooks",
+        method="GET",
+        path="/api/webhooks",
+        summary="How deliveries to webhooks go",
+        answer=models.WebhookList,
+        words=_SIGNED_IN,
+    ),
+    Operation(
+        name="callback",
+        method="POST",
+        path="/api/callbacks/{name}",
+        summary="An answer that a program brings for somebody, signed",
+        body=models.CallbackAnswer,
+        form_body=True,
+        answer=models.CallbackTaken,
+        public=True,
+        words=(
+            *_BODY,
+            Word.NOT_FOUND,
+            Word.FORGED,
+            Word.STALE,
+            Word.REPLAYED,
+            Word.UNKNOWN_PERSON,
+            Word.UNAVAILABLE,
+            *Objection,
+        ),
+        description=(
+            "Signed with `Govproxy-Timestamp` and `Govproxy-Signature` (JSON), or by Slack "
+            "(`X-Slack-Request-Timestamp`, `X-Slack-Signature`, a form)."
+        ),
+    ),
+    Operation(
         name="public_key",
         method="GET",
         path="/api/public-key",

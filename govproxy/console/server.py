@@ -14,8 +14,10 @@ import uvicorn
 from govproxy.audit.keys import PublicKey
 from govproxy.config.settings import Settings, TlsSettings
 from govproxy.console.app import Source, application
+from govproxy.console.callbacks import Take
 from govproxy.console.desk import Desk, Looks
 from govproxy.console.feed import Feed
+from govproxy.console.webhooks import Webhooks
 from govproxy.control.decisions import Decisions
 from govproxy.errors import ConfigError
 
@@ -32,6 +34,7 @@ class ConsoleServer:
         source: Source,
         *,
         looks: Looks,
+        webhooks: Webhooks,
         public_key: PublicKey,
         decisions: Decisions | None = None,
     ) -> None:
@@ -40,14 +43,17 @@ class ConsoleServer:
         self._source = source
         self._desk: Desk | None = None
         self._looks = looks
+        self._webhooks = webhooks
+        self._take: Take | None = None
         self._public_key = public_key
         self._feed = Feed(boot=secrets.token_hex(4))
         self._server: uvicorn.Server | None = None
         self._task: asyncio.Task[None] | None = None
 
-    def attach(self, desk: Desk) -> None:
-        """Serve these approvals from now on, and tell their changes."""
+    def attach(self, desk: Desk, take: Take) -> None:
+        """Serve these approvals from now on, and tell their changes. ``take`` remembers nonces."""
         self._desk = desk
+        self._take = take
         desk.listen(self._feed.changed)
 
     async def start(self) -> None:
@@ -60,6 +66,8 @@ class ConsoleServer:
             self._source,
             desk=lambda: self._desk,
             looks=self._looks,
+            take=lambda: self._take,
+            webhooks=self._webhooks,
             feed=self._feed,
             public_key=self._public_key,
             decisions=self._decisions,

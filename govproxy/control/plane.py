@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -84,10 +84,15 @@ class ControlPlane:
         self.reviewer = Reviewer(self._world)
         self.decisions = Decisions()
         self._when_up: list[Callable[[Approvals, StateStore], None]] = []
+        self._before_down: list[Callable[[], Awaitable[None]]] = []
 
     def when_up(self, use: Callable[[Approvals, StateStore], None]) -> None:
         """Call ``use`` once approvals and their store are open, before anything is asked of them."""
         self._when_up.append(use)
+
+    def before_down(self, finish: Callable[[], Awaitable[None]]) -> None:
+        """Call ``finish`` while the store can still be used."""
+        self._before_down.append(finish)
 
     @property
     def approvals(self) -> Approvals:
@@ -180,6 +185,8 @@ class ControlPlane:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for watched in self._watched.values():
             await watched.close()
+        for finish in self._before_down:
+            await finish()
         if self._grants is not None:
             await self._grants.stop()
         if self._approvals is not None:

@@ -19,8 +19,10 @@ from govproxy.approvals.values import Hold, Standing
 from govproxy.audit.keys import SigningKey
 from govproxy.config.loader import load
 from govproxy.console.server import ConsoleServer
+from govproxy.console.webhooks import Pace, Webhooks
 from govproxy.control.approvals import Approvals
 from govproxy.control.review import Reviewer
+from govproxy.control.state.once import taker
 from govproxy.control.state.store import StateStore, open_store
 from govproxy.demo.files import write_private
 from govproxy.demo.postgres import free_port
@@ -30,6 +32,7 @@ from govproxy.session.figures import WorkerFigures
 from tests.unit.approvals.building import SUBJECT, hold
 
 T = TypeVar("T")
+PACE = Pace(attempts=3, first_pause_s=0.05, longest_pause_s=0.1, attempt_timeout_s=1.0)
 ISSUER = "https://console.example"
 CONFIG = """\
 databases: {{shop: {{upstream: "postgresql://u@127.0.0.1/shop", environment: production}}}}
@@ -78,7 +81,14 @@ class Console:
         self.key = SigningKey.generate()
         self.loop = asyncio.new_event_loop()
         self.reviewer = Reviewer(lambda database: None)
-        self.server = ConsoleServer(self.settings, Workers(), looks=self.reviewer, public_key=self.key.public)
+        self.webhooks = Webhooks(self.settings, now=time.time, pace=PACE)
+        self.server = ConsoleServer(
+            self.settings,
+            Workers(),
+            looks=self.reviewer,
+            webhooks=self.webhooks,
+            public_key=self.key.public,
+        )
         self.approvals: Approvals
         self.store: StateStore
 
@@ -89,12 +99,16 @@ class Console:
     async def up(self) -> None:
         self.store = await open_store(self.settings)
         self.approvals = Approvals(self.store, self.key, clock=time.time)
-        self.server.attach(self.approvals)
+        take = taker(self.store, clock=time.time)
+        self.approvals.listen(self.webhooks.changed)
+        self.webhooks.start(take)
+        self.server.attach(self.approvals, take)
         await self.approvals.start()
         await self.server.start()
 
     async def down(self) -> None:
         await self.server.stop()
+        await self.webhooks.stop()
         await self.reviewer.stop()
         await self.approvals.stop()
         await self.store.close()

@@ -111,4 +111,12 @@ STEPS: tuple[Step, ...] = (
             "CREATE INDEX govproxy_grants_ends ON govproxy_grants (ends)",
         ),
     ),
+    Step(
+        number=5,
+        subject="once",
+        statements=(
+            "CREATE TABLE govproxy_once (name text NOT NULL PRIMARY KEY, until double precision NOT NULL)",
+            "CREATE INDEX govproxy_once_until ON govproxy_once (until)",
+        ),
+    ),
 )

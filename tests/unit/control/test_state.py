@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from govproxy.config.settings import Address, AuditSettings, IdentitySettings, Settings
 from govproxy.control.look import class_named
-from govproxy.control.state import approvals, grants
+from govproxy.control.state import approvals, grants, once
 from govproxy.control.state import classification as subject
 from govproxy.control.state.classification import load_kept, load_map, save_kept, save_map
 from govproxy.control.state.migrations import STEPS, Step
@@ -26,7 +26,15 @@ from govproxy.policy.rules import Policy
 from govproxy.sql.catalog import ColumnRef
 
 T = TypeVar("T")
-TABLES = (subject.KEPT, subject.MAPS, approvals.HOLDS, approvals.VOTES, approvals.CAPSULES, grants.GRANTS)
+TABLES = (
+    subject.KEPT,
+    subject.MAPS,
+    approvals.HOLDS,
+    approvals.VOTES,
+    approvals.CAPSULES,
+    grants.GRANTS,
+    once.ONCE,
+)
 NAMED = class_named(Policy())
 SALARY = ColumnRef(20_000, 2)
 EMAIL = ColumnRef(20_000, 3)
