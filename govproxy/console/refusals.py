@@ -49,6 +49,7 @@ STATUS: dict[str, int] = {
     Objection.NOT_YET: 403,
     Objection.ANSWERED: 409,
     Objection.NO_REASON: 422,
+    Objection.NOT_TO_BE_GRANTED: 403,
 }
 
 SENTENCES: dict[str, str] = {
@@ -74,6 +75,7 @@ SENTENCES: dict[str, str] = {
     Objection.NOT_YET: "Delegates may decide after a delay, which is not over yet.",
     Objection.ANSWERED: "You have answered already.",
     Objection.NO_REASON: f"A reason is needed, of {MAX_REASON_CHARACTERS} characters at most.",
+    Objection.NOT_TO_BE_GRANTED: "The rules do not let an approver give that for a time.",
 }
 
 
