@@ -67,7 +67,9 @@ def score(judged: Iterable[Judged]) -> Score:
     """The score of some columns."""
     counts: Counter[str] = Counter()
     for one in judged:
-        if one.labelled.expected:
+        if "-" in one.labelled.expected and not one.found:
+            counts["clean"] += 1  # a matter of opinion: either is right
+        elif one.labelled.expected:
             counts["misses" if not one.found else "hits" if one.found in one.labelled.expected else "wrong"] += 1
         elif one.found == MENTIONS:
             counts["mentions"] += 1
