@@ -30,6 +30,7 @@ _ABBREVIATIONS: Mapping[str, str] = {
     "addr": "address",
     "adress": "address",
     "addrs": "addresses",
+    "adr": "address",
     "nm": "name",
     "nme": "name",
     "nbr": "number",
@@ -37,7 +38,10 @@ _ABBREVIATIONS: Mapping[str, str] = {
     "numbr": "number",
     "no": "number",
     "nr": "number",
-    "num\u00e9ro": "number",
+    "nummer": "number",
+    "numero": "number",
+    "nro": "number",
+    "numer": "number",
     "ph": "phone",
     "phn": "phone",
     "mob": "mobile",
@@ -78,6 +82,17 @@ _ABBREVIATIONS: Mapping[str, str] = {
     "cust": "customer",
     "emp": "employee",
     "pat": "patient",
+    "stud": "student",
+    "stdnt": "student",
+    "mbr": "member",
+    "empl": "employee",
+    "descr": "description",
+    "stat": "status",
+    "annl": "annual",
+    "emerg": "emergency",
+    "emrg": "emergency",
+    "citz": "citizen",
+    "citzn": "citizen",
 }
 _FOLDS = str.maketrans({"ß": "ss", "ø": "o", "æ": "ae", "œ": "oe", "ł": "l", "đ": "d"})
 
@@ -144,6 +159,10 @@ def _load() -> dict[str, tuple[_Phrase, ...]]:
 
 
 _PHRASES = _load()
+# Single words that stand for a class, whatever they need around them.
+_ALONE = frozenset(
+    (phrase.name, phrase.words[0]) for found in _PHRASES.values() for phrase in found if len(phrase.words) == 1
+)
 _WORDS = frozenset(
     {word for phrases in _PHRASES.values() for phrase in phrases for word in phrase.words}
     | vocabulary.CANCEL_AFTER
@@ -292,17 +311,20 @@ def _matches(words: Sequence[str]) -> list[tuple[int, int, _Phrase]]:
     ]
 
 
-def _holds(context: Context, table: TableContext, others: Sequence[str]) -> bool:
-    if context is Context.ANY:
+def _holds(phrase: _Phrase, table: TableContext, others: Sequence[str]) -> bool:
+    if phrase.context is Context.ANY:
         return True
     plain = all(
-        word in vocabulary.NEUTRAL or word in vocabulary.PEOPLE or word in vocabulary.PLACE_QUALIFIERS
+        word in vocabulary.NEUTRAL
+        or word in vocabulary.PEOPLE
+        or word in vocabulary.PLACE_QUALIFIERS
+        or (phrase.name, word) in _ALONE  # ``tel movil`` says one thing twice
         for word in others
     )
     if not plain:
         return False
     personal = table.people or any(word in vocabulary.PEOPLE for word in others)
-    match context:
+    match phrase.context:
         case Context.SOLO:
             return True
         case Context.PEOPLE:
@@ -316,7 +338,7 @@ def _holds(context: Context, table: TableContext, others: Sequence[str]) -> bool
         case Context.PERSONAL:
             return not table.goods or personal
         case _:
-            raise AssertionError(context)
+            raise AssertionError(phrase.context)
 
 
 def _confidence(phrase: _Phrase, before: Sequence[str], after: Sequence[str]) -> float:
@@ -355,7 +377,7 @@ def judge_name(column: str, table: str = "", schema: str = "", *, people: bool =
         before, after = words[:start], words[end:]
         if before == ("name",):
             before = ()  # nm_cidade, nom_ville: the name of what follows
-        if phrase.name is None or not _holds(phrase.context, context, (*before, *after)):
+        if phrase.name is None or not _holds(phrase, context, (*before, *after)):
             continue
         confidence = _confidence(phrase, before, after)
         if confidence < BELIEVED:
