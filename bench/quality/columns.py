@@ -19,9 +19,7 @@ _TYPES = {"int2": 21, "int4": 23, "int8": 20, "text": 25, "varchar": 1043, "bpch
           "tsvector": 3614, "time": 1083, "interval": 1186, "enum": 90_001}  # fmt: skip
 _ENUM = Type(oid=90_001, schema="public", name="choice", kind="e", category="E", enum_labels=("a", "b"))
 # Types of which the collector reads no values.
-_NOT_SAMPLED = frozenset(
-    {"bool", "date", "timestamp", "timestamptz", "time", "interval", "uuid", "tsvector", "inet", "macaddr"}
-)
+_NOT_SAMPLED = frozenset({"bool", "timestamptz", "time", "interval", "uuid", "tsvector", "inet", "macaddr"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,7 +74,7 @@ def evidence_of(seen: Seen, policy: Policy) -> str:
 @cache
 def _code_digest() -> str:
     """Of the modules that classify, so that another version never takes this one's map for its own."""
-    files = sorted(path for folder in masking.__path__ for path in Path(folder).glob("*.py"))
+    files = sorted(path for folder in masking.__path__ for path in Path(folder).rglob("*.py"))
     if not files:
         return secrets.token_hex(32)  # installed without sources: no map outlives the process
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()

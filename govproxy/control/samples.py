@@ -48,8 +48,7 @@ _SAMPLED_ALWAYS = _DOCUMENTS | {"bytea"}
 # Types whose values say nothing that the type does not: no need to read them.
 _TELLING_NOTHING = _words(
     """
-    bool date timestamp timestamptz time timetz interval uuid tsvector inet cidr macaddr macaddr8 oid xid
-    tid
+    bool timestamptz time timetz interval uuid tsvector inet cidr macaddr macaddr8 oid xid tid
     """
 )
 _UNREAD = ColumnStatistics(source="none")

@@ -11,23 +11,33 @@ Security: reasons name classes, words and shares, never a value.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from govproxy._fastpath.detectors import scan
 from govproxy.masking import taxonomy
 from govproxy.masking.corrections import Correction, check_correction, correct
-from govproxy.masking.detect_samples import array_elements, contradicts, judge_documents, random_share, vote
+from govproxy.masking.detect_people import vote_among_people
+from govproxy.masking.detect_samples import (
+    array_elements,
+    contradicts,
+    is_number_column,
+    judge_documents,
+    random_share,
+    vote,
+)
 from govproxy.masking.names import (
     BELIEVED,
     NameEvidence,
+    hints_at_name,
     hints_at_secret,
     judge_comment,
     judge_name,
+    says_nothing,
     table_context,
 )
 from govproxy.masking.own import own_verdict, stronger
+from govproxy.masking.relatives import column_class, is_stronger, judge_derived, share_among_relatives
 from govproxy.masking.system_columns import SYSTEM_SCHEMAS, system_class
 from govproxy.masking.taxonomy import Family
 from govproxy.masking.type_families import Shape, shape_of, shape_of_type
@@ -55,6 +65,7 @@ def classify(
     for correction in corrections:
         check_correction(correction, own.classes)
     found: dict[ColumnRef, ColumnClass] = {}
+    numbers: set[ColumnRef] = set()
     known: dict[int, frozenset[int]] = {}
     for oid in sorted(catalog.relations):
         relation = catalog.relations[oid]
@@ -64,30 +75,31 @@ def classify(
             verdict = _judge(relation, column, catalog)
             if own.recognitions:
                 verdict = stronger(_own(relation, column, catalog, own), verdict)
-            if verdict is None:
+            if verdict is None and _is_number(relation, column, catalog):
+                numbers.add(ref)
+            elif verdict is None:
                 verdict = _mentions(relation, column, catalog)
             if verdict is None and _unread(relation, column, catalog):
                 # Security: listed, not left out, so that whole rows and opaque statements see it too.
-                verdict = _class("unread", 0.5, "its values may not be looked at, or not in time")
+                verdict = column_class("unread", 0.5, "its values may not be looked at, or not in time")
             if verdict is not None:
                 found[ref] = verdict
             seen.add(column.attnum)
         if shows_people(relation, found) and not table_context(relation.name, relation.schema).people:
             _judge_again(relation, catalog, found)
+        if is_about_people(relation, found):
+            _judge_among_people(relation, catalog, found)
         known[oid] = frozenset(seen)
-        _judge_derived(relation, catalog, found)
-    _share_among_relatives(catalog, found)
+        judge_derived(relation, catalog, found)
+    share_among_relatives(catalog, found)
     correct(catalog, corrections, found, known, own.classes)
     return Classification(
         database=catalog.database,
         catalog_version=catalog.version,
         columns={ref: found[ref] for ref in sorted(found, key=lambda ref: (ref.relation, ref.attnum))},
         known=known,
+        numbers=frozenset(numbers - found.keys()),
     )
-
-
-def _class(name: str, confidence: float, reason: str) -> ColumnClass:
-    return ColumnClass(sensitive=taxonomy.by_name(name), confidence=round(confidence, 3), reason=reason)
 
 
 def _own(relation: Relation, column: Column, catalog: Catalog, own: OwnTaxonomy) -> ColumnClass | None:
@@ -114,14 +126,45 @@ def _mentions(relation: Relation, column: Column, catalog: Catalog) -> ColumnCla
         return None
     for value in (*statistics.suspects, *statistics.values):
         if found := scan(value.encode()):
-            return _class("mentions", 0.9, f"a value mentions something of the class {found[0][0]}")
+            return column_class("mentions", 0.9, f"a value mentions something of the class {found[0][0]}")
     return None
+
+
+def _is_number(relation: Relation, column: Column, catalog: Catalog) -> bool:
+    statistics = catalog.statistics.get(ColumnRef(relation.oid, column.attnum))
+    if statistics is None or relation.schema in SYSTEM_SCHEMAS:
+        return False
+    return shape_of(column, catalog).family is Family.TEXT and is_number_column(statistics.values, statistics.suspects)
 
 
 def shows_people(relation: Relation, found: Mapping[ColumnRef, ColumnClass]) -> bool:
     """Whether the columns found so far say that the rows of a table are people, whatever it is called."""
     refs = (ColumnRef(relation.oid, column.attnum) for column in relation.columns)
     return len({found[ref].sensitive.name for ref in refs if ref in found} & taxonomy.ABOUT_PEOPLE) >= 2
+
+
+def is_about_people(relation: Relation, found: Mapping[ColumnRef, ColumnClass]) -> bool:
+    """Whether a table's name or one of its columns speaks of people: enough for columns whose names say nothing."""
+    if relation.schema in SYSTEM_SCHEMAS:
+        return False
+    refs = (ColumnRef(relation.oid, column.attnum) for column in relation.columns)
+    facts = taxonomy.ABOUT_PEOPLE | {"person_name"}
+    return table_context(relation.name, relation.schema).people or any(
+        found[ref].sensitive.name in facts for ref in refs if ref in found
+    )
+
+
+def _judge_among_people(relation: Relation, catalog: Catalog, found: dict[ColumnRef, ColumnClass]) -> None:
+    """Cities and days of birth under names that say nothing, by their values alone."""
+    for column in relation.columns:
+        ref = ColumnRef(relation.oid, column.attnum)
+        if ref in found or column.is_key or not says_nothing(column.name):
+            continue
+        shape = shape_of(column, catalog)
+        ballot = vote_among_people(_values(catalog.statistics.get(ref), shape), shape.family)
+        if ballot is not None:
+            reason = f"{ballot.share:.0%} of {ballot.seen} values look like {ballot.shape}, in a table about people"
+            found[ref] = column_class(ballot.name, ballot.confidence, reason)
 
 
 def _judge_again(relation: Relation, catalog: Catalog, found: dict[ColumnRef, ColumnClass]) -> None:
@@ -148,7 +191,7 @@ def _judge(relation: Relation, column: Column, catalog: Catalog, *, people: bool
     """The class of one column by its own evidence."""
     system = system_class(relation.schema, relation.name, column.name)
     if system is not None:
-        return _class(system, 1.0, f"{relation.name}.{column.name} holds copies of data or secrets")
+        return column_class(system, 1.0, f"{relation.name}.{column.name} holds copies of data or secrets")
     if relation.schema in SYSTEM_SCHEMAS or relation.kind in {RelationKind.SEQUENCE, RelationKind.INDEX}:
         return None
     if relation.kind is RelationKind.VIEW:
@@ -177,7 +220,7 @@ def _by_name(
     if shape.family in _DOCUMENTS:
         return _judge_document(evidence, values, shape, (column.name, relation.name))
     numeric_key = column.is_key and shape.family in {Family.INTEGER, Family.NUMBER, Family.UUID}
-    ballot = None if numeric_key else vote(values, shape.family)
+    ballot = None if numeric_key else vote(values, shape.family, named=hints_at_name(column.name))
     if shape.family is Family.NETWORK:
         evidence.append(("ip_address", 0.9, "type holds network addresses"))
     if shape.family is Family.HARDWARE:
@@ -232,18 +275,10 @@ def _combine(evidence: Sequence[tuple[str, float, str]]) -> ColumnClass | None:
         doubt = 1.0
         for confidence, _ in items:
             doubt *= 1.0 - confidence
-        verdict = _class(name, min(1.0 - doubt, 0.99), ", ".join(reason for _, reason in items))
-        if verdict.confidence >= BELIEVED and (best is None or _stronger(verdict, best)):
+        verdict = column_class(name, min(1.0 - doubt, 0.99), ", ".join(reason for _, reason in items))
+        if verdict.confidence >= BELIEVED and (best is None or is_stronger(verdict, best)):
             best = verdict
     return best
-
-
-def _stronger(one: ColumnClass, other: ColumnClass) -> bool:
-    return (one.confidence, one.sensitive.level, other.sensitive.name) > (
-        other.confidence,
-        other.sensitive.level,
-        one.sensitive.name,
-    )
 
 
 def _judge_document(
@@ -254,20 +289,20 @@ def _judge_document(
         return named
     if not values:
         # Security: the first document may come after this look, and keys are only seen in one.
-        return _class("personal_json", 0.5, "documents, none of which could be looked at yet")
+        return column_class("personal_json", 0.5, "documents, none of which could be looked at yet")
     found = judge_documents(values, shape.family, owners)
     if found is None:
         return None
-    return _class("personal_json", found.confidence, f"documents with {found.reason}, in {len(values)} sampled")
+    return column_class("personal_json", found.confidence, f"documents with {found.reason}, in {len(values)} sampled")
 
 
 def _judge_record(relation: Relation, column: Column, shape: Shape, catalog: Catalog) -> ColumnClass | None:
     named = _combine(list(_named(relation, column, shape, ())))
     fields = _sensitive_fields(shape.record, column.name, catalog, _DEEPEST_RECORD)
     if fields is None:
-        return _class("personal_record", 0.5, "record of a type that could not be looked at")
+        return column_class("personal_record", 0.5, "record of a type that could not be looked at")
     if fields:
-        return _class("personal_record", 0.9, f"record with personal fields ({', '.join(fields)})")
+        return column_class("personal_record", 0.9, f"record with personal fields ({', '.join(fields)})")
     return named
 
 
@@ -291,90 +326,6 @@ def _sensitive_fields(record: int, context: str, catalog: Catalog, depth: int) -
         if any(shape.family in taxonomy.ENTRIES[evidence.name].families for evidence in by_context):
             fields.append(field.name)
     return fields
-
-
-_IDENTIFIER = re.compile(r'"((?:[^"]|"")+)"|\b([A-Za-z_\u0080-\uffff][\w$]*)')
-
-
-def _judge_derived(relation: Relation, catalog: Catalog, found: dict[ColumnRef, ColumnClass]) -> None:
-    """Generated columns and search vectors repeat what other columns of the same table hold."""
-    if relation.schema in SYSTEM_SCHEMAS:
-        return
-    sensitive = {
-        column.name: found[ColumnRef(relation.oid, column.attnum)]
-        for column in relation.columns
-        if ColumnRef(relation.oid, column.attnum) in found
-    }
-    for column in relation.columns:
-        ref = ColumnRef(relation.oid, column.attnum)
-        if ref in found:
-            continue
-        family = shape_of(column, catalog).family
-        if column.generated and column.default:
-            named = {quoted.replace('""', '"') or plain for quoted, plain in _IDENTIFIER.findall(column.default)}
-            sources = sorted(named & sensitive.keys(), key=lambda name: (-sensitive[name].sensitive.level, name))
-            if sources and family is Family.SEARCH:
-                found[ref] = _class("search_vector", 0.9, f"search index over '{sources[0]}'")
-            elif sources and family is not Family.BOOLEAN:
-                source = sensitive[sources[0]]
-                found[ref] = _class(source.sensitive.name, source.confidence, f"computed from '{sources[0]}'")
-        elif family is Family.SEARCH and sensitive:
-            found[ref] = _class("search_vector", 0.7, "search index in a table with personal columns")
-
-
-def _share_among_relatives(catalog: Catalog, found: dict[ColumnRef, ColumnClass]) -> None:
-    """Partitions and inheritance children share with their parents what any of them has.
-
-    A select from the parent returns the children's rows under the parent's column.
-    """
-    group: dict[int, int] = {}
-
-    def root(oid: int) -> int:
-        while group.get(oid, oid) != oid:
-            group[oid] = group.get(group[oid], group[oid])
-            oid = group[oid]
-        return oid
-
-    for oid, relation in catalog.relations.items():
-        for other in (*relation.parents, *relation.children):
-            if other in catalog.relations:
-                group[max(root(oid), root(other))] = min(root(oid), root(other))
-    families: dict[int, list[int]] = {}
-    for oid in sorted(catalog.relations):
-        relation = catalog.relations[oid]
-        if relation.parents or relation.children:
-            families.setdefault(root(oid), []).append(oid)
-    for members in families.values():
-        _share(members, catalog, found)
-
-
-def _share(members: Sequence[int], catalog: Catalog, found: dict[ColumnRef, ColumnClass]) -> None:
-    """One family of relatives: under each column name the strongest class of any member."""
-    places: dict[str, list[ColumnRef]] = {}
-    for oid in members:
-        for column in catalog.relations[oid].columns:
-            places.setdefault(column.name, []).append(ColumnRef(oid, column.attnum))
-    for refs in places.values():
-        verdicts = [found.get(ref) for ref in refs]
-        if any(not _is_unread(verdict) for verdict in verdicts):
-            # New partitions often have no grants of their own; what was seen of the rest counts for them.
-            for ref, verdict in zip(refs, verdicts, strict=True):
-                if _is_unread(verdict):
-                    del found[ref]
-        shared = None
-        for ref in refs:
-            verdict = found.get(ref)
-            if verdict is not None and (shared is None or _stronger(verdict, shared)):
-                shared = verdict
-        if shared is None:
-            continue
-        for ref in refs:
-            reason = shared.reason if ref in found else f"shared with a partition or parent: {shared.reason}"
-            found[ref] = replace(shared, reason=reason)
-
-
-def _is_unread(verdict: ColumnClass | None) -> bool:
-    return verdict is not None and verdict.sensitive.name == "unread"
 
 
 def describe(classification: Classification, catalog: Catalog) -> list[dict[str, object]]:
@@ -405,4 +356,5 @@ def digest(classification: Classification) -> str:
     """SHA-256 over which column has which class: changes only when masking would."""
     known = sorted((oid, sorted(attnums)) for oid, attnums in classification.known.items())
     columns = [(ref.relation, ref.attnum, c.sensitive.name) for ref, c in classification.columns.items()]
-    return hashlib.sha256(repr((classification.database, sorted(columns), known)).encode()).hexdigest()
+    numbers = sorted((ref.relation, ref.attnum) for ref in classification.numbers)
+    return hashlib.sha256(repr((classification.database, sorted(columns), known, numbers)).encode()).hexdigest()

@@ -143,8 +143,11 @@ _EXPECTED: dict[str, Callable[[str], bool]] = {
 }
 
 
-def vote(values: Sequence[str], family: Family) -> Vote | None:
-    """The surest class the values agree on, or None. ``values`` are not null, as text."""
+def vote(values: Sequence[str], family: Family, *, named: bool = False) -> Vote | None:
+    """The surest class the values agree on, or None. ``values`` are not null, as text.
+
+    ``named``: the column's name says that it holds names of something, so that fewer known ones will do.
+    """
     texts = [value.strip()[:_LONGEST_VALUE] for value in values if value and value.strip()]
     if not texts:
         return None
@@ -160,7 +163,7 @@ def vote(values: Sequence[str], family: Family) -> Vote | None:
             Vote(name=detector.name, shape=detector.shape, share=share, seen=len(texts), confidence=detector.confidence)
         )
     if family in {Family.TEXT, Family.OTHER, Family.ENUM, Family.BYTES}:
-        found.extend(_vote_words(texts))
+        found.extend(_vote_words(texts, _FEW_NAMES if named else _MANY_NAMES))
     return max(found, key=lambda v: (v.confidence, v.share), default=None)
 
 
@@ -175,6 +178,9 @@ def _share(detector: _Detector, texts: Sequence[str]) -> float:
                 return 0.0
     return 1.0 - failures / len(texts)
 
+
+# Shares of different values that must be names on the lists, which hold a part of all names.
+_MANY_NAMES, _FEW_NAMES = 0.4, 0.2
 
 _GENDER_WORDS = _words(
     """
@@ -197,7 +203,7 @@ _BLOOD = _words(
 _ICD = re.compile(r"[A-TV-Z]\d[0-9A-Z](?:\.[0-9A-Z]{1,4})?")
 
 
-def _vote_words(texts: Sequence[str]) -> Iterator[Vote]:
+def _vote_words(texts: Sequence[str], least: float) -> Iterator[Vote]:
     """Closed vocabularies and dictionaries of names."""
     seen = len(texts)
     folded = {fold(text).lower() for text in texts}
@@ -217,9 +223,9 @@ def _vote_words(texts: Sequence[str]) -> Iterator[Vote]:
     family = sum(text in FAMILY_NAMES for text in folded) / len(folded)
     whole = sum(map(_is_full_name, folded)) / len(folded)
     best, name, shape = max((given, "given_name", "given name"), (family, "family_name", "family name"))
-    if best >= 0.4:
+    if best >= least:
         yield Vote(name=name, shape=shape, share=best, seen=seen, confidence=0.75)
-    if whole >= 0.4:
+    if whole >= least:
         yield Vote(name="person_name", shape="person's name", share=whole, seen=seen, confidence=0.75)
 
 
@@ -228,6 +234,29 @@ def _is_full_name(text: str) -> bool:
     if not 2 <= len(parts) <= 4 or len(text) > 60:
         return False
     return (parts[0] in GIVEN_NAMES and parts[-1].isalpha()) if "," not in text else parts[-1] in GIVEN_NAMES
+
+
+_NUMBER = re.compile(r"[A-Za-z#_-]{0,8}[0-9](?:[ -]?[0-9]){11,23}")
+_FEWEST_NUMBERS = 8
+_LONG_NATIONAL = ("French NIR", "Chinese identity number")
+_CHANCE = 0.3
+
+
+def is_number_column(values: Sequence[str], suspects: Sequence[str] = ()) -> bool:
+    """True for texts that are all long numbers, perhaps behind a few letters, and as a rule no cards.
+
+    Among such numbers one in ten to thirty passes every check of a card by chance. ``suspects`` are values that
+    were searched for.
+    """
+    texts = [value.strip() for value in values if value and value.strip()]
+    if len(texts) < _FEWEST_NUMBERS or not all(_NUMBER.fullmatch(text) for text in texts):
+        return False
+    if not all(_NUMBER.fullmatch(value.strip()) for value in suspects if value and value.strip()):
+        return False
+    bare = [text.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz#_-") for text in texts]
+    return sum(map(checks.is_card, bare)) / len(bare) <= _CHANCE and not any(
+        sum(map(check, bare)) / len(bare) > _CHANCE for check in map(NATIONAL.__getitem__, _LONG_NATIONAL)
+    )
 
 
 def contradicts(name: str, values: Sequence[str]) -> bool:

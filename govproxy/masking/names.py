@@ -354,6 +354,19 @@ def _confidence(phrase: _Phrase, before: Sequence[str], after: Sequence[str]) ->
     return max(0.0, base - 0.1 * min(strange_before, 2) - 0.3 * strange_after)
 
 
+@lru_cache(maxsize=16384)
+def says_nothing(column: str) -> bool:
+    """True for names such as ``c3``, ``col_12`` and ``attr_b``."""
+    return all(len(word) <= 2 or word in vocabulary.SAYING_NOTHING for word in _split(column))
+
+
+def hints_at_name(column: str) -> bool:
+    """True when the name says that it is a name of something, without saying whether of a person."""
+    words = words_of(column)
+    matched = any(phrase.name is None for _start, _end, phrase in _matches(words))
+    return not matched and not {"name", "nom", "nombre", "nome", "naam", "navn", "namn"}.isdisjoint(words)
+
+
 def hints_at_secret(column: str) -> bool:
     """True when the name ends in a word such as ``key``, which says little without its values."""
     words = words_of(column)

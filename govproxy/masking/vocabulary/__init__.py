@@ -18,6 +18,7 @@ from govproxy.masking.vocabulary.around import (
     CUT_SHORT,
     NEUTRAL,
     NOT_PERSONAL,
+    SAYING_NOTHING,
     SECRET_HINTS,
 )
 from govproxy.masking.vocabulary.context import Context, Phrases
@@ -48,6 +49,7 @@ __all__ = [
     "PHRASES",
     "PLACE_QUALIFIERS",
     "PROFILE",
+    "SAYING_NOTHING",
     "SECRET_HINTS",
     "TABLE_AFFIXES",
     "Context",

@@ -144,3 +144,12 @@ CUT_SHORT = _words(
     guardian password passport address phone marital residence disability prognosis
     """
 )
+
+# Names made of these say nothing: ``col_12``, ``attr_b``.
+SAYING_NOTHING = _words(
+    """
+    column columns col cols field fields attr attribute attributes value values val data datum info item var param
+    spalte feld wert champ colonne valeur campo valor columna coluna text txt str date num int misc custom
+    extra free reserved unnamed
+    """
+)
