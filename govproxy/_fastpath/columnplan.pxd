@@ -18,6 +18,7 @@ cdef class ColumnPlan:
     cdef readonly tuple part_oids
     cdef readonly tuple labels
     cdef readonly object rules          # maskdocuments.KeyRules or None
+    cdef readonly bint numbers          # text that is long numbers and no cards
     cdef bytes key
 
 # Fills a spec; what it points into is appended to ``owned``.

@@ -1,19 +1,7 @@
 # Strong shapes inside text, found and masked. See detectors.pyx.
 
 from govproxy._fastpath.outbuf cimport OutBuf
-
-cdef struct Hit:
-    int kind
-    Py_ssize_t start
-    Py_ssize_t end
-    Py_ssize_t keep         # bytes at the front that stay (token prefix, '+' and calling code)
-
-cdef struct Hits:
-    Hit* items
-    Py_ssize_t size
-    Py_ssize_t capacity
-
-cdef void hits_free(Hits* hits) noexcept nogil
+from govproxy._fastpath.spans cimport Hits
 
 # Fills ``hits`` (emptied first) with disjoint spans in order.
 cdef int detect(const unsigned char* p, Py_ssize_t n, Hits* hits) except -1 nogil
@@ -24,5 +12,3 @@ cdef int write_masked(const unsigned char* p, Py_ssize_t n, const Hits* hits, bi
 
 # True when text looks like JSON or an array or record literal, where a bare number may stand.
 cdef bint is_structured(const unsigned char* p, Py_ssize_t n) noexcept nogil
-
-cdef bint luhn_ok(const unsigned char* digits, Py_ssize_t n) noexcept nogil

@@ -1,6 +1,4 @@
-TOKEN_TABLE: tuple[tuple[bytes, int, int, int], ...]
 IBAN_LENGTHS: dict[str, int]
-KIND_NAMES: dict[int, str]
 
 def may_contain(data: bytes) -> bool: ...
 def scan(data: bytes) -> list[tuple[str, int, int]]: ...

@@ -1,7 +1,7 @@
 # Documents masked by their keys. See maskdocuments.pyx.
 
 from govproxy._fastpath.bytecache cimport ByteCache
-from govproxy._fastpath.detectors cimport Hits
+from govproxy._fastpath.spans cimport Hits
 from govproxy._fastpath.maskparts cimport Node
 from govproxy._fastpath.outbuf cimport OutBuf
 from govproxy._fastpath.prf cimport PrfKey

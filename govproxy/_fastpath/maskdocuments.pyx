@@ -18,11 +18,12 @@ from libc.string cimport memcmp
 from govproxy._fastpath.bytecache cimport ByteCache
 from govproxy._fastpath.columnplan cimport ColumnPlan
 from govproxy._fastpath.cursor cimport load_i32
-from govproxy._fastpath.detectors cimport detect, hits_free, write_masked
+from govproxy._fastpath.detectors cimport detect, write_masked
 from govproxy._fastpath.maskparts cimport Node, node_of
 from govproxy._fastpath.maskpieces cimport hex_digit, is_digit, is_letter, put, put_byte, put_hex, store_u32
 from govproxy._fastpath.outbuf cimport OutBuf, outbuf_free, outbuf_init, outbuf_int32, outbuf_reserve
 from govproxy._fastpath.prf cimport prf_key, prf_value
+from govproxy._fastpath.spans cimport hits_free
 from govproxy._fastpath.textfacts cimport is_candidate
 
 cdef enum:

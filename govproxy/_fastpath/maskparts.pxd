@@ -1,7 +1,7 @@
 # Values made of other values, masked part by part. See maskparts.pyx.
 
 from govproxy._fastpath.columnplan cimport ColumnPlan
-from govproxy._fastpath.detectors cimport Hits
+from govproxy._fastpath.spans cimport Hits
 from govproxy._fastpath.ff1 cimport Ff1
 from govproxy._fastpath.maskers cimport MaskSpec
 from govproxy._fastpath.maskfpe cimport FpeLanes

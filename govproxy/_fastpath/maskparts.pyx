@@ -14,7 +14,7 @@ from libc.string cimport memcmp, memset
 
 from govproxy._fastpath.columnplan cimport ColumnPlan, fill_spec
 from govproxy._fastpath.cursor cimport load_i32, load_u32
-from govproxy._fastpath.detectors cimport detect, hits_free, is_structured, write_masked
+from govproxy._fastpath.detectors cimport detect, is_structured, write_masked
 from govproxy._fastpath.ff1 cimport Ff1
 from govproxy._fastpath.maskers cimport (
     F_ARRAY,
@@ -32,6 +32,7 @@ from govproxy._fastpath.maskpieces cimport fit, is_digit, lower, number_from, pu
 from govproxy._fastpath.outbuf cimport OutBuf, outbuf_free, outbuf_init, outbuf_int32
 from govproxy._fastpath.prf cimport prf_value
 from govproxy._fastpath.prf import subkey as _subkey
+from govproxy._fastpath.spans cimport hits_free
 from govproxy._fastpath.textfacts cimport is_candidate
 
 cdef enum:

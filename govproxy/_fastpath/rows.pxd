@@ -1,6 +1,6 @@
 # Rewriting runs of DataRow by a mask plan. See rows.pyx.
 
-from govproxy._fastpath.detectors cimport Hits
+from govproxy._fastpath.spans cimport Hits
 from govproxy._fastpath.maskfpe cimport FpeLanes
 from govproxy._fastpath.maskers cimport MaskSpec
 from govproxy._fastpath.outbuf cimport OutBuf

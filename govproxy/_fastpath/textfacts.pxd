@@ -3,7 +3,7 @@
 # The answer is a superset: a field without a candidate holds no span that ``detectors.detect``
 # would find; a field with one is looked at again, slowly. What makes a candidate:
 #   an '@' (email, DSN), a '$' (password hash) or a '=' (keyword DSN) . a run of 16 or more of [A-Za-z0-9_-] (tokens,
-#   JWT, PEM bodies, compact IBAN, fiscal codes) . 12 or more digits (cards, spaced IBAN,
+#   JWT, PEM bodies, compact IBAN, fiscal codes) . 11 or more digits (cards, spaced IBAN,
 #   personal numbers) . a '+' before a digit and 7 or more digits (E.164).
 #
 # SSE2 is part of the x86-64 baseline; elsewhere the plain loop below does the same. Where the processor has
@@ -90,7 +90,7 @@ cdef extern from *:
         digits = _mm256_sad_epu8(digits, zero);
         sums = _mm_add_epi32(_mm256_castsi256_si128(digits), _mm256_extracti128_si256(digits, 1));
         count = _mm_cvtsi128_si32(sums) + _mm_extract_epi16(sums, 4);
-        return count >= 12 || (count >= 7 && !_mm256_testz_si256(seen, _mm256_set1_epi8((char)GP_PLUS)));
+        return count >= 11 || (count >= 7 && !_mm256_testz_si256(seen, _mm256_set1_epi8((char)GP_PLUS)));
     }
 
     static int govproxy_has_avx2 = -1;  /* -1: not asked yet */
@@ -157,7 +157,7 @@ cdef extern from *:
         }
         sums = _mm_sad_epu8(digits, _mm_setzero_si128());
         count = (uint32_t)_mm_cvtsi128_si32(sums) + (uint32_t)_mm_extract_epi16(sums, 4);
-        return runs != 0 || count >= 12 || (plus_digit != 0 && count >= 7) || _mm_movemask_epi8(special) != 0;
+        return runs != 0 || count >= 11 || (plus_digit != 0 && count >= 7) || _mm_movemask_epi8(special) != 0;
     }
 
     #else
@@ -176,7 +176,7 @@ cdef extern from *:
             run = (digit || (unsigned char)((c | 0x20) - 'a') <= 25 || c == '_' || c == '-') ? run + 1 : 0;
             if (run >= 16) return 1;
         }
-        return digits >= 12 || (plus_digit && digits >= 7);
+        return digits >= 11 || (plus_digit && digits >= 7);
     }
 
     #endif

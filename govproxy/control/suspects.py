@@ -15,7 +15,7 @@ from dataclasses import replace
 
 import asyncpg  # type: ignore[import-untyped]
 
-from govproxy._fastpath.detectors import TOKEN_TABLE
+from govproxy._fastpath.secretshapes import TOKEN_TABLE
 from govproxy.control.metadata import MetadataConnection
 from govproxy.sql.catalog import Catalog, Column, ColumnRef, ColumnStatistics, Relation, RelationKind
 

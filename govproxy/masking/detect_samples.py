@@ -15,6 +15,7 @@ import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from govproxy._fastpath.detectors import scan
 from govproxy.masking import checks
 from govproxy.masking.identity_numbers import HEALTH, NATIONAL, UNMISTAKABLE
 from govproxy.masking.name_lists import FAMILY_NAMES, GIVEN_NAMES
@@ -236,27 +237,22 @@ def _is_full_name(text: str) -> bool:
     return (parts[0] in GIVEN_NAMES and parts[-1].isalpha()) if "," not in text else parts[-1] in GIVEN_NAMES
 
 
-_NUMBER = re.compile(r"[A-Za-z#_-]{0,8}[0-9](?:[ -]?[0-9]){11,23}")
+_NUMBER = re.compile(r"[A-Za-z#_-]{0,8}[0-9](?:[ -]?[0-9]){10,23}")
 _FEWEST_NUMBERS = 8
-_LONG_NATIONAL = ("French NIR", "Chinese identity number")
 _CHANCE = 0.3
 
 
 def is_number_column(values: Sequence[str], suspects: Sequence[str] = ()) -> bool:
-    """True for texts that are all long numbers, perhaps behind a few letters, and as a rule no cards.
+    """True for texts that are all long numbers, perhaps behind a few letters, and as a rule no cards or the like.
 
-    Among such numbers one in ten to thirty passes every check of a card by chance. ``suspects`` are values that
-    were searched for.
+    Among such numbers up to one in ten passes the checks of a card by chance. ``suspects`` are values that were
+    searched for.
     """
     texts = [value.strip() for value in values if value and value.strip()]
-    if len(texts) < _FEWEST_NUMBERS or not all(_NUMBER.fullmatch(text) for text in texts):
+    others = [value.strip() for value in suspects if value and value.strip()]
+    if len(texts) < _FEWEST_NUMBERS or not all(_NUMBER.fullmatch(text) for text in (*texts, *others)):
         return False
-    if not all(_NUMBER.fullmatch(value.strip()) for value in suspects if value and value.strip()):
-        return False
-    bare = [text.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz#_-") for text in texts]
-    return sum(map(checks.is_card, bare)) / len(bare) <= _CHANCE and not any(
-        sum(map(check, bare)) / len(bare) > _CHANCE for check in map(NATIONAL.__getitem__, _LONG_NATIONAL)
-    )
+    return sum(bool(scan(text.encode())) for text in texts) / len(texts) <= _CHANCE
 
 
 def contradicts(name: str, values: Sequence[str]) -> bool:

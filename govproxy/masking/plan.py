@@ -206,7 +206,9 @@ def _column(context: _Context, f: Field, output: OutputColumn | None) -> ColumnP
     if evidence.sensitive:
         return _sensitive(context, f, wire, evidence, derivation, not_null)
     if evidence.clean_origin or derivation is not Derivation.OPAQUE or not context.tainted:
-        return clean(_ground(context, None), f, wire, "clean")
+        # Only as it stands in the table: computed from such a column, a number is looked at like any other.
+        numbers = ColumnRef(f.table_oid, f.attnum) in context.classification.numbers
+        return clean(_ground(context, None), f, wire, "clean", numbers=numbers)
     return redacted(f, wire, not_null, "lineage unknown")
 
 

@@ -215,8 +215,8 @@ def redacted(f: Field, wire: WireType, not_null: bool, reason: str) -> ColumnPla
     return ColumnPlan("constant", name=f.name, family=wire.family, format=f.format, constant=value, label=label)
 
 
-def clean(ground: Ground, f: Field, wire: WireType, reason: str) -> ColumnPlan:
-    """Seen, apart from strong shapes in it."""
+def clean(ground: Ground, f: Field, wire: WireType, reason: str, *, numbers: bool = False) -> ColumnPlan:
+    """Seen, apart from strong shapes in it. ``numbers``: a text known to be long numbers and no cards."""
     operation = "scan" if ground.scan and wire.scannable else "pass"
     return ColumnPlan(
         operation,
@@ -226,6 +226,7 @@ def clean(ground: Ground, f: Field, wire: WireType, reason: str) -> ColumnPlan:
         limit=wiretypes.length_limit(f.type_oid, f.typmod),
         pad=wiretypes.padding(f.type_oid, f.typmod),
         label=reason,
+        numbers=numbers and wire.family == "text",
     )
 
 

@@ -27,6 +27,12 @@ PIECES = [
     b"password=hunter22", b"pwd =", b"Password='", b"host=db", b"user = x", b"passwd", b"=",
     b"\\n", b"\\u000a", b"\\u00fc", b"u00fc",
     b"\\", b'"', b"'", b"{", b"}", b"[", b"]", b",", b" ", b"  ", b"-", b"_", b"/", b"=", b"\n",
+    b"529.982.247-25", b"11.222.333/0001-81", b"85.07.30-033.28", b"85073003328", b"756.9217.0769.85", b"7569217076985",
+    b"19811228-9874", b"900101-1234568", b"010100 50045", b"01010050045", b"HEGG560427MVZRRL04", b"529.982", b"247-25",
+    b"P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", b"P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<\\nL898902C36UTO", b"L898902C36UTO7408122F1204159ZE184226B<<<<<10", b"<", b"<<",
+    b"%B4111111111111111^DOE/JOHN^2512101123", b"%B", b"^", b"?", b";4111111111111111=25121011234", b"=2512101",
+    b"1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa", b"3J98t1WpEZ73CNmQviecrnyiWrnqRhWNLy", b"0x" + b"aB" * 20,
+    b"bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4", b"bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t5",
     b"\xc3\xa4", b"\xff", b"\x00", b"550e8400-e29b-41d4-a716-446655440000", b"0123456789abcdef", b"9" * 15,
 ]  # fmt: skip
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 from collections.abc import Iterator
 
-from govproxy._fastpath.detectors import IBAN_LENGTHS, TOKEN_TABLE
+from govproxy._fastpath.detectors import IBAN_LENGTHS
+from govproxy._fastpath.secretshapes import TOKEN_TABLE
 
 Span = tuple[str, int, int]
 
@@ -15,7 +17,9 @@ STRENGTH = (
     "phone",
     "email",
     "national_id",
+    "crypto_wallet",
     "card",
+    "card_track",
     "iban",
     "dsn",
     "api_token",
@@ -149,14 +153,148 @@ def chinese_id(text: bytes) -> bool:
     return (sum((text[i] - 48) * pow(2, 17 - i, 11) for i in range(17)) + check) % 11 == 1
 
 
+def _day(day: bytes, month: bytes) -> bool:
+    return 1 <= int(day) <= 31 and 1 <= int(month) <= 12
+
+
+def _weigh(digits: bytes, weights: str) -> int:
+    return sum((c - 48) * int(w, 36) for c, w in zip(digits, weights, strict=True))
+
+
+def cpf(d: bytes) -> bool:
+    first = _weigh(d[:9], "a98765432") * 10 % 11 % 10
+    second = _weigh(d[:10], "ba98765432") * 10 % 11 % 10
+    return len(set(d)) > 1 and d[9:] == b"%d%d" % (first, second)
+
+
+def cnpj(d: bytes) -> bool:
+    checks = [-_weigh(d[:12], "543298765432") % 11, -_weigh(d[:13], "6543298765432") % 11]
+    return d[12:] == b"%d%d" % tuple(0 if c == 10 else c for c in checks)
+
+
+def belgian(d: bytes) -> bool:
+    born = int(d[:9])
+    return _day(d[4:6], d[2:4]) and int(d[9:]) in (97 - born % 97, 97 - (2 * 10**9 + born) % 97)
+
+
+def norwegian(d: bytes) -> bool:
+    day = int(d[:2])
+    plain = any(_day(b"%d" % max(one, 0), d[2:4]) for one in (day, day - 40))
+    return plain and _weigh(d[:10], "3761894521") % 11 == 0 and _weigh(d, "54327654321") % 11 == 0
+
+
+def swedish(d: bytes) -> bool:
+    return 1900 <= int(d[:4]) <= 2012 and _day(d[6:8], d[4:6]) and luhn(d[2:])
+
+
+def korean(d: bytes) -> bool:
+    check = (11 - _weigh(d[:12], "234567892345") % 11) % 10
+    return _day(d[4:6], d[2:4]) and d[6:7] not in b"09" and check == int(d[12:])
+
+
+def swiss(d: bytes) -> bool:
+    return d.startswith(b"756") and _weigh(d, "1313131313131") % 10 == 0
+
+
+WRITTEN = (
+    ("000.000.000-00", cpf),
+    ("00.000.000/0000-00", cnpj),
+    ("00.00.00-000.00", belgian),
+    ("000.0000.0000.00", swiss),
+    ("00000000-0000", swedish),
+    ("000000-0000000", korean),
+    ("000000 00000", norwegian),
+)
+
+
+def _written(data: bytes, start: int) -> Span | None:
+    if re.search(rb"[A-Za-z0-9][./-]\Z", data[:start]):
+        return None
+    for form, check in WRITTEN:
+        shape = re.escape(form).replace("0", "[0-9]").encode() + rb"(?![A-Za-z0-9]|[./-][A-Za-z0-9])"
+        match = re.compile(shape).match(data, start)
+        if match and check(re.sub(rb"[^0-9]", b"", match[0])):
+            return ("national_id", start, match.end())
+    return None
+
+
+def _track_end(data: bytes, start: int, end: int) -> int:
+    if second := re.compile(rb"=[0-9]{7,}").match(data, end):
+        return second.end()
+    if data[end : end + 1] == b"^" and data[max(0, start - 2) : start] == b"%B":
+        at = end + 1
+        while at < len(data) and at - start < 80 and re.match(rb"[ -~]", data[at : at + 1]) and data[at] not in b'?"\\':
+            at += 1
+        return at
+    return end
+
+
+def _mrz_sum(text: bytes) -> int:
+    values = [0 if c == 60 else int(chr(c), 36) for c in text]
+    return sum(value * (7, 3, 1)[place % 3] for place, value in enumerate(values)) % 10
+
+
+def _machine_readable(data: bytes, start: int, end: int) -> Span | None:
+    if data[max(0, start - 1) : start] == b"<":
+        return None
+    if data[max(0, start - 1) : start + 1] == b"%B" and data[start + 1 : end].isdigit():
+        return _number(data, start + 1, end)
+    if len(data) - start < 44:
+        return None
+    line = data[start : start + 44]
+    if line[:1] == b"P" and end - start <= 2 and data[end : end + 1] == b"<":
+        gap = re.compile(rb"(?:(?<=\\)n|[^A-Za-z0-9]){0,4}").match(data, start + 44)
+        assert gap is not None
+        names = re.fullmatch(rb".[A-Z<]{43}", line)
+        return ("national_id", start, start + 44) if names and _mrz(data[gap.end() : gap.end() + 44]) else None
+    alone = not re.compile(rb"[A-Za-z0-9<]").match(data, start + 44)
+    return ("national_id", start, start + 44) if alone and _mrz(line) else None
+
+
+def _mrz(line: bytes) -> bool:
+    shape = rb"[A-Z0-9<]{9}[0-9][A-Z0-9<]{3}[0-9]{7}[MFX<][0-9]{7}[A-Z0-9<]{15}[0-9]"
+    fields = (line[:10], line[13:20], line[21:28])
+    return bool(re.fullmatch(shape, line)) and all(_mrz_sum(field[:-1]) == field[-1] - 48 for field in fields)
+
+
+BASE58 = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+BECH32 = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+
+
+def wallet(word: bytes) -> bool:
+    if re.fullmatch(rb"0x[0-9A-Fa-f]{40}", word):
+        return True
+    if re.fullmatch(rb"(bc|tb)1[%b]{11,71}" % BECH32, word):
+        values = [word[0] >> 5, word[1] >> 5, 0, word[0] & 31, word[1] & 31, *map(BECH32.index, word[3:])]
+        state = 1
+        for value in values:
+            top, state = state >> 25, (state & 0x1FFFFFF) << 5 ^ value
+            for bit, mix in enumerate((0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)):
+                state ^= mix if top >> bit & 1 else 0
+        return state in (1, 0x2BC830A3)
+    if not re.fullmatch(rb"[13][%b]{25,34}" % BASE58, word):
+        return False
+    number = 0
+    for char in word:
+        number = number * 58 + BASE58.index(char)
+    if number >= 1 << 200:
+        return False
+    raw = number.to_bytes(25, "big")
+    return hashlib.sha256(hashlib.sha256(raw[:21]).digest()).digest()[:4] == raw[21:]
+
+
 def _word(data: bytes, start: int, end: int) -> Span | None:
+    if span := _machine_readable(data, start, end):
+        return span
+    if wallet(data[start:end]):
+        return ("crypto_wallet", start, end)
     if data[start : start + 1].isdigit():
         return _number(data, start, end)
     if span := _keyword_dsn(data, start, end):
         return span
     if len(data) - start < 15:
         return None
-    for look in (_iban, _fiscal_code, _token):
+    for look in (_iban, _fiscal_code, _curp, _token):
         if span := look(data, start, end):
             return span
     if data.startswith(b"eyJ", start):
@@ -204,17 +342,20 @@ def _number(data: bytes, start: int, end: int) -> Span | None:
         return ("national_id", start, end) if chinese_id(word) else None
     if not word.isdigit() or len(word) > 19:
         return None
-    if len(word) >= 12:
+    if len(word) >= 11:
         if re.compile(rb"\.[0-9]").match(data, end):
             return None
         if len(word) == 12 and re.search(rb"[A-Za-z0-9]-\Z", data[:start]):
             return None
-        if card(word):
-            return ("card", start, end)
+        if len(word) >= 12 and card(word):
+            behind = _track_end(data, start, end)
+            return ("card" if behind == end else "card_track", start, behind)
         if (len(word) == 15 and nir(word)) or (len(word) == 18 and chinese_id(word)):
             return ("national_id", start, end)
+        if (len(word) == 11 and (norwegian(word) or belgian(word))) or (len(word) == 13 and swiss(word)):
+            return ("national_id", start, end)
         return None
-    return _groups(data, start, end) if len(word) in (1, 4) else None
+    return _groups(data, start, end) if len(word) in (1, 4) else _written(data, start)
 
 
 def _groups(data: bytes, start: int, end: int) -> Span | None:
@@ -284,6 +425,15 @@ def _fiscal_code(data: bytes, start: int, end: int) -> Span | None:
         return None
     total = sum(_ODD[c] if i % 2 == 0 else int(c, 36) - 10 * c.isalpha() for i, c in enumerate(text[:15]))
     return ("national_id", start, end) if chr(65 + total % 26) == text[15] else None
+
+
+def _curp(data: bytes, start: int, end: int) -> Span | None:
+    text = data[start:end].decode().upper()
+    if not re.fullmatch(r"[A-Z]{4}\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])[HMX][A-Z]{5}[A-Z0-9]\d", text):
+        return None
+    alphabet = "0123456789ABCDEFGHIJKLMN~OPQRSTUVWXYZ"
+    total = sum(alphabet.index(c) * (18 - i) for i, c in enumerate(text[:17]))
+    return ("national_id", start, end) if -total % 10 == int(text[17]) else None
 
 
 def _token(data: bytes, start: int, end: int) -> Span | None:

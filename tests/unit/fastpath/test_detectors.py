@@ -58,6 +58,27 @@ FOUND = [
     ("RSSMRA85T10A562S", "national_id", "***"),
     ("11010519491231002X", "national_id", "***"),
     ("2 55 08 14 168 025 38", "national_id", "***"),
+    ("CPF 529.982.247-25", "national_id", "CPF ***"),
+    ("11.222.333/0001-81", "national_id", "***"),
+    ("85.07.30-033.28", "national_id", "***"),
+    ("85073003328", "national_id", "***"),
+    ("756.9217.0769.85", "national_id", "***"),
+    ("19811228-9874", "national_id", "***"),
+    ("900101-1089598", "national_id", "***"),
+    ("01019057832", "national_id", "***"),
+    ("010190 57832", "national_id", "***"),
+    ("HEGG560427MVZRRL04", "national_id", "***"),
+    ("L898902C36UTO7408122F1204159ZE184226B<<<<<10", "national_id", "***"),
+    (
+        "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<\nL898902C36UTO7408122F1204159ZE184226B<<<<<10",
+        "national_id",
+        "***\n***",
+    ),
+    ("%B4111111111111111^DOE/JOHN^2512101123?", "card_track", "%B***?"),
+    (";4111111111111111=25121011234?", "card_track", ";***?"),
+    ("1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa", "crypto_wallet", "***"),
+    ("bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4", "crypto_wallet", "***"),
+    ("0x" + "aB" * 20, "crypto_wallet", "***"),
 ]
 
 

@@ -1,0 +1,1 @@
+TOKEN_TABLE: tuple[tuple[bytes, int, int, int], ...]
