@@ -161,7 +161,9 @@ cdef bint norwegian_ok(const unsigned char* d) noexcept nogil:
     cdef int second = (d[0] * 5 + d[1] * 4 + d[2] * 3 + d[3] * 2 + d[4] * 7 + d[5] * 6 + d[6] * 5 + d[7] * 4
                        + d[8] * 3 + d[9] * 2 + d[10])
     cdef int day = d[0] * 10 + d[1]
-    return (is_day(day, d[2] * 10 + d[3]) or is_day(day - 40, d[2] * 10 + d[3])) and first % 11 == 0 and second % 11 == 0
+    if not (is_day(day, d[2] * 10 + d[3]) or is_day(day - 40, d[2] * 10 + d[3])):
+        return False
+    return first % 11 == 0 and second % 11 == 0
 
 
 cdef bint swedish_ok(const unsigned char* d) noexcept nogil:

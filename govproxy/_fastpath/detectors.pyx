@@ -14,7 +14,6 @@ from govproxy._fastpath.charclass cimport (
     ALNUM,
     ALPHA,
     CLASS,
-    DIGIT,
     DOMAIN,
     LOCAL,
     LOWER,

@@ -117,9 +117,15 @@ cdef int _routine(ColumnPlan column) except -1:
     return R_SCAN_OTHER
 
 
-cdef inline bint is_by_chance(const Hit* hit, Py_ssize_t size) noexcept nogil:
+cdef bint is_by_chance(const Hit* hit, const unsigned char* p, Py_ssize_t size) noexcept nogil:
     # The whole value but for a few letters before it is one number.
-    return (hit.kind == CARD or hit.kind == NATIONAL_ID) and hit.end == size and hit.start <= LONGEST_LEAD
+    cdef Py_ssize_t i
+    if hit.kind != CARD and hit.kind != NATIONAL_ID or hit.end != size or hit.start > LONGEST_LEAD:
+        return False
+    for i in range(hit.start):
+        if p[i] <= c' ':
+            return False
+    return True
 
 
 cdef inline int _flush(Rewrite* rw, Py_ssize_t upto) except -1:
@@ -348,7 +354,7 @@ cdef class MaskPlan:
             return 0
         if op.routine == R_SCAN_NUMBERS:
             detect(rw.data + field, size, &self.hits)
-            if self.hits.size == 1 and is_by_chance(&self.hits.items[0], size):
+            if self.hits.size == 1 and is_by_chance(&self.hits.items[0], rw.data + field, size):
                 return 0
             return self._scan(rw, op, field, size)
         if op.routine == R_SCAN_ARRAY or op.routine == R_SCAN_RECORD:

@@ -333,3 +333,59 @@ class TestAsAValue:
         ]
         assert rows[1]["tags"] == ["PII", "PII.contact", "PII.email"]
         assert "user1" not in repr(rows)
+
+
+class TestNumbersThatAreNoCards:
+    IDS = (*[str(4_000_000_000_000_000 + 97 * number) for number in range(200)],)
+
+    def test_listed_apart_and_not_a_class(self) -> None:
+        found = classify(catalog(table(1, "t", [column("ref", "text")]), values={(1, 1): self.IDS}))
+        assert found.columns == {}
+        assert found.numbers == {ColumnRef(1, 1)}
+        assert digest(found) != digest(classify(catalog(table(1, "t", [column("ref", "text")]))))
+
+    def test_a_correction_that_gives_a_class_counts(self) -> None:
+        found = classify(
+            catalog(table(1, "t", [column("ref", "text")]), values={(1, 1): self.IDS}),
+            [Correction(pattern="public.t.ref", tag="card")],
+        )
+        assert found.numbers == frozenset()
+
+
+class TestAmongPeople:
+    CITIES = (*["Berlin", "Lyon", "Porto", "Madrid", "Leeds", "Torino", "Utrecht", "Graz", "Oslo", "Chicago"] * 4,)
+    DAYS = (*[f"{1940 + number * 7 % 66}-0{1 + number % 9}-{10 + number % 18}" for number in range(60)],)
+    YEARS = (*[str(1940 + number * 7 % 66) for number in range(60)],)
+    NAMES = (*["Anna", "Marta", "Pierre", "Carlos", "Laura", "Hans", "Giulia", "Tomasz", "Emma", "Lars"] * 4,)
+
+    def judged(self, table_name: str, names: list[str]) -> dict[str, str | None]:
+        columns = [
+            column(names[0], "text", 1),
+            column(names[1], "text", 2),
+            column(names[2], "date", 3),
+            column(names[3], "int4", 4),
+        ]
+        people = [f"{name}{'' if place < 10 else ' ' + str(place)}" for place, name in enumerate(self.NAMES)]
+        values = {(1, 1): people[:10] * 4, (1, 2): self.CITIES, (1, 3): self.DAYS, (1, 4): self.YEARS}
+        found = classify(catalog(table(1, table_name, columns), values=values))
+        return {made.name: name_of(found.columns.get(ColumnRef(1, made.attnum))) for made in columns}
+
+    def test_beside_people_under_names_that_say_nothing(self) -> None:
+        assert self.judged("customers", ["c1", "c2", "c3", "c4"]) == {
+            "c1": None,
+            "c2": "city",
+            "c3": "birth_date",
+            "c4": "birth_year",
+        }
+
+    def test_not_in_a_table_of_anything(self) -> None:
+        assert set(self.judged("t9", ["c1", "c2", "c3", "c4"]).values()) == {None}
+
+    def test_not_under_a_name_that_says_something_else(self) -> None:
+        found = self.judged("customers", ["plan", "branch_office", "contract_signed", "model_version"])
+        assert set(found.values()) == {None}
+
+    def test_recent_days_are_no_births(self) -> None:
+        recent = [f"202{number % 6}-0{1 + number % 9}-{10 + number % 18}" for number in range(60)]
+        made = [column("c3", "date")]
+        assert classify(catalog(table(1, "customers", made), values={(1, 1): recent})).columns == {}

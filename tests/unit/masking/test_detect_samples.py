@@ -9,7 +9,14 @@ from collections.abc import Callable
 import pytest
 
 from govproxy.masking import checks, identity_numbers
-from govproxy.masking.detect_samples import array_elements, contradicts, judge_documents, random_share, vote
+from govproxy.masking.detect_samples import (
+    array_elements,
+    contradicts,
+    is_number_column,
+    judge_documents,
+    random_share,
+    vote,
+)
 from govproxy.masking.name_lists import FAMILY_NAMES, GIVEN_NAMES
 from govproxy.masking.taxonomy import Family
 
@@ -211,3 +218,28 @@ def test_random_looking_values() -> None:
     assert random_share([*tokens, tokens[0]]) == 0.0
     assert random_share([f"uploads/2024/07/picture-{number}.png" for number in range(30)]) == 0.0
     assert random_share([f"feature.flag.{'x' * number}" for number in range(1, 30)]) == 0.0
+
+
+class TestNumbers:
+    """Long numbers, among which a few pass the checks of a card by chance."""
+
+    IDS = (*[f"{RANDOM.randrange(10**15, 10**16)}" for _ in range(200)],)
+    CARDS = (*["4111111111111111", "5500005555555559", "378282246310005", "4012888888881881"] * 5,)
+
+    def test_random_numbers_are_numbers(self) -> None:
+        assert is_number_column(self.IDS)
+        assert is_number_column([f"ORD-{number}" for number in self.IDS])
+
+    def test_cards_are_not(self) -> None:
+        assert not is_number_column(self.CARDS)
+
+    def test_a_third_of_cards_is_too_many(self) -> None:
+        assert not is_number_column([*self.IDS[:20], *self.CARDS])
+
+    @pytest.mark.parametrize("other", ["a note with 4111111111111111", "ann@example.org", "12345"])
+    def test_one_other_value_is_enough_to_look_at_all(self, other: str) -> None:
+        assert not is_number_column([*self.IDS, other])
+        assert not is_number_column(self.IDS, [other])
+
+    def test_a_few_values_say_nothing(self) -> None:
+        assert not is_number_column(self.IDS[:7])
