@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -341,8 +342,6 @@ def test_xml_stays_xml(masker: Masker, form: int) -> None:
     assert value is not None
     assert ElementTree.fromstring(value).text != "Ann"
     assert (value == b"<masked/>") == (masker is Masker.REDACT)
-
-    assert decode_row(output) == [b"<masked/>"]
 
 
 def test_numbers_that_are_no_cards_are_so_where_they_come_from_only() -> None:
