@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from tests.support import proxy as proxies
 from tests.support.proxy import Databases, Proxy
@@ -56,7 +57,10 @@ class Seat:
 
 @dataclass(slots=True)
 class Arena:
-    """The proxy, the relay and the sessions that are open."""
+    """The proxy, the relay and the sessions that are open. A subclass may have others in its place."""
+
+    people: ClassVar[Mapping[str, tuple[str, tuple[str, ...], str | None]]] = PEOPLE
+    database: ClassVar[str] = "shop"
 
     proxy: Proxy
     relay: RecordingRelay
@@ -67,7 +71,12 @@ class Arena:
     def new_seat(self, who: str, **settings: str) -> Seat:
         """A session of its own; whoever asks closes it."""
         session = RawSession(
-            self.proxy.port, PEOPLE[who][0], self.proxy.token(*PEOPLE[who]), "shop", client_encoding="UTF8", **settings
+            self.proxy.port,
+            self.people[who][0],
+            self.proxy.token(*self.people[who]),
+            self.database,
+            client_encoding="UTF8",
+            **settings,
         )
         self._count += 1
         marker = query(f"SELECT 'seat {self._count}'")
