@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from govproxy.identity.identity import Identity
-from govproxy.policy import expressions
+from govproxy.policy import expressions, sizes
 from govproxy.policy.matching import descendants
 from govproxy.policy.touched import Ground, chain
 from govproxy.policy.values import Request
@@ -51,6 +51,7 @@ class Attributes:
     effect: Effect
     identity: Identity
     rows: int
+    unknown: int = expressions.UNKNOWN_ROWS  # what the size of a table counts as that nobody knows
 
     @property
     def columns(self) -> frozenset[ColumnRef]:
@@ -105,6 +106,8 @@ class Attributes:
                 return str(self.effect.facts.get("where", ""))
             case "estimated_rows":
                 return self.rows
+            case "table_size" | "table_rows":
+                return self._size(name, sizes.of_statement(parts, ground))
             case _:
                 raise KeyError(name)
 
@@ -114,9 +117,19 @@ class Attributes:
         names |= {e.object for part in parts for e in part.effects if e.relation is not None or "where" in e.facts}
         return sorted(names | {name for part in parts for name in part.unresolved})
 
+    def _size(self, name: str, size: sizes.Size) -> int:
+        figure = size.size_bytes if name == "table_size" else size.rows
+        return self.unknown if figure == expressions.UNKNOWN_ROWS else figure
+
     def _effect(self, name: str) -> object:
         effect = self.effect
         match name:
+            case "table_size" | "table_rows":
+                return self._size(name, sizes.of_effect(effect, self.ground))
+            case "cascades":
+                return [table for table in str(effect.facts.get("cascades", "")).split(",") if table]
+            case "by" | "via":
+                return str(effect.facts.get(name, ""))
             case "action":
                 return effect.action.value
             case "columns":

@@ -15,7 +15,7 @@ from functools import cached_property
 from govproxy.errors import Reason
 from govproxy.identity.identity import Identity
 from govproxy.masking.values import Classification
-from govproxy.policy import expressions
+from govproxy.policy import expressions, sizes
 from govproxy.policy.attributes import Attributes, estimated_rows
 from govproxy.policy.columns import column_right, sees_everything
 from govproxy.policy.guards import Guard
@@ -201,6 +201,9 @@ class _Scope:
         guesses = [estimated_rows(effect, self.ground)]
         if guesses[0] == expressions.UNKNOWN_ROWS and "statement.estimated_rows" in compiled.attributes:
             guesses.append(expressions.MANY_ROWS)
+        unknowns = [expressions.UNKNOWN_ROWS]
+        if not sizes.ATTRIBUTES.isdisjoint(compiled.attributes):
+            unknowns.append(expressions.MANY_ROWS)
         answers = [
             expressions.holds(
                 rule.when,
@@ -212,9 +215,11 @@ class _Scope:
                     effect=effect,
                     identity=identity,
                     rows=rows,
+                    unknown=unknown,
                 ).value,
             )
             for rows in guesses
+            for unknown in unknowns
         ]
         # An error (None), and one of two possible row counts, count as a match only where that restricts.
         if rule.effect is Verb.ALLOW:

@@ -29,7 +29,13 @@ def _relation(oid: int, name: str, columns: str, **more: object) -> Relation:
         Column(name=column, attnum=number, type_oid=25, base_type_oid=25, typmod=-1)
         for number, column in enumerate(columns.split(), 1)
     )
-    values: dict[str, object] = {"schema": "public", "kind": RelationKind.TABLE, "estimated_rows": 500_000.0, **more}
+    values: dict[str, object] = {
+        "schema": "public",
+        "kind": RelationKind.TABLE,
+        "estimated_rows": 500_000.0,
+        "size_bytes": 80_000_000,
+        **more,
+    }
     return Relation(oid=oid, name=name, columns=made, **values)  # type: ignore[arg-type]
 
 
@@ -39,10 +45,12 @@ CATALOG = Catalog.build(
     server_version=150000,
     relations=[
         _relation(CUSTOMERS, "customers", "id email ssn note"),
-        _relation(ORDERS, "orders", "id contact_email total", estimated_rows=500.0),
+        _relation(ORDERS, "orders", "id contact_email total", estimated_rows=500.0, size_bytes=40_960),
         _relation(PAYMENTS, "payments", "id amount", kind=RelationKind.PARTITIONED, children=(PAYMENTS_2026,)),
-        _relation(PAYMENTS_2026, "payments_2026", "id amount", parents=(PAYMENTS,), estimated_rows=70.0),
-        _relation(SALARIES, "salaries", "id amount", schema="hr", estimated_rows=-1.0),
+        _relation(
+            PAYMENTS_2026, "payments_2026", "id amount", parents=(PAYMENTS,), estimated_rows=70.0, size_bytes=8_192
+        ),
+        _relation(SALARIES, "salaries", "id amount", schema="hr", estimated_rows=-1.0, size_bytes=-1),
         _relation(UNSEEN, "unseen", "id secret"),
     ],
 )

@@ -445,6 +445,55 @@ class TestAttributes:
         assert monday.varies
         assert not ask(policy, ANA, effect("select", ORDERS)).varies
 
+    @pytest.mark.parametrize(
+        ("relation", "verb"),
+        [
+            (CUSTOMERS, Verb.DENY),
+            (ORDERS, Verb.ALLOW),
+            (PAYMENTS, Verb.ALLOW),  # its partitions count
+            (SALARIES, Verb.DENY),  # never analysed, so it may be large
+            (None, Verb.DENY),
+        ],
+    )
+    @pytest.mark.parametrize("attribute", ["statement.table_size", "effect.table_size"])
+    def test_by_size_of_table(self, folder: Path, attribute: str, relation: int | None, verb: Verb) -> None:
+        policy = policy_of(
+            folder, f"rules:\n- {{name: d, does: [update], effect: deny, when: {attribute} > 1000000}}\n"
+        )
+        named = effect("update", relation, where="effective")
+        named = named if relation else replace(named, name="x", facts={**named.facts, "unresolved": True})
+        assert ask(policy, ANA, named).verb is verb
+
+    def test_an_allow_by_size_needs_a_known_one(self, folder: Path) -> None:
+        policy = policy_of(
+            folder,
+            "extends: none\nrules:\n- {name: a, does: [update], effect: allow, when: effect.table_rows < 1000}\n",
+        )
+        verbs = [ask(policy, ANA, effect("update", table)).verb for table in (ORDERS, CUSTOMERS, SALARIES)]
+        assert verbs == [Verb.ALLOW, Verb.DENY, Verb.DENY]
+
+    def test_what_cannot_be_read_fits_every_restriction_on_a_table(self, folder: Path) -> None:
+        policy = policy_of(
+            folder,
+            "rules:\n- {name: d, does: [delete], on: {tables: [public.orders]}, effect: deny}\n"
+            "- {name: a, does: [call], effect: allow, overrides: [no-volatile-functions]}\n",
+        )
+        call = Effect(action=Action.CALL, kind="function", schema="public", name="f", facts={"volatility": "v"})
+        closed = replace(call, facts={**call.facts, "body": "unreadable"})
+        assert ask(policy, ANA, call).verb is Verb.ALLOW
+        decision = ask(policy, ANA, closed)
+        assert (decision.verb, decision.rules) == (Verb.DENY, ("d",))
+
+    def test_what_goes_with_something_is_no_drop_of_its_own(self, folder: Path) -> None:
+        policy = policy_of(
+            folder,
+            "extends: none\nrules:\n- {name: a, does: [drop], effect: allow}\n"
+            "- {name: b, does: [drop], effect: deny, burst: {more_than: 1, within: 1m}}\n",
+        )
+        along = [effect("drop", table, via="x", by="cascade") for table in (ORDERS, CUSTOMERS)]
+        assert ask(policy, ANA, effect("drop", PAYMENTS), *along).verb is Verb.ALLOW
+        assert ask(policy, ANA, effect("drop", PAYMENTS), effect("drop", ORDERS)).verb is Verb.DENY
+
     def test_every_declared_attribute_has_a_value(self, folder: Path) -> None:
         from govproxy.policy.attributes import Attributes
         from govproxy.policy.expressions import TABLE, Kind
