@@ -66,7 +66,7 @@ async def collect_structure(connection: MetadataConnection, database: str) -> Ca
         functions = await _functions(reader)
         extensions = [row["name"] for row in await reader.rows("extensions", queries.EXTENSIONS)]
         operators = [row["name"] for row in await reader.rows("operators", queries.OPERATORS)]
-        casts = [(row["source"], row["target"]) for row in await reader.rows("casts", queries.CASTS)]
+        casts = await reader.rows("casts", queries.CASTS)
     structure = Catalog.build(
         database=database,
         version="",
@@ -77,7 +77,8 @@ async def collect_structure(connection: MetadataConnection, database: str) -> Ca
         types=types.values(),
         extensions=extensions,
         user_operators=operators,
-        user_casts=casts,
+        user_casts=[(row["source"], row["target"]) for row in casts],
+        explicit_casts=[(row["source"], row["target"]) for row in casts if row["context"] != "i"],
         operator_functions=hidden.operator_functions,
         cast_functions=hidden.cast_functions,
         domain_functions=hidden.domain_functions,
@@ -127,6 +128,7 @@ def version_of(catalog: Catalog) -> str:
         sorted(catalog.extensions),
         sorted(catalog.user_operators),
         sorted(catalog.user_casts),
+        sorted(catalog.explicit_casts),
         catalog.operator_functions,
         catalog.cast_functions,
         catalog.domain_functions,

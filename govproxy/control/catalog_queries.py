@@ -224,9 +224,10 @@ JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace WHERE n.nspname <> 'pg_
 """
 
 # Casts that initdb did not make.
-CASTS = (
-    "SELECT c.castsource::int8 AS source, c.casttarget::int8 AS target FROM pg_catalog.pg_cast c WHERE c.oid >= 16384"
-)
+CASTS = """
+SELECT c.castsource::int8 AS source, c.casttarget::int8 AS target, c.castcontext::text AS context
+FROM pg_catalog.pg_cast c WHERE c.oid >= 16384
+"""
 
 READABLE = f"""
 SELECT a.attrelid::int8 AS relation, a.attnum::int4 AS attnum

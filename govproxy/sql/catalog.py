@@ -193,6 +193,7 @@ class Catalog:
     extensions: frozenset[str] = frozenset()
     user_operators: frozenset[str] = frozenset()  # operator names defined outside pg_catalog
     user_casts: frozenset[tuple[int, int]] = frozenset()
+    explicit_casts: frozenset[tuple[int, int]] = frozenset()  # those of them that only a written cast uses
     operator_functions: tuple[tuple[str, int], ...] = ()  # of the user's operators, by their name
     cast_functions: tuple[tuple[int, int], ...] = ()  # of the user's casts, by the type they lead to
     domain_functions: tuple[tuple[int, int], ...] = ()  # that check a domain's values, by the domain
@@ -224,6 +225,7 @@ class Catalog:
         extensions: Iterable[str] = (),
         user_operators: Iterable[str] = (),
         user_casts: Iterable[tuple[int, int]] = (),
+        explicit_casts: Iterable[tuple[int, int]] = (),
         operator_functions: Iterable[tuple[str, int]] = (),
         cast_functions: Iterable[tuple[int, int]] = (),
         domain_functions: Iterable[tuple[int, int]] = (),
@@ -245,6 +247,7 @@ class Catalog:
             extensions=frozenset(extensions),
             user_operators=frozenset(user_operators),
             user_casts=frozenset(user_casts),
+            explicit_casts=frozenset(explicit_casts),
             operator_functions=tuple(operator_functions),
             cast_functions=tuple(cast_functions),
             domain_functions=tuple(domain_functions),

@@ -163,9 +163,14 @@ class Names:
             return schema == "pg_catalog"
         if name not in self.catalog.user_operators:
             return True
-        if not self._system_first or not NUMBERS.isdisjoint(source for source, _ in self.catalog.user_casts):
+        if not self._system_first or not NUMBERS.isdisjoint(source for source, _ in self._silent_casts):
             return False
         return settled_operator(name, operands) or (name in COMPARISONS and self._are_one_enum(operands))
+
+    @property
+    def _silent_casts(self) -> frozenset[tuple[int, int]]:
+        """Casts of the user's that the server may put in by itself to find an operator."""
+        return self.catalog.user_casts - self.catalog.explicit_casts
 
     def _are_one_enum(self, operands: Sequence[int | None]) -> bool:
         types = {type_oid for type_oid in operands if type_oid is not None}

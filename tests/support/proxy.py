@@ -168,10 +168,11 @@ def write_config(
     roles: Mapping[str, str] | None = None,
     upstream_port: int | None = None,
     strict_lineage: bool = False,
+    names: Sequence[str] = ("app", "shop"),
 ) -> Path:
     """govproxy.yaml and what it names. ``users``: name → groups, with the password ``<name>-password``.
 
-    ``upstream_port``: of something on this machine that stands between proxy and database.
+    ``upstream_port``: of something on this machine that stands between proxy and database. ``names``: of databases.
     """
     role = "" if not roles else f", role: {{from_group: {{{', '.join(f'{g}: {r}' for g, r in roles.items())}}}}}"
     lineage = ", lineage: strict" if strict_lineage else ""
@@ -186,7 +187,7 @@ def write_config(
         *(
             f'  {name}: {{upstream: "{upstream}/{name}?sslmode=disable", '
             f"password: {{file: upstream-password}}, environment: production{role}{lineage}}}"
-            for name in ("app", "shop")
+            for name in names
         ),
         "identity:",
         "  tokens:",
