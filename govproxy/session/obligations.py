@@ -24,7 +24,7 @@ from govproxy.session.snapshot import DatabaseSnapshot
 from govproxy.sql.catalog import Column, ColumnRef, Relation
 from govproxy.sql.lineage import behind
 from govproxy.sql.types import FIRST_USER_OID
-from govproxy.sql.values import Action, Analysis, Derivation, Effect, OutputColumn, StatementFacts
+from govproxy.sql.values import Action, Analysis, Derivation, OutputColumn, StatementFacts
 
 _SIGHTS = {See.CLEAR: Sight.CLEAR, See.MASKED: Sight.MASKED, See.NONE: Sight.NONE}
 
@@ -117,8 +117,6 @@ class Obligations:
         """True when a relation within reach has a column that this identity may not see clear, or is
         not known well enough to say."""
         classification = self.snapshot.classification
-        if any(e.facts.get("object") == "computed" or _is_closed(e) for f in self._facts for e in f.effects):
-            return True  # Security: code that nobody can read may read anything
         for relation in self.reads:
             if relation >= FIRST_USER_OID and relation not in classification.known:
                 return True
@@ -265,11 +263,6 @@ class Obligations:
             if known.attnum == column.attnum:
                 return known.name
         return str(column.attnum)
-
-
-def _is_closed(effect: Effect) -> bool:
-    """Whether something is called whose body cannot be read."""
-    return effect.action is Action.CALL and effect.anything and not effect.beside
 
 
 def _either(columns: tuple[OutputColumn, ...]) -> OutputColumn:
