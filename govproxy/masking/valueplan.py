@@ -159,6 +159,8 @@ _DOCUMENTS = frozenset({"json", "jsonb", "hstore"})
 _CONTAINERS = frozenset({"personal_json", "personal_record", "personal_data", "free_text", "mentions", "unread"})
 # A part of a personal record that no name calls sensitive is seen only where its type holds no text of anybody's.
 _TYPED = frozenset({"bool", *_INTEGERS, "numeric", "float4", "float8", *_DATES, "uuid"})
+# Security: that holds for a record that is personal for its fields' sake, not for one called personal as a whole.
+_BY_ITS_FIELDS = "personal_record"
 _SURE_KEY = 0.6
 
 
@@ -298,7 +300,7 @@ def _record(
             part = _seen_as(ground, inside, kind, own, masker)
         elif found.sensitive.name not in _CONTAINERS:
             part = masked(ground, inside, kind, found, masker, False)
-        elif kind.labels or kind.family in _TYPED:
+        elif found.sensitive.name == _BY_ITS_FIELDS and (kind.labels or kind.family in _TYPED):
             part = ColumnPlan("pass", name=column.name, family=kind.family, format=f.format, label="of no class")
         parts.append(part or redacted(inside, kind, False, "part of a personal record"))
     oids = tuple(column.type_oid for column in relation.columns)

@@ -54,25 +54,28 @@ def judge(statement: Statement, through: Sequence[Answer], around: Sequence[Answ
     return Verdict(outcome=outcome)
 
 
-def interference(through: Sequence[Answer], around: Sequence[Answer], twin: Sequence[Answer]) -> str:
+def interference(
+    through: Sequence[Answer], around: Sequence[Answer], twin: Sequence[Answer], around_twin: Sequence[Answer]
+) -> str:
     """What in the answers depends on planted values and is not masked, in words; '' if nothing does.
 
     ``twin`` are the answers where everything but the planted values is the same: so must be the
-    messages, how many there are, and every column that came through as it is. Inside a cell the order
+    messages, how many there are, and every column that came through as it is from both: what somebody's
+    statement did to a table may have been seen in one of them only so far. Inside a cell the order
     of what was put together may follow a hash of planted values, which tells nobody anything.
     """
     if any(error["C"] in _CHANCE for error in (*_errors(through), *_errors(twin))):
         return ""
-    for number, (ours, direct, theirs) in enumerate(zip(through, around, twin, strict=True)):
+    for number, (ours, direct, theirs, beside) in enumerate(zip(through, around, twin, around_twin, strict=True)):
         if ours.kinds != theirs.kinds:
             return f"answer {number}: {_brief(ours)}, of the twin {_brief(theirs)}"
         codes = [[error["C"] for error in answer.errors] for answer in (ours, theirs)]
         if codes[0] != codes[1]:
             return f"answer {number}: errors {codes[0]}, of the twin {codes[1]}"
-        if not ours.rows or len(ours.rows) != len(direct.rows):
+        if not ours.rows or not len(ours.rows) == len(direct.rows) == len(theirs.rows) == len(beside.rows):
             continue
-        rows = list(zip(ours.rows, direct.rows, strict=True))
-        widths = {len(row) for row in (*ours.rows, *direct.rows, *theirs.rows)}
+        rows = [*zip(ours.rows, direct.rows, strict=True), *zip(theirs.rows, beside.rows, strict=True)]
+        widths = {len(row) for row in (*ours.rows, *direct.rows, *theirs.rows, *beside.rows)}
         if len(widths) != 1:
             continue
         passed = [place for place in range(widths.pop()) if all(one[place] == other[place] for one, other in rows)]

@@ -18,7 +18,7 @@ from tests.fuzz.leaks.judge import Verdict, Wrong, interference, judge
 from tests.fuzz.leaks.mutations import Mutations, secrets_of
 from tests.fuzz.leaks.shrink import shrink
 from tests.fuzz.leaks.statements import Statement, Statements
-from tests.fuzz.leaks.target import TWIN, Owner, Target, opened
+from tests.fuzz.leaks.target import AROUND, BESIDE, TWIN, Owner, Target, opened
 from tests.fuzz.leaks.wireforms import CROSSED, PARTIAL, Form
 from tests.security.canaries import plant
 from tests.security.cases import DATA
@@ -31,6 +31,9 @@ _SOILS = re.compile(r"\A\s*(set|reset|discard|do|alter|drop)\b|search_path|set_c
 _ANY_ORDER = re.compile(r"\bOVER\s*\([^()]*\bORDER\s+BY\s+(?:\d[\d.]*|'[^']*'|NULL)\s*(?:\)|ROWS|RANGE|GROUPS)", re.I)
 # With the database's own chatter asked for, what it says includes what it did for the proxy's catalog and cache.
 _CHATTER = re.compile(r"\bclient_min_messages\b", re.IGNORECASE)
+
+# Every third world is asked about by the proxy as well (lineage: strict).
+STRICT_EACH = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,12 +105,17 @@ class Fuzz:
         if soils:
             self._target.forget(statement.who)
         around = wireforms.send(self._target.direct(), packets, whole=True)
+        if soils:
+            self._target.forget(AROUND)
         verdict = judge(statement, through, around, self._detector)
         if verdict.wrong is None and verdict.outcome in ("allowed", "masked") and self._twinned(statement, form):
             twin = wireforms.send(self._target.session(statement.who, twin=True), packets)
             if soils:
                 self._target.forget(f"{statement.who}{TWIN}")
-            if detail := interference(through, around, twin):
+            beside = wireforms.send(self._target.direct(twin=True), packets, whole=True)
+            if soils:
+                self._target.forget(BESIDE)
+            if detail := interference(through, around, twin, beside):
                 return Verdict(outcome=verdict.outcome, wrong=Wrong.DEPENDS, detail=detail)
         return verdict
 
@@ -180,7 +188,9 @@ def fuzzing(postgres: Postgres, source: Source) -> Iterator[Fuzz]:
 
     with (
         tempfile.TemporaryDirectory(prefix="govproxy-fuzz-") as folder,
-        opened(postgres, Path(folder), source.build, fill, source.corrections) as target,
+        opened(
+            postgres, Path(folder), source.build, fill, source.corrections, strict=source.seed % STRICT_EACH == 1
+        ) as target,
     ):
         yield Fuzz(target, Detector(secrets[0]), has_twin=source.has_twin)
 

@@ -31,6 +31,8 @@ ANSWER_S = 60.0
 USES_A_SESSION = 60
 Owner = psycopg.Connection[tuple[object, ...]]
 TWIN = "_twin"
+# Names of the sessions around the proxy.
+AROUND, BESIDE = "", f" {TWIN}"
 _STARTS = 4
 _ISSUER = "https://fuzz.govproxy.example"
 
@@ -51,6 +53,7 @@ class Target:
     database: str
     port: int
     direct_dsn: str
+    twin_dsn: str
     tokens: dict[str, str]
     proxy: ProxyProcess
     folder: Path
@@ -62,9 +65,10 @@ class Target:
         name = f"{self.database}{TWIN}" if twin else self.database
         return self._kept(f"{who}{TWIN * twin}", lambda: RawSession(self.port, PEOPLE[who][0], self.tokens[who], name))
 
-    def direct(self) -> Talk:
-        """Around the proxy, with the role that the proxy itself logs in with."""
-        return self._kept("", lambda: DirectSession(self.direct_dsn))
+    def direct(self, *, twin: bool = False) -> Talk:
+        """Around the proxy, with the role that the proxy itself logs in with; to the database or to its twin."""
+        name, dsn = (BESIDE, self.twin_dsn) if twin else (AROUND, self.direct_dsn)
+        return self._kept(name, lambda: DirectSession(dsn))
 
     def forget(self, *names: str) -> None:
         """Close sessions; the next use opens new ones."""
@@ -92,10 +96,12 @@ def opened(
     build: Callable[[Owner], None],
     fill: Callable[[Owner, bool], None],
     corrections: Sequence[str],
+    *,
+    strict: bool = False,
 ) -> Iterator[Target]:
     """A database, a copy of it before it was filled, and a proxy before them; all gone afterwards.
 
-    The copy has the same OIDs, so that binary rows can be compared.
+    The copy has the same OIDs, so that binary rows can be compared. ``strict``: with lineage: strict.
 
     Raises ProxyFailed at the end when the proxy or a worker crashed.
     """
@@ -115,12 +121,14 @@ def opened(
         _as_owner(dsn, lambda owner: fill(owner, False))
         twin = postgres.dsn(f"{name}{TWIN}", user=name, password=password)
         _as_owner(twin, lambda owner: fill(owner, True))
-        config, port, key = _configure(folder, postgres, name, password, corrections)
+        config, port, key = _configure(folder, postgres, name, password, corrections, strict=strict)
         tokens = {who: _token(key, *identity) for who, identity in PEOPLE.items()}
         who = PEOPLE["dba"][0].replace("@", "%40")
         ready = f"postgresql://{who}:{tokens['dba']}@127.0.0.1:{port}/{name}?sslmode=disable"
         with started(config, folder, ready) as proxy:
-            target = Target(database=name, port=port, direct_dsn=dsn, tokens=tokens, proxy=proxy, folder=folder)
+            target = Target(
+                database=name, port=port, direct_dsn=dsn, twin_dsn=twin, tokens=tokens, proxy=proxy, folder=folder
+            )
             try:
                 yield target
             finally:
@@ -155,7 +163,7 @@ def _as_owner(dsn: str, work: Callable[[Owner], None]) -> None:
 
 
 def _configure(
-    folder: Path, postgres: Postgres, name: str, password: str, corrections: Sequence[str]
+    folder: Path, postgres: Postgres, name: str, password: str, corrections: Sequence[str], *, strict: bool
 ) -> tuple[Path, int, bytes]:
     port, key = free_port(), generate_signing_key()
     write_private(folder / "upstream-password", password.encode())
@@ -170,7 +178,7 @@ def _configure(
         + "".join(
             f'  {database}: {{upstream: "postgresql://{name}@{postgres.host}:{postgres.port}/{database}'
             '?sslmode=disable", '
-            "password: {file: upstream-password}, environment: production}\n"
+            f"password: {{file: upstream-password}}, environment: production{', lineage: strict' * strict}}}\n"
             for database in (name, f"{name}{TWIN}")
         )
         + "identity:\n  tokens:\n"

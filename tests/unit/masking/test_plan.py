@@ -359,3 +359,47 @@ def test_numbers_that_are_no_cards_are_so_where_they_come_from_only() -> None:
         fields, outputs, known, sources, masked, opaque=False, reads_sensitive=False, key=KEY, catalog=None
     )
     assert [(column.op, column.numbers) for column in made.columns] == [("scan", True), ("scan", False)]
+
+
+PAIR, PAIR_TYPE, HOLDER = 20010, 20011, 20012
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [("personal_data", None), ("free_text", None), ("unread", None), ("personal_record", b"526922786")],
+)
+def test_what_is_personal_as_a_whole_shows_no_number_in_it(name: str, number: bytes | None) -> None:
+    """Found by the fuzzer: a record that somebody calls personal, with a number under a name that says nothing."""
+    fields = tuple(
+        Column(name=field, attnum=at, type_oid=oid, base_type_oid=oid, typmod=-1)
+        for at, (field, oid) in enumerate((("a", 25), ("b", 23)), 1)
+    )
+    catalog = Catalog.build(
+        database="shop",
+        version="1",
+        server_version=150000,
+        relations=[Relation(oid=PAIR, schema="public", name="pair", kind=RelationKind.COMPOSITE, columns=fields)],
+        types=[Type(oid=PAIR_TYPE, schema="public", name="pair", kind="c", category="C", relation_oid=PAIR)],
+    )
+    column = ColumnRef(HOLDER, 1)
+    plan = build_plan(
+        (Field(name="pair_x", table_oid=HOLDER, attnum=1, type_oid=PAIR_TYPE),),
+        (OutputColumn(name="pair_x", sources=frozenset({column}), derivation=Derivation.PLAIN),),
+        Classification(
+            database="shop",
+            catalog_version="1",
+            columns={column: sensitive(name, Masker.REDACT)},
+            known={HOLDER: frozenset({1})},
+        ),
+        lambda ref: frozenset({ref}),
+        masked,
+        opaque=False,
+        own=False,
+        reads_sensitive=True,
+        key=KEY,
+        catalog=catalog,
+    )
+    _, out, _, _ = plan.apply(encode_row([b"(fgsbkfknp,526922786)"]))
+    (shown,) = decode_row(out)
+    assert shown is None or b"fgsbkfknp" not in shown
+    assert (b"526922786" in (shown or b"")) == (number is not None)
