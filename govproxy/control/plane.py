@@ -27,6 +27,7 @@ from govproxy.control.grants import Grants
 from govproxy.control.keys import load_approval_key, load_keys, rotate_masking_key
 from govproxy.control.look import Seen, class_named, corrections_of, evidence_of
 from govproxy.control.metadata import MetadataConnection, connect_to
+from govproxy.control.rehearsal import rehearsal_form
 from govproxy.control.review import Reviewer, World
 from govproxy.control.rulings import Rulings, unconfirmed
 from govproxy.control.state.classification import (
@@ -81,7 +82,7 @@ class ControlPlane:
         self._tickets: Tickets | None = None
         self._grants: Grants | None = None
         self._tell_grants: Callable[[tuple[Grant, ...]], None] = lambda grants: None
-        self.reviewer = Reviewer(self._world)
+        self.reviewer = Reviewer(self._world, rehearsal_form)
         self.decisions = Decisions()
         self._when_up: list[Callable[[Approvals, StateStore], None]] = []
         self._before_down: list[Callable[[], Awaitable[None]]] = []

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -54,7 +55,7 @@ PATIENCE_S = 0.1  # before a look begins
 AT_ONCE = 2  # connections for looking, whatever number of statements waits
 
 _READABLE = frozenset({RelationKind.TABLE, RelationKind.PARTITIONED, RelationKind.VIEW, RelationKind.MATERIALISED_VIEW})
-_ACTIVE = frozenset({"sequence", "function", "operator"})
+ACTIVE = frozenset({"sequence", "function", "operator"})
 _NOBODY = Identity(user="")
 _UNREACHABLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, GovproxyError)
 
@@ -88,6 +89,7 @@ class ReviewFacts:
     planned_rows: int = UNKNOWN_ROWS
     actual_rows: int = UNKNOWN_ROWS
     sample: Sample | None = None
+    rehearsal: dict[str, Any] | None = None  # where the policy wants one: `control.rehearsal`, as JSON
     notes: tuple[str, ...] = ()
 
     @property
@@ -106,21 +108,29 @@ class World:
     mask_key: bytes = field(repr=False)
 
 
-class Reviewer:
-    """Looks things up. ``world`` gives what is known of a database by its name now, None for nothing."""
+Rehearse = Callable[[Hold, World, "Question"], Awaitable[dict[str, Any]]]
 
-    def __init__(self, world: Callable[[str], World | None]) -> None:
+
+class Reviewer:
+    """Looks things up. ``world`` gives what is known of a database by its name now, None for nothing.
+
+    ``rehearse`` runs a statement and takes it back, where a rule that holds it says so.
+    """
+
+    def __init__(self, world: Callable[[str], World | None], rehearse: Rehearse | None = None) -> None:
         self._world = world
+        self._rehearse = rehearse
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._looks: dict[str, asyncio.Task[ReviewFacts]] = {}
+        self._wholes: dict[str, asyncio.Task[ReviewFacts]] = {}  # with a rehearsal
         self._soon: dict[str, asyncio.TimerHandle] = {}
 
     async def count(self, hold: Hold) -> int:
-        """How many rows it would change now; -1 where that cannot be told."""
-        return (await self.facts(hold)).actual_rows
+        """How many rows it would change now; -1 where that cannot be told. Rehearses nothing."""
+        return (await asyncio.shield(self._begun(self._looks, hold, self._look))).actual_rows
 
     async def facts(self, hold: Hold) -> ReviewFacts:
-        """Everything about one held statement, looked up once."""
+        """Everything about one held statement that waits for people, looked up once."""
         return await asyncio.shield(self.begin(hold))
 
     def begin_soon(self, hold: Hold) -> None:
@@ -133,35 +143,56 @@ class Reviewer:
         self.begin(hold)
 
     def begin(self, hold: Hold) -> asyncio.Task[ReviewFacts]:
-        """Look into a held statement, unless that has begun. Of more than are kept the oldest are forgotten."""
-        look = self._looks.get(hold.id)
-        if look is None:
-            while len(self._looks) >= MOST_KEPT:
-                self.forget(next(iter(self._looks)))
-            look = asyncio.get_running_loop().create_task(self._look(hold), name=f"review {hold.id}")
-            self._looks[hold.id] = look
-        return look
+        """Look into a held statement for people, unless that has begun."""
+        return self._begun(self._wholes, hold, self._whole)
+
+    def _begun(
+        self,
+        begun: dict[str, asyncio.Task[ReviewFacts]],
+        hold: Hold,
+        look: Callable[[Hold], Coroutine[Any, Any, ReviewFacts]],
+    ) -> asyncio.Task[ReviewFacts]:
+        task = begun.get(hold.id)
+        if task is None:
+            # Of more than are kept the oldest are forgotten.
+            while len(begun) >= MOST_KEPT:
+                self.forget(next(iter(begun)))
+            task = begun[hold.id] = asyncio.get_running_loop().create_task(look(hold), name=f"review {hold.id}")
+        return task
 
     def known(self, hold_id: str) -> ReviewFacts | None:
         """What has been found already."""
-        look = self._looks.get(hold_id)
+        look = self._wholes.get(hold_id)
         found = look is not None and look.done() and not look.cancelled() and look.exception() is None
         return look.result() if look is not None and found else None
 
     def forget(self, hold_id: str) -> None:
         """The request waits no more."""
-        soon, look = self._soon.pop(hold_id, None), self._looks.pop(hold_id, None)
-        if soon is not None:
-            soon.cancel()
-        if look is not None:
-            look.cancel()
+        for begun in (self._soon, self._wholes, self._looks):
+            waiting = begun.pop(hold_id, None)
+            if waiting is not None:
+                waiting.cancel()
 
     async def stop(self) -> None:
         """End all looks."""
-        looks = tuple(self._looks.values())
-        for hold_id in (*self._looks, *self._soon):
+        looks = (*self._looks.values(), *self._wholes.values())
+        for hold_id in (*self._looks, *self._wholes, *self._soon):
             self.forget(hold_id)
         await asyncio.gather(*looks, return_exceptions=True)
+
+    async def _whole(self, hold: Hold) -> ReviewFacts:
+        facts = await asyncio.shield(self._begun(self._looks, hold, self._look))
+        world = self._world(hold.subject.database)
+        if self._rehearse is None or world is None or not _is_rehearsed(hold, world.policy):
+            return facts
+        try:
+            async with asyncio.timeout(WHOLE_TIMEOUT_S), self._slots:
+                return replace(facts, rehearsal=await self._rehearse(hold, world, question_of(hold, world)))
+        except NotCountable as why:
+            return replace(facts, notes=(*facts.notes, f"not rehearsed: {why}"))
+        except _UNREACHABLE as error:
+            code = getattr(error, "sqlstate", None) or type(error).__name__
+            return replace(facts, notes=(*facts.notes, f"not rehearsed: the database said {code}"))
 
     async def _look(self, hold: Hold) -> ReviewFacts:
         world = self._world(hold.subject.database)
@@ -170,7 +201,7 @@ class Reviewer:
             return replace(facts, notes=("the database cannot be looked at now",))
         facts = replace(facts, tables=_tables(hold, world))
         try:
-            question = _question(hold, world)
+            question = question_of(hold, world)
         except NotCountable as why:
             return replace(facts, notes=(f"rows are not counted: {why}",))
         try:
@@ -182,6 +213,10 @@ class Reviewer:
             log.info("a held statement could not be looked into", approval=hold.id, error=code)
             return replace(facts, notes=(*facts.notes, f"rows are not counted: the database said {code}"))
         return replace(facts, risk=risk.parts(hold, actual_rows=facts.actual_rows))
+
+
+def _is_rehearsed(hold: Hold, policy: Policy) -> bool:
+    return any(rule.rehearse for rule in policy.rules if rule.name in hold.rule.names)
 
 
 def _tables(hold: Hold, world: World) -> tuple[TableFacts, ...]:
@@ -205,7 +240,7 @@ def _tables(hold: Hold, world: World) -> tuple[TableFacts, ...]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Question:
+class Question:
     """A question that is safe to ask. ``path``: the session's search_path, None where it is not known."""
 
     text: Countable
@@ -213,7 +248,7 @@ class _Question:
     path: tuple[str, ...] | None
 
 
-def _question(hold: Hold, world: World) -> _Question:
+def question_of(hold: Hold, world: World) -> Question:
     """What may be asked about the rows. Raises NotCountable, with the reason for reviewers."""
     catalog = world.snapshot.catalog
     try:
@@ -226,7 +261,7 @@ def _question(hold: Hold, world: World) -> _Question:
         raise NotCountable("it cannot be read") from None
     if facts.opaque or facts.unresolved or len(text.names) == 0:
         raise NotCountable("it calls something that is not known to be harmless")
-    if any(e.action is not Action.SELECT or e.kind in _ACTIVE or set(e.facts) - {"via"} for e in facts.effects):
+    if any(e.action is not Action.SELECT or e.kind in ACTIVE or set(e.facts) - {"via"} for e in facts.effects):
         # Facts of a reading effect tell of functions, sequences and locks; plain reading has none but its views.
         raise NotCountable("it does more than read")
     touched = {one.oid for one in hold.subject.objects}
@@ -235,7 +270,7 @@ def _question(hold: Hold, world: World) -> _Question:
         raise NotCountable("it reads what may run a program or reach another machine")
     if not facts.reads <= touched:
         raise NotCountable("its names mean other tables here than in the session")
-    return _Question(text=text, relation=_target(text, facts.reads, world), path=path)
+    return Question(text=text, relation=_target(text, facts.reads, world), path=path)
 
 
 def _target(text: Countable, reads: frozenset[int], world: World) -> Relation:
@@ -251,20 +286,51 @@ def _target(text: Countable, reads: frozenset[int], world: World) -> Relation:
     return found[0]
 
 
+@asynccontextmanager
+async def under_the_role(hold: Hold, world: World) -> AsyncIterator[MetadataConnection]:
+    """A connection of its own to the database, read-only unless a transaction says otherwise, under the role
+    that the requester has there. Raises GovproxyError where none is meant for them."""
+    role = None
+    if world.database.roles:
+        role = next((role for group, role in world.database.roles if group in hold.requester.groups), "")
+        if not role:
+            raise GovproxyError("no role")
+    connection = await connect_to(world.database)
+    try:
+        if role is not None:
+            await connection.execute(f"SET ROLE {quoted(role)}")
+        yield connection
+    finally:
+        connection.terminate()
+
+
+async def must_mean_the_same(connection: MetadataConnection, hold: Hold, question: Question) -> None:
+    """Take the session's search_path for this transaction; every name must then mean, to this connection,
+    a table that the session's statement touches. Raises GovproxyError."""
+    # Where it is not known, nothing is found by a bare name.
+    path = ", ".join(quoted(name) for name in question.path or ()) or "''"
+    await connection.fetchval("SELECT pg_catalog.set_config('search_path', $1, true)", path)
+    touched = {one.oid for one in hold.subject.objects}
+    for schema, name in sorted(question.text.names):
+        if not schema and name in question.text.ctes:
+            continue
+        called = quoted(name) if not schema else f"{quoted(schema)}.{quoted(name)}"
+        found = await connection.fetchval("SELECT pg_catalog.to_regclass($1)::pg_catalog.oid", called)
+        if found is None or int(found) not in touched:
+            raise GovproxyError("a name means another table")
+
+
 @dataclass(slots=True)
 class _Look:
     """One look at one statement's rows."""
 
     hold: Hold
     world: World
-    question: _Question
+    question: Question
 
     async def run(self, facts: ReviewFacts) -> ReviewFacts:
         """``facts`` with what the database says. What is refused or takes too long leaves a note."""
-        connection = await connect_to(self.world.database)
-        try:
-            if (role := self._role()) is not None:
-                await connection.execute(f"SET ROLE {quoted(role)}")
+        async with under_the_role(self.hold, self.world) as connection:
             facts = replace(facts, planned_rows=await self._planned(connection))
             try:
                 facts = replace(facts, actual_rows=await self._counted(connection))
@@ -274,39 +340,14 @@ class _Look:
                 return replace(facts, sample=await self._sample(connection))
             except asyncpg.QueryCanceledError:
                 return replace(facts, notes=(*facts.notes, "no sample: it takes too long"))
-        finally:
-            connection.terminate()
-
-    def _role(self) -> str | None:
-        """The role that the requester has there. Raises NotCountable-like by having none to take."""
-        if not self.world.database.roles:
-            return None
-        for group, role in self.world.database.roles:
-            if group in self.hold.requester.groups:
-                return role
-        raise GovproxyError("no role")
 
     async def _ask(self, connection: MetadataConnection, query: str) -> list[Any]:
         async with connection.transaction(readonly=True):
             await connection.execute(
                 f"SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}; SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}"
             )
-            # Where it is not known, nothing is found by a bare name.
-            path = ", ".join(quoted(name) for name in self.question.path or ()) or "''"
-            await connection.execute("SELECT pg_catalog.set_config('search_path', $1, true)", path)
-            await self._must_mean_the_same(connection)
+            await must_mean_the_same(connection, self.hold, self.question)
             return await connection.fetch(query)
-
-    async def _must_mean_the_same(self, connection: MetadataConnection) -> None:
-        """Every name means, to this connection, a table that the session's statement touches."""
-        touched = {one.oid for one in self.hold.subject.objects}
-        for schema, name in sorted(self.question.text.names):
-            if not schema and name in self.question.text.ctes:
-                continue
-            called = quoted(name) if not schema else f"{quoted(schema)}.{quoted(name)}"
-            found = await connection.fetchval("SELECT pg_catalog.to_regclass($1)::pg_catalog.oid", called)
-            if found is None or int(found) not in touched:
-                raise GovproxyError("a name means another table")
 
     async def _planned(self, connection: MetadataConnection) -> int:
         rows = await self._ask(connection, f"EXPLAIN (FORMAT JSON) {self.question.text.plan}")

@@ -133,9 +133,12 @@ class _Loader:
             during=self._during(entry.during, *place, "during"),
             burst=self._burst(entry.burst, *place, "burst"),
             may_grant=self._may_grant(entry, *place, "may_grant"),
+            rehearse=entry.rehearse,
         )
 
     def _may_grant(self, entry: schema.RuleEntry, *place: Key) -> MayGrant | None:
+        if entry.rehearse and entry.effect != "hold":
+            self._fail(f"`rehearse` belongs to `effect: hold`, not to {entry.effect}", *place)
         if entry.may_grant is None:
             return None
         if entry.effect != "hold":

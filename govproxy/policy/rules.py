@@ -121,6 +121,7 @@ class Rule:
     burst: Burst | None = None
     freeze: bool = False
     may_grant: MayGrant | None = None  # of a hold
+    rehearse: bool = False  # of a hold: run and taken back, for reviewers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,6 +78,7 @@ class RuleEntry(Strict):
     during: WindowEntry | list[WindowEntry] | None = None
     burst: BurstEntry | None = None
     may_grant: MayGrantEntry | None = None
+    rehearse: bool = False
 
 
 class FreezeEntry(Strict):

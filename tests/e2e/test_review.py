@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -15,12 +16,14 @@ from govproxy.config.secrets import Secret
 from govproxy.config.settings import Database, SslMode, Upstream
 from govproxy.control.catalog import collect
 from govproxy.control.metadata import connect_to
-from govproxy.control.review import Reviewer, ReviewFacts, World
+from govproxy.control.rehearsal import Rehearsal, rehearsal_form, rehearse
+from govproxy.control.review import Reviewer, ReviewFacts, World, question_of
 from govproxy.masking.classify import classify
 from govproxy.policy.loader import load_policy
 from govproxy.policy.rules import Policy
 from govproxy.session.snapshot import DatabaseSnapshot
 from govproxy.sql.canonical import canonical
+from govproxy.sql.counting import NotCountable
 from tests.support.postgres import Postgres, database
 from tests.unit.approvals.building import ANA, SUBJECT, hold, person
 from tests.unit.approvals.test_automatic import NATURE
@@ -41,6 +44,12 @@ SCHEMA = (
     CREATE TABLE hits (n int);
     CREATE FUNCTION spy(text) RETURNS boolean LANGUAGE sql AS $$ SELECT true $$;
     CREATE FUNCTION harmless_name(text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$ SELECT true $$;
+    CREATE TABLE lines (id int PRIMARY KEY, customer_id bigint REFERENCES customers ON DELETE CASCADE, note text);
+    INSERT INTO lines SELECT n, 1 + n % 3, '{PLANTED}' FROM generate_series(1, 6) n;
+    CREATE TABLE trail (at timestamptz DEFAULT now(), was text);
+    CREATE FUNCTION note_it() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN INSERT INTO trail (was) VALUES (old.email); RETURN NULL; END $$;
+    CREATE TRIGGER noted AFTER UPDATE ON customers FOR EACH ROW EXECUTE FUNCTION note_it();
     CREATE SCHEMA evil;
     CREATE TABLE evil.orders (id bigint, customer_id bigint, total numeric);
     """,
@@ -236,3 +245,92 @@ def test_it_is_asked_under_the_requesters_role(shop: Shop, postgres: Postgres) -
         assert nobody.actual_rows == -1
     finally:
         shop.direct("REVOKE ALL ON orders FROM review_ro; DROP ROLE review_ro")
+
+
+# ---------------------------------------------------------------- rehearsals
+
+
+def rehearsed(shop: Shop, sql: str, **changes: Any) -> Rehearsal:
+    asked = shop.hold(sql, **changes)
+    return asyncio.run(rehearse(asked, shop.world, question_of(asked, shop.world)))
+
+
+def test_a_rehearsal_counts_cascades_and_leaves_nothing(shop: Shop) -> None:
+    found = rehearsed(shop, "DELETE FROM customers WHERE id <= 3")
+    assert found.tag == "DELETE 3"
+    assert {(one.table, one.deleted) for one in found.changed} == {("public.customers", 3), ("public.lines", 6)}
+    assert (len(found.before), found.after) == (3, (None, None, None))
+    assert shop.look("DELETE FROM customers").actual_rows == 40
+    assert shop.look("DELETE FROM lines").actual_rows == 6
+
+
+def test_a_rehearsal_shows_rows_before_and_after_masked_and_what_triggers_did(shop: Shop) -> None:
+    found = rehearsed(shop, "UPDATE customers SET segment = 'private', note = email WHERE id <= 2")
+    assert {(one.table, one.inserted, one.updated) for one in found.changed} == {
+        ("public.customers", 0, 2),
+        ("public.trail", 2, 0),
+    }
+    at = found.columns.index("segment")
+    assert [row[at] for row in found.before] == ["public", "public"]
+    assert [row[at] for row in found.after if row is not None] == ["private", "private"]
+    assert PLANTED not in repr(found)
+    assert "petra" not in repr(found)
+    assert shop.look("UPDATE customers SET note = '' WHERE segment = 'private'").actual_rows == 0
+
+
+def test_a_rehearsal_is_made_where_the_rule_says_so_and_never_for_a_count(shop: Shop, tmp_path: Path) -> None:
+    def facts(rehearse: str) -> tuple[int, ReviewFacts, int]:
+        (tmp_path / "policy.yaml").write_text(
+            "rules:\n  - {name: bulk-deletes, does: [delete], effect: hold, approvers: {groups: [leads]}"
+            f", rehearse: {rehearse}}}\n"
+        )
+        world = replace(shop.world, policy=load_policy(tmp_path / "policy.yaml"))
+        asked = shop.hold("DELETE FROM customers WHERE id <= 3")
+        made = 0
+
+        async def counted(*about: Any) -> dict[str, Any]:
+            nonlocal made
+            made += 1
+            return await rehearsal_form(*about)
+
+        async def run() -> tuple[int, ReviewFacts, int]:
+            reviewer = Reviewer(lambda name: world, counted)
+            try:
+                await reviewer.count(asked)
+                before = made
+                found = await reviewer.facts(asked)
+                await reviewer.facts(asked)
+                return before, found, made
+            finally:
+                await reviewer.stop()
+
+        return asyncio.run(run())
+
+    before, found, made = facts("true")
+    assert (before, made) == (0, 1)
+    assert found.rehearsal is not None
+    assert found.rehearsal["tag"] == "DELETE 3"
+    assert PLANTED not in repr(found.form)
+    assert facts("false")[1].rehearsal is None
+
+
+def test_a_rehearsal_that_fails_says_how_and_nothing_more(shop: Shop) -> None:
+    found = rehearsed(shop, f"UPDATE customers SET id = 1, note = '{PLANTED}' WHERE id = 2")
+    assert (found.failed, found.changed, found.before) == ("23505", (), ())
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE customers SET note = set_config('role', 'x', false) WHERE id = 1",
+        "UPDATE customers SET big = nextval('s') WHERE id = 1",
+        "UPDATE customers SET note = spy('x')::text WHERE id = 1",
+        "UPDATE customers SET note = query_to_xml('DELETE FROM orders', true, true, '')::text WHERE id = 1",
+        "UPDATE customers SET big = pg_backend_pid() WHERE pg_terminate_backend(1)",
+        "DELETE FROM customers WHERE id = 1 RETURNING pg_sleep(5)",
+        "DELETE FROM customers WHERE id = $1",
+    ],
+)
+def test_what_does_more_than_change_rows_is_not_rehearsed(shop: Shop, sql: str) -> None:
+    with pytest.raises(NotCountable):
+        rehearsed(shop, sql)
