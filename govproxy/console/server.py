@@ -17,6 +17,7 @@ from govproxy.console.app import Source, application
 from govproxy.console.callbacks import Take
 from govproxy.console.desk import Desk, Looks
 from govproxy.console.feed import Feed
+from govproxy.console.patience import ImpatientProtocol
 from govproxy.console.webhooks import Webhooks
 from govproxy.control.decisions import Decisions
 from govproxy.errors import ConfigError
@@ -79,6 +80,7 @@ class ConsoleServer:
             log_config=None,
             access_log=False,
             lifespan="off",
+            http=ImpatientProtocol,
             ws="none",
             server_header=False,
             # Security: who a request is from is who connected, not what a header says.

@@ -10,6 +10,7 @@ import socket
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 import jsonschema
@@ -20,10 +21,11 @@ from govproxy.approvals.deciding import Objection
 from govproxy.approvals.values import Answer, Hold, Object, Status
 from govproxy.console.openapi import OPERATIONS
 from govproxy.console.refusals import SENTENCES, STATUS, Word
+from govproxy.console.server import ConsoleServer
 from govproxy.console.signin import MAX_BAD
-from govproxy.errors import StateUnavailable
+from govproxy.errors import ConfigError, StateUnavailable
 from govproxy.identity.keys import generate_signing_key
-from tests.support.console import Console, running
+from tests.support.console import Console, Workers, running
 from tests.unit.approvals.building import ANA, BOT, LEA, LEO, SUBJECT, person
 
 ANSWER = {"answer": "approve", "reason": "ticket 12"}
@@ -567,6 +569,23 @@ def test_a_client_that_hangs_up_in_the_middle(console: Console, lea: str) -> Non
     assert console.get("/api/me", lea).status == 200
 
 
+@pytest.mark.parametrize(
+    "said", [b"", b"GET /api/me HTTP/1.1\r\n", b"GET /api/openapi.json HTTP/1.1\r\nHost: x\r\n\r\nGET /api"]
+)
+def test_whoever_says_little_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: bytes) -> None:
+    monkeypatch.setattr("govproxy.console.patience.REQUEST_TIMEOUT_S", 0.2)
+    with running(tmp_path) as console:
+        feed = Feed(console, console.token("lea@x", "leads"))
+        with socket.create_connection(("127.0.0.1", console.port), timeout=10) as sock:
+            sock.sendall(said)
+            while sock.recv(65_536):
+                pass  # ends, where the connection does
+        # One that has asked stays.
+        console.ask(id="slow-1")
+        assert feed.next()[2]["id"] == "slow-1"
+        feed.close()
+
+
 def test_objects_with_hostile_names_stay_text(console: Console, lea: str) -> None:
     hold_id = fresh()
     evil = '<img src=x onerror="alert(1)">'
@@ -578,3 +597,37 @@ def test_objects_with_hostile_names_stay_text(console: Console, lea: str) -> Non
 
 def replace_objects(name: str) -> Any:
     return replace(SUBJECT, objects=(Object(oid=1, name=name),))
+
+
+# ------------------------------------------------------------------ for other machines
+
+
+def test_with_tls(tmp_path: Path, document: dict[str, Any]) -> None:
+    """Off loopback the figures ask for a token too, and browsers are told to stay with TLS."""
+    with running(tmp_path, host="0.0.0.0", tls=True) as console:
+        lea = console.token("lea@x", "leads")
+        said = console.get("/api/me", lea)
+        assert said.json["user"] == "lea@x"
+        assert "max-age=" in said.headers["strict-transport-security"]
+        refused = console.get("/metrics")
+        assert (refused.status, refused.word) == (401, "unauthenticated")
+        fits(document, "/metrics", "get", 401, refused.json)
+        assert console.get("/metrics", lea).status == 200
+        assert console.get("/healthz").status == 503  # no workers here, and no token needed to hear so
+        with socket.create_connection(("127.0.0.1", console.port), timeout=10) as sock:
+            sock.sendall(b"GET /api/me HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert not sock.recv(100).startswith(b"HTTP/1.1 2")
+
+
+def test_a_certificate_that_does_not_fit_its_key(tmp_path: Path) -> None:
+    with running(tmp_path, tls=True) as console:
+        (tmp_path / "console.key").write_bytes(generate_signing_key())
+        fresh_server = ConsoleServer(
+            console.settings,
+            Workers(),
+            looks=console.reviewer,
+            webhooks=console.webhooks,
+            public_key=console.key.public,
+        )
+        with pytest.raises(ConfigError, match="cannot be used together"):
+            console.run(fresh_server.start())

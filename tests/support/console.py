@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import ssl
 import threading
 import time
 import urllib.error
@@ -24,6 +25,7 @@ from govproxy.control.approvals import Approvals
 from govproxy.control.review import Reviewer
 from govproxy.control.state.once import taker
 from govproxy.control.state.store import StateStore, open_store
+from govproxy.demo.certificates import make_authority
 from govproxy.demo.files import write_private
 from govproxy.demo.postgres import free_port
 from govproxy.identity.keys import generate_signing_key, load_signing_key
@@ -37,7 +39,7 @@ ISSUER = "https://console.example"
 CONFIG = """\
 databases: {{shop: {{upstream: "postgresql://u@127.0.0.1/shop", environment: production}}}}
 identity: {{tokens: [{{issuer: "{issuer}", audience: govproxy, signing_key: {{file: dev.pem}}}}]}}
-console: {{listen: "127.0.0.1:{port}"}}
+console: {{listen: "{host}:{port}"{tls}}}
 state: sqlite:///state.db
 """
 
@@ -70,13 +72,18 @@ class Said:
 class Console:
     """Runs from `running` on. ``at`` is its address without a slash at the end."""
 
-    def __init__(self, folder: Path, extra: str) -> None:
+    def __init__(self, folder: Path, extra: str, *, host: str = "127.0.0.1", tls: bool = False) -> None:
         self.port = free_port()
-        self.at = f"http://127.0.0.1:{self.port}"
+        self.at = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
+        handlers: list[urllib.request.BaseHandler] = [_Stay(), urllib.request.ProxyHandler({})]
+        if tls:
+            handlers.append(urllib.request.HTTPSHandler(context=_certified(folder)))
+        self._opener = urllib.request.build_opener(*handlers)
         self._signing_key = generate_signing_key()
         write_private(folder / "dev.pem", self._signing_key)
         config = folder / "govproxy.yaml"
-        config.write_text(CONFIG.format(issuer=ISSUER, port=self.port) + extra)
+        files = ", tls: {certificate: console.crt, private_key: console.key}" if tls else ""
+        config.write_text(CONFIG.format(issuer=ISSUER, port=self.port, host=host, tls=files) + extra)
         self.settings = load(config)
         self.key = SigningKey.generate()
         self.loop = asyncio.new_event_loop()
@@ -142,7 +149,7 @@ class Console:
         if token is not None:
             asked.add_header("Authorization", f"Bearer {token}")
         try:
-            with _OPENER.open(asked, timeout=10) as answer:
+            with self._opener.open(asked, timeout=10) as answer:
                 return Said(status=answer.status, headers=dict(answer.headers), body=answer.read())
         except urllib.error.HTTPError as error:
             with error:
@@ -154,13 +161,19 @@ class _Stay(urllib.request.HTTPRedirectHandler):
         return None
 
 
-_OPENER = urllib.request.build_opener(_Stay, urllib.request.ProxyHandler({}))
+def _certified(folder: Path) -> ssl.SSLContext:
+    """Makes the console's certificate; gives what trusts it."""
+    authority = make_authority("govproxy console")
+    pair = authority.issue(names=("localhost",), addresses=("127.0.0.1",))
+    (folder / "console.crt").write_bytes(pair.certificate)
+    write_private(folder / "console.key", pair.private_key)
+    return ssl.create_default_context(cadata=authority.certificate.decode())
 
 
 @contextmanager
-def running(folder: Path, extra: str = "") -> Iterator[Console]:
-    """A console in ``folder``; ``extra`` is added to its govproxy.yaml."""
-    console = Console(folder, extra)
+def running(folder: Path, extra: str = "", **options: Any) -> Iterator[Console]:
+    """A console in ``folder``; ``extra`` is added to its govproxy.yaml. Options: ``host``, ``tls``."""
+    console = Console(folder, extra, **options)
     thread = threading.Thread(target=console.loop.run_forever, name="console")
     thread.start()
     try:
