@@ -45,7 +45,7 @@ async def _serve(settings: Settings, workers: int | None) -> int:
         take = taker(store, clock=time.time)
         approvals.listen(webhooks.changed)
         webhooks.start(take)
-        console.attach(approvals, take)
+        console.attach(approvals, plane.grants, take)
 
     plane.when_up(up)
     plane.before_down(webhooks.stop)

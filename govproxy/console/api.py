@@ -12,6 +12,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from govproxy.approvals.granting import GrantAsked
 from govproxy.approvals.seeing import reviews, sees
 from govproxy.approvals.values import Answer, Hold, Standing, Status
 from govproxy.audit.keys import PublicKey
@@ -104,12 +105,18 @@ class Api:
         person = self._sign_in.identify(request)
         form = read_form(await read_body(request, JSON), models.AnswerForm)
         standing = await self._visible(request, person)
-        done = await self.desk.answer(standing.hold.id, person, Answer(form.answer), form.reason)
+        done = await self.desk.answer(
+            standing.hold.id,
+            person,
+            Answer(form.answer),
+            form.reason,
+            None if form.grant is None else _grant(form.grant),
+        )
         match done:
             case None:
                 raise Refused(Word.NOT_FOUND)
-            case Objected(why=why):
-                raise Refused(why)
+            case Objected(why=why, detail=detail):
+                raise Refused(why, detail=f"({detail})" if detail else None)
             case Standing():
                 return await self._shown(done, person)
 
@@ -193,7 +200,8 @@ class Api:
 
     async def _shown(self, standing: Standing, person: Identity) -> Response:
         facts = await self._facts(standing.hold, standing.status) if reviews(standing, person) else {}
-        return answered(views.detail(standing, person, self._now(), facts))
+        grantable = self.desk.grantable(standing) if standing.status is Status.WAITING else None
+        return answered(views.detail(standing, person, self._now(), facts=facts, grantable=grantable))
 
     async def _facts(self, hold: Hold, status: Status) -> dict[str, Any] | None:
         known = self._looks.known(hold.id)
@@ -214,6 +222,16 @@ class Api:
         if standing is None or not sees(standing, person):
             raise Refused(Word.NOT_FOUND)
         return standing
+
+
+def _grant(form: models.GrantAskedForm) -> GrantAsked:
+    return GrantAsked(
+        until=form.until,
+        clear=form.clear,
+        columns=frozenset(form.columns),
+        actions=None if form.actions is None else frozenset(form.actions),
+        tables=None if form.tables is None else frozenset(form.tables),
+    )
 
 
 Cursor = tuple[float, str]

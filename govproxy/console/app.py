@@ -18,12 +18,13 @@ from govproxy.config.settings import Settings
 from govproxy.console import pages
 from govproxy.console.api import Api
 from govproxy.console.callbacks import Callbacks, Take
-from govproxy.console.desk import Desk, Looks
+from govproxy.console.desk import Desk, Looks, Rights
 from govproxy.console.feed import Feed
 from govproxy.console.headers import CarefulHeaders
 from govproxy.console.metrics import CONTENT_TYPE, exposition
 from govproxy.console.openapi import OPERATIONS, document
 from govproxy.console.refusals import Refused, Word
+from govproxy.console.rights import RightsApi
 from govproxy.console.signin import SignIn
 from govproxy.console.webhooks import Webhooks
 from govproxy.control.decisions import Decisions
@@ -49,6 +50,7 @@ def application(
     *,
     desk: Callable[[], Desk | None],
     looks: Looks,
+    rights: Callable[[], Rights | None],
     take: Callable[[], Take | None],
     webhooks: Webhooks,
     feed: Feed,
@@ -70,6 +72,7 @@ def application(
         return await given(name, seconds)
 
     callbacks = Callbacks(settings, desk=lambda: api.desk, take=taken, now=now)
+    rights_api = RightsApi(desk=lambda: api.desk, rights=rights, sign_in=sign_in)
     described = document()
 
     async def metrics(request: Request) -> Response:
@@ -94,6 +97,8 @@ def application(
         "show": api.show,
         "answer": api.answer,
         "capsule": api.capsule,
+        "grants": rights_api.grants,
+        "revoke": rights_api.revoke,
         "webhooks": api.webhooks,
         "callback": callbacks.handle,
         "public_key": api.public_key,

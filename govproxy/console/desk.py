@@ -11,10 +11,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from govproxy.approvals.capsule import Capsule
+from govproxy.approvals.granting import GrantAsked
 from govproxy.approvals.values import Answer, Hold, Standing, Status
 from govproxy.console.refusals import Refused, Word
+from govproxy.control.grants import Listed
 from govproxy.control.state.approvals import Objected
 from govproxy.identity.identity import Identity
+from govproxy.policy.rules import MayGrant
 
 MAX_BODY_BYTES = 64 << 10
 BODY_TIMEOUT_S = 10.0
@@ -30,10 +33,18 @@ class Desk(Protocol):
         self, status: Status | None, limit: int, before: tuple[float, str] | None = None
     ) -> Sequence[Standing]: ...
     async def answer(
-        self, hold_id: str, person: Identity, answer: Answer, reason: str
+        self, hold_id: str, person: Identity, answer: Answer, reason: str, grant: GrantAsked | None = None
     ) -> Standing | Objected | None: ...
+    def grantable(self, standing: Standing) -> MayGrant | None: ...
     async def capsule(self, hold_id: str) -> Capsule | None: ...
     def listen(self, callback: Callable[[Standing], None]) -> None: ...
+
+
+class Rights(Protocol):
+    """Where rights for a time are kept: ``control.grants.Grants``."""
+
+    async def listed(self) -> list[Listed]: ...
+    async def revoke(self, grant_id: str, person: Identity, reason: str) -> str | None: ...
 
 
 class Facts(Protocol):

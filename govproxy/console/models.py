@@ -71,6 +71,30 @@ class Table(Form):
     tags: list[str]
 
 
+class ScopeForm(Form):
+    """One action, and on which tables."""
+
+    action: str
+    tables: list[str]
+
+
+class GrantForm(Form):
+    """A right for a time, given with an approval."""
+
+    id: str = Field(description="The approval's.")
+    user: str
+    agent: str | None
+    database: str
+    scope: list[ScopeForm]
+    lifts: list[str] = Field(description="The rules that hold no more.")
+    clear: bool = Field(description="Whether columns are shown as they are.")
+    columns: list[str] = Field(description="With clear: only these; none: all.")
+    since: Time
+    until: Time
+    by: str
+    reason: str
+
+
 class VoteForm(Form):
     by: Who
     rule: str | None = Field(description="The rule that said it, in a person's place.")
@@ -79,6 +103,14 @@ class VoteForm(Form):
     answer: Literal["approve", "refuse"]
     reason: str
     time: Time
+    grant: GrantForm | None
+
+
+class Grantable(Form):
+    """What an approver may give for a time, by the policy in force."""
+
+    within_s: int
+    clear: bool
 
 
 class Detail(Summary):
@@ -93,6 +125,7 @@ class Detail(Summary):
     approvers: list[str]
     delegates: list[str]
     delegates_from: Time | None
+    grantable: Grantable | None = Field(description="null: an approval is for single runs only.")
     facts: dict[str, Any] | None = Field(
         description="What was found out for those who may answer, by name; null: it is being looked up."
     )
@@ -109,11 +142,47 @@ class SummaryPage(Form):
     next: str | None = Field(description="Give it as `after` for the next page; null: there is none.")
 
 
+Names = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=100)]
+
+
+class GrantAskedForm(Form):
+    """What an approver wants to give for a time."""
+
+    until: Annotated[float, Field(ge=0, le=1e12, strict=False, description="POSIX seconds.")]
+    clear: bool = False
+    columns: Names = []
+    actions: Names | None = Field(default=None, description="null: what the statement does.")
+    tables: Names | None = Field(default=None, description="null: those of the statement.")
+
+
 class AnswerForm(Form):
     """What one approver says."""
 
     answer: Literal["approve", "refuse"]
     reason: Annotated[str, Field(max_length=MAX_REASON_CHARACTERS, description="Needed; blanks are none.")]
+    grant: GrantAskedForm | None = Field(default=None, description="With an approval: more than this run.")
+
+
+class RevokeForm(Form):
+    """Why a grant is taken back."""
+
+    reason: Annotated[str, Field(max_length=MAX_REASON_CHARACTERS, description="Needed; blanks are none.")]
+
+
+class GrantRow(GrantForm):
+    """A grant with how it stands."""
+
+    state: Literal["live", "ended", "revoked"]
+    revoked_by: str | None
+    revoked_reason: str | None
+    mine: bool
+    revocable: bool = Field(description="Whoever asks now can take it back.")
+
+
+class GrantList(Form):
+    """Grants that whoever asks may see, of the last days; the one that ends last first."""
+
+    grants: list[GrantRow]
 
 
 class CapsuleForm(Form):

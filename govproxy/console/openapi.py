@@ -121,6 +121,32 @@ OPERATIONS: tuple[Operation, ...] = (
         ),
     ),
     Operation(
+        name="grants",
+        method="GET",
+        path="/api/grants",
+        summary="Rights for a time that whoever asks may see: of the last days, the one that ends last first",
+        answer=models.GrantList,
+        words=_STORED,
+    ),
+    Operation(
+        name="revoke",
+        method="POST",
+        path="/api/grants/{id}/revoke",
+        summary="Take a right back",
+        body=models.RevokeForm,
+        answer=models.GrantRow,
+        words=(
+            *_STORED,
+            *_BODY,
+            Word.NOT_FOUND,
+            Objection.AGENT,
+            Objection.NO_REASON,
+            Objection.DECIDED,
+            Objection.NOT_AN_APPROVER,
+        ),
+        description="By whoever could approve it, or has it; in force for open sessions within a second.",
+    ),
+    Operation(
         name="webhooks",
         method="GET",
         path="/api/webhooks",
@@ -191,10 +217,15 @@ OPERATIONS: tuple[Operation, ...] = (
 
 def document() -> Schema:
     """The OpenAPI 3.1 document."""
-    used = {m for op in OPERATIONS for m in (op.answer, op.body) if isinstance(m, type)} | {models.ErrorAnswer}
-    ordered = sorted(used, key=lambda model: model.__name__)
+    answers = {op.answer for op in OPERATIONS if isinstance(op.answer, type)} | {models.ErrorAnswer}
+    bodies = {op.body for op in OPERATIONS if op.body is not None}
+    # What comes may leave out what has a default; what goes never does.
     _, definitions = models_json_schema(
-        [(model, "serialization") for model in ordered], ref_template="#/components/schemas/{model}"
+        [
+            *((model, "serialization") for model in sorted(answers, key=lambda model: model.__name__)),
+            *((model, "validation") for model in sorted(bodies, key=lambda model: model.__name__)),
+        ],
+        ref_template="#/components/schemas/{model}",
     )
     paths: dict[str, Schema] = {}
     for operation in OPERATIONS:

@@ -15,7 +15,7 @@ from govproxy.audit.keys import PublicKey
 from govproxy.config.settings import Settings, TlsSettings
 from govproxy.console.app import Source, application
 from govproxy.console.callbacks import Take
-from govproxy.console.desk import Desk, Looks
+from govproxy.console.desk import Desk, Looks, Rights
 from govproxy.console.feed import Feed
 from govproxy.console.patience import ImpatientProtocol
 from govproxy.console.webhooks import Webhooks
@@ -43,6 +43,7 @@ class ConsoleServer:
         self._settings = settings
         self._source = source
         self._desk: Desk | None = None
+        self._rights: Rights | None = None
         self._looks = looks
         self._webhooks = webhooks
         self._take: Take | None = None
@@ -51,9 +52,10 @@ class ConsoleServer:
         self._server: uvicorn.Server | None = None
         self._task: asyncio.Task[None] | None = None
 
-    def attach(self, desk: Desk, take: Take) -> None:
+    def attach(self, desk: Desk, rights: Rights, take: Take) -> None:
         """Serve these approvals from now on, and tell their changes. ``take`` remembers nonces."""
         self._desk = desk
+        self._rights = rights
         self._take = take
         desk.listen(self._feed.changed)
 
@@ -67,6 +69,7 @@ class ConsoleServer:
             self._source,
             desk=lambda: self._desk,
             looks=self._looks,
+            rights=lambda: self._rights,
             take=lambda: self._take,
             webhooks=self._webhooks,
             feed=self._feed,

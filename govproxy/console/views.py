@@ -8,6 +8,8 @@ from govproxy.approvals.deciding import objection
 from govproxy.approvals.values import Answer, Standing, Status
 from govproxy.console import models
 from govproxy.identity.identity import Identity
+from govproxy.policy.grants import Grant
+from govproxy.policy.rules import MayGrant
 
 MAX_SUMMARY_CHARACTERS = 400
 
@@ -22,8 +24,36 @@ def summary(standing: Standing, person: Identity, now: float) -> models.Summary:
     return models.Summary.model_validate(_summary(standing, person, now))
 
 
-def detail(standing: Standing, person: Identity, now: float, facts: dict[str, Any] | None) -> models.Detail:
-    """For a reviewer. ``facts`` None: they are being looked up."""
+def grant(given: Grant) -> dict[str, object]:
+    """A grant's fields."""
+    return {
+        "id": given.id,
+        "user": given.user,
+        "agent": given.agent,
+        "database": given.database,
+        "scope": [
+            models.ScopeForm(action=scope.action.value, tables=[name for _, name in scope.relations])
+            for scope in given.scope
+        ],
+        "lifts": sorted(given.lifts),
+        "clear": given.clear,
+        "columns": sorted(given.columns),
+        "since": given.since,
+        "until": given.until,
+        "by": given.by,
+        "reason": given.reason,
+    }
+
+
+def detail(
+    standing: Standing,
+    person: Identity,
+    now: float,
+    *,
+    facts: dict[str, Any] | None,
+    grantable: MayGrant | None,
+) -> models.Detail:
+    """For a reviewer. ``facts`` None: they are being looked up. ``grantable`` None: nothing may be."""
     hold = standing.hold
     rule, subject = hold.rule, hold.subject
     return models.Detail.model_validate(
@@ -45,12 +75,16 @@ def detail(standing: Standing, person: Identity, now: float, facts: dict[str, An
                     answer=vote.answer.value,
                     reason=vote.reason,
                     time=vote.time,
+                    grant=None if vote.grant is None else models.GrantForm.model_validate(grant(vote.grant)),
                 )
                 for vote in standing.votes
             ],
             "approvers": sorted(rule.approvers),
             "delegates": sorted(rule.delegates),
             "delegates_from": None if rule.delegate_after_s is None else hold.asked + rule.delegate_after_s,
+            "grantable": None
+            if grantable is None
+            else models.Grantable(within_s=grantable.within_s, clear=grantable.clear),
             "facts": facts,
             "policy_version": subject.policy_version,
             "catalog_version": subject.catalog_version,

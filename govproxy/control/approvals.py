@@ -23,6 +23,7 @@ from govproxy.control.state.approvals import Objected, Sealed
 from govproxy.control.state.store import StateStore
 from govproxy.errors import StateUnavailable
 from govproxy.identity.identity import Identity
+from govproxy.policy.grants import ceiling
 from govproxy.policy.rules import MayGrant
 from govproxy.session.log import get_logger
 
@@ -141,6 +142,13 @@ class Approvals:
         except NotGranted as error:
             return Objected(why=Objection.NOT_TO_BE_GRANTED, detail=str(error))
         return replace(vote, grant=given)
+
+    def grantable(self, standing: Standing) -> MayGrant | None:
+        """What an approver may give for a time with this request's approval, by the policy in force; None: nothing."""
+        hold = standing.hold
+        if hold.rule.quorum != 1 or hold.nature is None or hold.nature.opaque:
+            return None
+        return ceiling(hold.rule.names, self._grant_terms())
 
     async def withdraw(self, hold_id: str) -> Standing | None:
         """Nobody waits any more. What is decided stays decided, and gives None. Raises StateUnavailable."""

@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 from selenium.common.exceptions import StaleElementReferenceException, TimeoutException
-from selenium.webdriver.support.ui import WebDriverWait
+from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from govproxy.approvals.values import Answer, Object, Status
+from govproxy.policy.rules import MayGrant
 from tests.support.browser import DESKTOP, PHONE, Browser, complaints, resize, screenshot
 from tests.support.console import Console, running
 from tests.unit.approvals.building import LEA, LEO, SUBJECT, person
+from tests.unit.approvals.test_automatic import NATURE
 
 DEADLINE_S = 60
 HOSTILE = "DELETE FROM \"<img src=x onerror='document.title=1'>\" WHERE a = '</code><script>document.title=2</script>'"
@@ -128,6 +130,32 @@ def test_denied_from_a_deep_link(page: Page, console: Console) -> None:
     standing = console.run(console.approvals.find("p-deny"))
     assert standing is not None
     assert (standing.status, standing.votes[0].reason) == (Status.REFUSED, "not today")
+
+
+def test_a_right_for_a_time_is_given_and_taken_back(
+    page: Page, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console, "terms", {"bulk-deletes": MayGrant(within_s=3_600)})
+    console.ask(id="p-right", nature=replace(NATURE, targets=(("delete", 7, "public.orders", ""),)))
+    page.open("/approvals/p-right")
+    page.sign_in(console.token("lea@x", "leads"))
+    page.one("#reason").send_keys("all afternoon")
+    offered = Select(page.one("#lasting"))
+    assert [option.get_attribute("value") for option in offered.options] == ["0", "900", "3600"]
+    offered.select_by_value("3600")
+    screenshot(page.browser, "phone-right")
+    page.press(".approve")
+    page.reads("Also delete on public.orders, until")
+    page.press(".back")
+    page.press(".tabs button:nth-child(3)")
+    page.reads("delete on public.orders")
+    page.press(".row summary")
+    page.one(".take-back input").send_keys("done")
+    screenshot(page.browser, "phone-rights")
+    page.press(".take-back .deny")
+    page.reads("Taken back by lea@x")
+    (listed,) = [one for one in console.run(console.grants.listed()) if one.grant.id == "p-right"]
+    assert (listed.state, listed.revoked_reason) == ("revoked", "done")
 
 
 def test_statements_are_text_whatever_they_hold(page: Page, console: Console) -> None:

@@ -22,6 +22,7 @@ from govproxy.config.loader import load
 from govproxy.console.server import ConsoleServer
 from govproxy.console.webhooks import Pace, Webhooks
 from govproxy.control.approvals import Approvals
+from govproxy.control.grants import Grants
 from govproxy.control.review import Reviewer
 from govproxy.control.state.once import taker
 from govproxy.control.state.store import StateStore, open_store
@@ -30,6 +31,7 @@ from govproxy.demo.files import write_private
 from govproxy.demo.postgres import free_port
 from govproxy.identity.keys import generate_signing_key, load_signing_key
 from govproxy.identity.minting import mint
+from govproxy.policy.rules import MayGrant
 from govproxy.session.figures import WorkerFigures
 from tests.unit.approvals.building import SUBJECT, hold
 
@@ -86,6 +88,7 @@ class Console:
         config.write_text(CONFIG.format(issuer=ISSUER, port=self.port, host=host, tls=files) + extra)
         self.settings = load(config)
         self.key = SigningKey.generate()
+        self.terms: dict[str, MayGrant | None] = {}
         self.loop = asyncio.new_event_loop()
         self.reviewer = Reviewer(lambda database: None)
         self.webhooks = Webhooks(self.settings, now=time.time, pace=PACE)
@@ -98,6 +101,7 @@ class Console:
         )
         self.approvals: Approvals
         self.store: StateStore
+        self.grants: Grants
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run on the console's loop, from any thread."""
@@ -109,7 +113,15 @@ class Console:
         take = taker(self.store, clock=time.time)
         self.approvals.listen(self.webhooks.changed)
         self.webhooks.start(take)
-        self.server.attach(self.approvals, take)
+        self.grants = Grants(
+            self.store,
+            self.key.public,
+            clock=time.time,
+            publish=lambda grants: None,
+            record=lambda standing, status, by, reason: None,
+        )
+        self.approvals.grant_with(lambda: self.terms, self.grants.refresh)
+        self.server.attach(self.approvals, self.grants, take)
         await self.approvals.start()
         await self.server.start()
 

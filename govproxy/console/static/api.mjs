@@ -57,8 +57,10 @@ const segment = (id) => encodeURIComponent(id);
 export const api = {
   me: (bearer) => call(bearer, "api/me"),
   show: (bearer, id) => call(bearer, `api/approvals/${segment(id)}`),
-  answer: (bearer, id, answer, reason) =>
-    call(bearer, `api/approvals/${segment(id)}/answer`, { answer, reason }),
+  answer: (bearer, id, answer, reason, grant) =>
+    call(bearer, `api/approvals/${segment(id)}/answer`, { answer, reason, ...(grant ? { grant } : {}) }),
+  grants: (bearer) => call(bearer, "api/grants"),
+  revoke: (bearer, id, reason) => call(bearer, `api/grants/${segment(id)}/revoke`, { reason }),
   page: (bearer, { status, after, limit = 50 }) => {
     const query = new URLSearchParams({ limit: String(limit) });
     if (status) query.set("status", status);

@@ -125,6 +125,7 @@ const Desk = ({ bearer, me, onSignOut, onRefused }) => {
   const [tab, setTab] = useState("waiting");
   const [sending, setSending] = useState(false);
   const [refusal, setRefusal] = useState("");
+  const [rights, setRights] = useState(null);
   const [said, setSaid] = useState(() => new Set());
 
   const items = useMemo(() => newestFirst([...known.values()]), [known]);
@@ -133,11 +134,11 @@ const Desk = ({ bearer, me, onSignOut, onRefused }) => {
   useEffect(() => { document.title = `${waiting.length ? `(${waiting.length}) ` : ""}Approvals · govproxy`; }, [waiting.length]);
   useEffect(() => setRefusal(""), [id]);
 
-  const answer = async (word, reason) => {
+  const answer = async (word, reason, grant) => {
     setSending(true);
     setRefusal("");
     try {
-      const after = await api.answer(bearer, id, word, reason);
+      const after = await api.answer(bearer, id, word, reason, grant);
       setSaid((before) => new Set(before).add(id));
       setDetail(after);
       const { sql, ...rest } = after;
@@ -152,12 +153,29 @@ const Desk = ({ bearer, me, onSignOut, onRefused }) => {
     }
   };
 
+  const loadRights = useCallback(() => api.grants(bearer).then(
+    (found) => setRights(found.grants),
+    (error) => (error instanceof Refused && error.status === 401 ? onRefused(error) : setRefusal(error.message)),
+  ), [bearer, onRefused]);
+  useEffect(() => { if (tab === "rights") loadRights(); }, [tab, loadRights]);
+  const revoke = async (grant, reason) => {
+    try {
+      await api.revoke(bearer, grant, reason);
+      return "";
+    } catch (error) {
+      if (error instanceof Refused && error.status === 401) onRefused(error);
+      return error.message;
+    } finally {
+      await loadRights();
+    }
+  };
+
   return html`
     <${Bar} me=${me} connection=${connection} onSignOut=${onSignOut} />
     ${connection === "offline" && html`<${Notice} kind="warning">The console cannot be reached. What you see may be old; it is tried again all the time.</${Notice}>`}
     ${me.agent && html`<${Notice} kind="warning">You are signed in with an agent’s token. It may look at its own requests and decide nothing.</${Notice}>`}
     <main class=${`desk ${id ? "open" : ""}`}>
-      <${List} items=${loaded ? listed : null} now=${now} selected=${id} tab=${tab} onTab=${setTab} count=${waiting.length}
+      <${List} items=${loaded ? listed : null} now=${now} selected=${id} tab=${tab} onTab=${setTab} rights=${rights} onRevoke=${revoke} count=${waiting.length}
         more=${tab === "history" && requests.older} onMore=${() => requests.loadOlder().catch(() => {})} />
       <div class="pane">
         ${detail ? html`<${Detail} item=${detail} now=${now} onAnswer=${answer} busy=${sending} problem=${refusal} said=${said.has(id)}

@@ -96,14 +96,43 @@ const Empty = ({ waiting }) => html`<div class="empty">
   <p>${waiting ? "A statement that needs somebody’s yes appears here at once." : "What is decided stays here, with who said what."}</p>
 </div>`;
 
-export const List = ({ items, now, selected, tab, onTab, more, onMore, count }) => html`<section class="list" aria-label="Requests">
+const RIGHT = { live: "approved", ended: "withdrawn", revoked: "refused" };
+
+const Right = ({ right, now, onRevoke }) => {
+  const [reason, setReason] = useState("");
+  const [problem, setProblem] = useState("");
+  const state = right.state === "live" ? (now < right.until ? `for ${span(right.until - now)} more` : "ended") : right.state;
+  const what = right.scope.map((one) => `${one.action} on ${one.tables.join(", ")}`);
+  return html`<li class="row">
+    <span class="row-top"><${Who} who=${right} /><span class=${`status status-${RIGHT[right.state]}`}>${state}</span></span>
+    ${what.map((text) => html`<span class="who">${text}</span>`)}
+    <span class="row-end"><span>${right.database}</span><${Tag}>${right.clear ? "as it is" : "masked"}</${Tag}>
+      ${right.mine && html`<${Tag}>yours</${Tag}>`}<span class="dim">given by ${right.by}</span></span>
+    <q class="who dim">${right.reason}</q>
+    ${right.revoked_by && html`<span class="dim who">Taken back by ${right.revoked_by}: <q>${right.revoked_reason}</q></span>`}
+    ${right.revocable && html`<details class="more"><summary>Take it back</summary>
+      <form class="take-back" onSubmit=${async (event) => { event.preventDefault(); setProblem(await onRevoke(right.id, reason)); }}>
+        <label for=${`why-${right.id}`}>Reason</label>
+        <input id=${`why-${right.id}`} maxlength="1000" autocomplete="off" value=${reason} onInput=${(event) => setReason(event.target.value)} />
+        ${problem && html`<p class="problem" role="alert">${problem}</p>`}
+        <button type="submit" class="deny" disabled=${reason.trim() === ""}>Take it back</button>
+      </form></details>`}
+  </li>`;
+};
+
+const Rights = ({ rights, now, onRevoke }) => rights === null ? html`<ul class="rows" aria-busy="true"><li class="ghost"></li></ul>`
+  : rights.length === 0 ? html`<div class="empty"><h2>No rights for a time</h2><p>What approvers give beyond a single run is listed here.</p></div>`
+  : html`<ul class="rows">${rights.map((right) => html`<${Right} key=${right.id} right=${right} now=${now} onRevoke=${onRevoke} />`)}</ul>`;
+
+export const List = ({ items, now, selected, tab, onTab, rights, onRevoke, more, onMore, count }) => html`<section class="list" aria-label="Requests">
   <nav class="tabs" aria-label="Which requests">
-    ${[["waiting", "Waiting"], ["history", "History"]].map(([name, label]) => html`
+    ${[["waiting", "Waiting"], ["history", "History"], ["rights", "Rights"]].map(([name, label]) => html`
       <button type="button" class=${tab === name ? "on" : ""} aria-pressed=${tab === name ? "true" : "false"} onClick=${() => onTab(name)}>
         ${label}${name === "waiting" && count > 0 ? html` <span class="count">${count}</span>` : ""}
       </button>`)}
   </nav>
-  ${items === null ? html`<ul class="rows" aria-busy="true">${[1, 2, 3].map(() => html`<li class="ghost"></li>`)}</ul>`
+  ${tab === "rights" ? html`<${Rights} rights=${rights} now=${now} onRevoke=${onRevoke} />`
+    : items === null ? html`<ul class="rows" aria-busy="true">${[1, 2, 3].map(() => html`<li class="ghost"></li>`)}</ul>`
     : items.length === 0 ? html`<${Empty} waiting=${tab === "waiting"} />`
     : html`<ul class="rows">${items.map((item) => html`<${Row} key=${item.id} item=${item} now=${now} selected=${item.id === selected} />`)}</ul>`}
   ${more && html`<button class="quiet wide" type="button" onClick=${onMore}>Older ones</button>`}
@@ -170,20 +199,31 @@ const Votes = ({ item }) => item.votes.length > 0 && html`<${Section} title="Ans
     ${vote.rule ? html`<span>rule <b>${vote.rule}</b></span>` : html`<${Who} who=${vote.by} />`}
     <time class="dim" title=${moment(vote.time)}>after ${span(vote.time - item.asked)}</time>
     <q>${vote.reason}</q>
+    ${vote.grant && html`<p class="dim">Also ${vote.grant.scope.map((one) => `${one.action} on ${one.tables.join(", ")}`).join("; ")}, until ${moment(vote.grant.until)}</p>`}
     ${vote.evidence.length > 0 && html`<ul class="plain dim">${vote.evidence.map((text) => html`<li>${text}</li>`)}</ul>`}
   </li>`)}</ul>
 </${Section}>`;
 
-const AnswerForm = ({ item, onAnswer, busy, problem }) => {
+const LASTING = [[900, "15 minutes"], [3600, "1 hour"], [28800, "8 hours"], [86400, "1 day"]];
+
+const AnswerForm = ({ item, now, onAnswer, busy, problem }) => {
   const [reason, setReason] = useState("");
+  const [lasting, setLasting] = useState(0);
+  const offered = item.grantable ? LASTING.filter(([seconds]) => seconds <= item.grantable.within_s) : [];
+  const grant = lasting > 0 ? { until: now + lasting } : undefined;
   const ready = reason.trim() !== "" && !busy;
   return html`<form class="answer" onSubmit=${(event) => event.preventDefault()}>
     <label for="reason">Reason <span class="dim">– goes into the record, and to whoever asked</span></label>
     <textarea id="reason" rows="1" maxlength="1000" value=${reason} onInput=${(event) => setReason(event.target.value)}></textarea>
+    ${offered.length > 0 && html`<div class="lasting"><label for="lasting">Approve</label>
+      <select id="lasting" value=${String(lasting)} onChange=${(event) => setLasting(Number(event.target.value))}>
+        <option value="0">this statement, once</option>
+        ${offered.map(([seconds, label]) => html`<option value=${String(seconds)}>the same on these tables, for ${label}</option>`)}
+      </select></div>`}
     ${problem && html`<p class="problem" role="alert">${problem}</p>`}
     <div class="buttons">
       <button type="button" class="deny" disabled=${!ready} onClick=${() => onAnswer("refuse", reason)}>Deny</button>
-      <button type="button" class="approve" disabled=${!ready} onClick=${() => onAnswer("approve", reason)}>
+      <button type="button" class="approve" disabled=${!ready} onClick=${() => onAnswer("approve", reason, grant)}>
         ${busy ? "Sending…" : item.quorum > item.approvals + 1 ? `Approve (${item.approvals + 1} of ${item.quorum})` : "Approve"}
       </button>
     </div>
@@ -233,7 +273,7 @@ export const Detail = ({ item, now, onAnswer, busy, problem, said, onBack }) => 
     ${item.facts === null ? html`<p class="dim" role="status">Looking up the rows concerned…</p>` : html`<${Facts} facts=${item.facts} />`}
     <${Votes} item=${item} />
     ${item.status === "waiting" && !item.objection && !said
-      && html`<${AnswerForm} key=${item.id} item=${item} onAnswer=${onAnswer} busy=${busy} problem=${problem} />`}
+      && html`<${AnswerForm} key=${item.id} item=${item} now=${now} onAnswer=${onAnswer} busy=${busy} problem=${problem} />`}
     <details class="more"><summary>Everything else</summary><dl>
       <div><dt>Held by</dt><dd>${item.rules.join(", ") || "–"}</dd></div>
       <div><dt>Who may answer</dt><dd>${item.approvers.join(", ") || "nobody"}${item.quorum > 1 ? `, ${item.quorum} of them` : ""}</dd></div>
