@@ -218,7 +218,7 @@ const AnswerForm = ({ item, now, onAnswer, busy, problem }) => {
     ${offered.length > 0 && html`<div class="lasting"><label for="lasting">Approve</label>
       <select id="lasting" value=${String(lasting)} onChange=${(event) => setLasting(Number(event.target.value))}>
         <option value="0">this statement, once</option>
-        ${offered.map(([seconds, label]) => html`<option value=${String(seconds)}>the same on these tables, for ${label}</option>`)}
+        ${offered.map(([seconds, label]) => html`<option value=${String(seconds)}>for ${label}, on these tables</option>`)}
       </select></div>`}
     ${problem && html`<p class="problem" role="alert">${problem}</p>`}
     <div class="buttons">
