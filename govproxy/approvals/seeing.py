@@ -19,7 +19,7 @@ def sees(standing: Standing, person: Identity) -> bool:
     alone, whatever its human may see.
     """
     requester = standing.hold.requester
-    if _own(standing, person):
+    if own(standing, person):
         return person.agent is None or person.agent == requester.agent
     return _may_ever_answer(standing, person)
 
@@ -30,12 +30,14 @@ def reviews(standing: Standing, person: Identity) -> bool:
     Security: whoever asks must not learn by asking what they could not read.
     """
     return _may_ever_answer(standing, person) and (
-        not _own(standing, person) or standing.hold.rule.principal_may_approve
+        not own(standing, person) or standing.hold.rule.principal_may_approve
     )
 
 
-def _own(standing: Standing, person: Identity) -> bool:
-    return person.user.casefold() == standing.hold.requester.user.casefold()
+def own(standing: Standing, person: Identity) -> bool:
+    """Whether ``person`` asked, or an agent that acts for them. Of another issuer the same name is somebody else."""
+    requester = standing.hold.requester
+    return (person.user.casefold(), person.issuer) == (requester.user.casefold(), requester.issuer)
 
 
 def _may_ever_answer(standing: Standing, person: Identity) -> bool:

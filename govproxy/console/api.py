@@ -17,7 +17,7 @@ from govproxy.approvals.seeing import reviews, sees
 from govproxy.approvals.values import Answer, Hold, Standing, Status
 from govproxy.audit.keys import PublicKey
 from govproxy.console import models, views
-from govproxy.console.desk import Desk, Looks, answered, read_body, read_form
+from govproxy.console.desk import Desk, Looks, answered, plausible_id, read_body, read_form
 from govproxy.console.feed import MAX_READERS, Feed, Full
 from govproxy.console.openapi import JSON
 from govproxy.console.refusals import Refused, Word
@@ -30,7 +30,6 @@ from govproxy.identity.identity import Identity
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
 MAX_SCANNED = 2_000  # requests looked at for one page, most of which may be other people's
-MAX_ID_CHARACTERS = 200
 KEEP_ALIVE_S = 15.0
 FACTS_TIMEOUT_S = 0.5  # how long an answer waits for what is looked up in the database
 
@@ -217,7 +216,7 @@ class Api:
 
     async def _visible(self, request: Request, person: Identity) -> Standing:
         hold_id = request.path_params["id"]
-        standing = await self.desk.find(hold_id) if len(hold_id) <= MAX_ID_CHARACTERS else None
+        standing = await self.desk.find(hold_id) if plausible_id(hold_id) else None
         # Security: what is not for somebody's eyes looks like what does not exist.
         if standing is None or not sees(standing, person):
             raise Refused(Word.NOT_FOUND)
@@ -266,6 +265,6 @@ def _read(text: str) -> Cursor:
         asked = float(time)
     except ValueError:
         asked = -1.0
-    if not separator or not 0 <= asked < 1e15 or len(hold_id) > MAX_ID_CHARACTERS:
+    if not separator or not 0 <= asked < 1e15 or not plausible_id(hold_id):
         raise Refused(Word.BAD_REQUEST, detail="(after)")
     return asked, hold_id

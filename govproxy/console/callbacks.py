@@ -21,7 +21,7 @@ from govproxy.approvals.deciding import Objection
 from govproxy.approvals.values import Answer, Standing
 from govproxy.config.settings import Callback, HookFormat, Settings
 from govproxy.console import messages, models
-from govproxy.console.desk import Desk, answered, read_body, read_form
+from govproxy.console.desk import Desk, answered, plausible_id, read_body, read_form
 from govproxy.console.refusals import Refused, Word
 from govproxy.console.signing import SCHEMES, WINDOW_S, verify
 from govproxy.control.state.approvals import Objected
@@ -94,6 +94,8 @@ class Callbacks:
         )
         # Nothing of what an unsigned message says is looked at before here.
         said = _of_slack(body, callback, signed) if callback.format is HookFormat.SLACK else _of_ours(body)
+        if not plausible_id(said.hold):
+            raise Refused(Word.NOT_FOUND)
         name = hashlib.sha256(said.nonce.encode()).hexdigest()
         remembered = signed + WINDOW_S - self._now() + 60.0
         if not await self._take(f"callback {callback.name} {name}", remembered):
@@ -182,6 +184,8 @@ def _of_slack(body: bytes, callback: Callback, signed: float) -> _Said:
         # Security: every workspace that installed the app signs with the same secret.
         raise Refused(Word.UNKNOWN_PERSON)
     reason = payload.state.values.get(messages.REASON, {}).get(messages.REASON, {}).get("value")
+    if isinstance(reason, str) and "\0" in reason:
+        raise Refused(Word.BAD_REQUEST)
     return _Said(
         hold=action.value,
         answer=answer,

@@ -21,6 +21,7 @@ from govproxy.policy.rules import MayGrant
 
 MAX_BODY_BYTES = 64 << 10
 BODY_TIMEOUT_S = 10.0
+MAX_ID_CHARACTERS = 200
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -61,6 +62,11 @@ class Looks(Protocol):
     def known(self, hold_id: str) -> Facts | None: ...
 
 
+def plausible_id(text: str) -> bool:
+    """Whether it can be an id at all: stores choke on some of the rest."""
+    return 0 < len(text) <= MAX_ID_CHARACTERS and text.isascii() and text.isprintable()
+
+
 def answered(value: BaseModel) -> Response:
     """A value as JSON."""
     return Response(value.model_dump_json(), media_type="application/json")
@@ -90,6 +96,9 @@ async def read_body(request: Request, content_type: str) -> bytes:
 
 def read_form(body: bytes, model: type[ModelT]) -> ModelT:
     """``body`` as a value. Raises `Refused`, naming the fields that are wrong and none of their contents."""
+    if b"\\u0000" in body:
+        # JSON has it, PostgreSQL's text has not.
+        raise Refused(Word.BAD_REQUEST, detail="(a character that no text can hold)")
     try:
         return model.model_validate_json(body, strict=True)
     except ValidationError as error:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from govproxy.approvals import deciding
 from govproxy.approvals.deciding import Objection
-from govproxy.approvals.seeing import sees
+from govproxy.approvals.seeing import own, sees
 from govproxy.approvals.values import Standing
 from govproxy.console import models, views
 from govproxy.console.desk import Desk, Rights, answered, read_body, read_form
@@ -80,9 +80,8 @@ class RightsApi:
 
 def _row(listed: Listed, standing: Standing, person: Identity) -> models.GrantRow:
     grant = listed.grant
-    mine = person.user.casefold() == grant.user.casefold()
-    own = (person.user, person.issuer) == (standing.hold.requester.user, standing.hold.requester.issuer)
-    may = person.agent is None and (own or deciding.may_revoke(standing, person))
+    mine = own(standing, person)
+    may = person.agent is None and (mine or deciding.may_revoke(standing, person))
     return models.GrantRow.model_validate(
         views.grant(grant)
         | {

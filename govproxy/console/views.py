@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from govproxy.approvals.deciding import objection
+from govproxy.approvals.seeing import own
 from govproxy.approvals.values import Answer, Standing, Status
 from govproxy.console import models
 from govproxy.identity.identity import Identity
@@ -116,6 +117,6 @@ def _summary(standing: Standing, person: Identity, now: float) -> dict[str, obje
         "decided": standing.votes[-1].time if settled else None,
         "approvals": sum(vote.answer is Answer.APPROVE for vote in standing.votes),
         "quorum": hold.rule.quorum,
-        "mine": hold.requester.user.casefold() == person.user.casefold(),
+        "mine": own(standing, person),
         "objection": None if why is None else why.value,
     }

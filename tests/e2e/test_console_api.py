@@ -139,6 +139,25 @@ def test_an_agent_sees_its_own_request_and_decides_nothing(console: Console) -> 
     assert console.get("/api/approvals", lead).json["approvals"] == []
 
 
+def test_the_same_name_of_another_issuer_is_somebody_else(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that logs in by password has no issuer; whoever has a token of its name is somebody else."""
+    monkeypatch.setattr(console, "issuer", None)
+    hold_id = fresh()
+    console.ask(id=hold_id, requester=person("app"))
+    assert console.get(f"/api/approvals/{hold_id}", console.token("app")).word == "not_found"
+    # Nor decide, though they be an approver: whoever shares the name may be the same.
+    said = console.post(f"/api/approvals/{hold_id}/answer", ANSWER, console.token("app", "leads"))
+    assert said.word == "not_found"
+
+
+@pytest.mark.parametrize("name", ["%00", "a%00b", "%E2%80%AE", "x" * 201, "%0A", "%FF"])
+def test_ids_that_cannot_be(console: Console, lea: str, name: str) -> None:
+    for path in (f"/api/approvals/{name}", f"/api/approvals/{name}/capsule"):
+        assert console.get(path, lea).word == "not_found"
+    assert console.post(f"/api/approvals/{name}/answer", ANSWER, lea).word == "not_found"
+    assert console.post(f"/api/grants/{name}/revoke", {"reason": "x"}, lea).word == "not_found"
+
+
 def test_what_is_not_for_somebody_looks_like_nothing(console: Console) -> None:
     hold_id = fresh()
     console.ask(id=hold_id, sql=SECRET_SQL)
@@ -232,6 +251,7 @@ def test_one_that_is_over(console: Console, lea: str) -> None:
         ({**ANSWER, "person": "leo@x"}, 400, "bad_request"),
         ([], 400, "bad_request"),
         (b"{", 400, "bad_request"),
+        ({"answer": "approve", "reason": "a\0b"}, 400, "bad_request"),
         (b"\xff\xfe", 400, "bad_request"),
         (b'{"answer": "approve", "reason": "\\ud800"}', 400, "bad_request"),
         (b"[" * 50_000, 400, "bad_request"),

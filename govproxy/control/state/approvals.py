@@ -130,8 +130,7 @@ def read_some(hold_ids: Sequence[str]) -> Callable[[sa.Connection], list[Standin
     """Requests by their ids, those that there are."""
 
     def work(connection: sa.Connection) -> list[Standing]:
-        found = [_standing(connection, hold_id, locked=False) for hold_id in hold_ids]
-        return [standing for standing in found if standing is not None]
+        return _standings(connection, sa.select(HOLDS).where(HOLDS.c.id.in_(hold_ids)))
 
     return work
 
@@ -147,14 +146,13 @@ def read_all(
     """Requests as they stand, the newest first. ``before``: those that come after this time and id."""
 
     def work(connection: sa.Connection) -> list[Standing]:
-        query = sa.select(HOLDS.c.id).order_by(HOLDS.c.asked.desc(), HOLDS.c.id).limit(limit)
+        query = sa.select(HOLDS).order_by(HOLDS.c.asked.desc(), HOLDS.c.id).limit(limit)
         if status is not None:
             query = query.where(HOLDS.c.status == status.value)
         if before is not None:
             asked, hold_id = before
             query = query.where((HOLDS.c.asked < asked) | ((HOLDS.c.asked == asked) & (HOLDS.c.id > hold_id)))
-        found = [_standing(connection, row.id, locked=False) for row in connection.execute(query).all()]
-        return [standing for standing in found if standing is not None]
+        return _standings(connection, query)
 
     return work
 
@@ -301,10 +299,23 @@ def _standing(connection: sa.Connection, hold_id: str, *, locked: bool) -> Stand
     if row is None:
         return None
     votes = connection.execute(sa.select(VOTES).where(VOTES.c.hold_id == hold_id).order_by(VOTES.c.said_at))
+    return _read(row, [vote.content for vote in votes])
+
+
+def _standings(connection: sa.Connection, query: sa.Select[Any]) -> list[Standing]:
+    """Those that a query of `HOLDS` finds, in its order, in two questions however many they are."""
+    rows = connection.execute(query).all()
+    votes: dict[str, list[str]] = {row.id: [] for row in rows}
+    for vote in connection.execute(sa.select(VOTES).where(VOTES.c.hold_id.in_(votes)).order_by(VOTES.c.said_at)):
+        votes[vote.hold_id].append(vote.content)
+    return [_read(row, votes[row.id]) for row in rows]
+
+
+def _read(row: sa.Row[Any], votes: Sequence[str]) -> Standing:
     try:
         return Standing(
             hold=forms.read_hold(orjson.loads(row.content)),
-            votes=tuple(forms.read_vote(orjson.loads(vote.content)) for vote in votes),
+            votes=tuple(forms.read_vote(orjson.loads(content)) for content in votes),
             status=Status(row.status),
         )
     except (KeyError, TypeError, ValueError) as error:
