@@ -11,6 +11,7 @@ from cpython.ref cimport Py_INCREF
 from libc.stdint cimport uint64_t
 
 from govproxy._fastpath.asking cimport asked_message
+from govproxy._fastpath.copyguard cimport CopyReader
 from govproxy._fastpath.copyrows cimport COPY_BINARY, CopyMasker
 from govproxy._fastpath.cursor cimport Cursor, load_i32, need, read_cstring
 from govproxy._fastpath.guard cimport *
@@ -28,6 +29,7 @@ from govproxy.errors import InternalError, LimitExceeded, UpstreamFault
 cdef enum:
     HEADER = 5
 
+cdef const unsigned char* DENIED = b"42501"
 cdef bytes COPY_FAIL = b"f\x00\x00\x00\x0climited\x00"
 
 
@@ -400,8 +402,10 @@ cdef int _aside_error(State state, Expected* head, const unsigned char* message,
 
 
 cdef int _copy_in(State state, Expected* head) except -1:
-    if not _verdict_of(head).copies_in:
+    cdef Verdict verdict = _verdict_of(head)
+    if not verdict.copies_in:
         raise InternalError("the database asks for copy data that was not judged")
+    state.reader = None if verdict.copy_guard is None else CopyReader(verdict.copy_guard)
     if head.kind == REPLY_EXECUTE:
         # A Sync sent along with the Execute is ignored by the backend while it copies.
         while state.replies.count > 1 and state.replies.last().kind == REPLY_SYNC:
@@ -502,6 +506,8 @@ cdef int _error(State state, Expected* head, const unsigned char* message, Py_ss
         pass   # the client has been told, or never asked
     elif head != NULL and head.refusal != NULL and not fatal:
         sink_bytes(&state.sinks.frontend, <bytes>head.refusal)
+        if state.reader is not None:
+            sqlstate = DENIED   # the COPY that failed because the proxy had it fail
     elif _translated(head) is not None:
         _rebuilt(state, b"E", state.gate.rewrite_translated_error(state, _translated(head), _payload(message, total)))
     elif state.clear:
@@ -526,6 +532,7 @@ cdef int _error(State state, Expected* head, const unsigned char* message, Py_ss
             head.number, head.started_ns, b"error", sqlstate, state.rows, state.size_bytes, state.masked_values
         )
         head.number = 0
+    state.reader = None
     if state.phase == PHASE_COPYING:
         state.enter(PHASE_READY)
     if kind == REPLY_QUERY or kind == REPLY_QUERY_COPY_OUT:

@@ -38,6 +38,7 @@ cdef enum:
     MAX_QUERY = 256 * 1024 + HEADER + 1                     # sql.parse reads no longer text
     MAX_PARSE = MAX_QUERY + NAME_SIZE + 2 + 4 * 65535       # with a name and types of parameters
 
+cdef bytes COPY_FAIL = b"f\x00\x00\x00\x0crefused\x00"
 cdef bytes FLUSH = b"H\x00\x00\x00\x04"
 cdef bytes READY_IDLE = b"Z\x00\x00\x00\x05I"
 
@@ -67,6 +68,15 @@ cdef Py_ssize_t frontend_messages(State state, const unsigned char* data, Py_ssi
             if act == ACT_COPY_DATA and state.phase == PHASE_READY and state.expects_copy_in():
                 state.stalled = True   # copy data that ran ahead of CopyInResponse waits for it
                 break
+            if state.reader is not None and state.phase == PHASE_COPYING:
+                if total > state.max_message_bytes:
+                    raise LimitExceeded(f"message of {total} bytes; the limit is {state.max_message_bytes} bytes")
+                if size - pos < total:
+                    break
+                if state.reader.feed(message + HEADER, total - HEADER):
+                    _refuse_copy(state)
+                    pos += total
+                    continue
             part = total if total < size - pos else size - pos
             state.frontend_skip = total - part
             state.frontend_skip_drops = act == ACT_DISCARD or state.phase != PHASE_COPYING
@@ -264,6 +274,19 @@ cdef int _copy_end(State state, const unsigned char* message, Py_ssize_t total) 
     if state.expects_copy_in():
         state.stalled = True
     return 0   # the end of a COPY that failed before: the backend would ignore it too
+
+
+cdef int _refuse_copy(State state) except -1:
+    # A masked value is among the rows: the database is made to forget them, and the client hears why.
+    cdef Expected* head = state.replies.head()
+    cdef bytes error = state.gate.masked_value_copied(state, state.reader.found, head.number)
+    Py_INCREF(error)
+    head.refusal = <PyObject*>error
+    state.enter(PHASE_READY)
+    sink_bytes(&state.sinks.backend, COPY_FAIL)
+    if state.guard != GUARD_NONE and head.kind == REPLY_EXECUTE:
+        sink_bytes(&state.sinks.backend, FLUSH)
+    return 0
 
 
 cdef int _function_call(State state, Cursor* body, const unsigned char* message, Py_ssize_t total) except -1:

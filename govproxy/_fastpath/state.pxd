@@ -2,6 +2,7 @@
 
 from libc.stdint cimport uint64_t
 
+from govproxy._fastpath.copyguard cimport CopyReader
 from govproxy._fastpath.copyrows cimport CopyMasker
 from govproxy._fastpath.ledger cimport LedgerWriter
 from govproxy._fastpath.limits cimport Limits, Quota
@@ -86,6 +87,7 @@ cdef class State:
     # The result that is coming in
     cdef MaskPlan plan
     cdef PreparedStatement probed         # what the last probe found out, until it is used
+    cdef CopyReader reader                # of the COPY that is under way, where its rows are looked at
     cdef CopyMasker copier                # of the COPY that streams, where its rows are masked
     cdef uint64_t rows, rows_before, size_bytes, masked_values
     # The ledger

@@ -3,6 +3,7 @@
 from libc.stdint cimport uint64_t
 
 from govproxy._fastpath.bytecache cimport ByteCache
+from govproxy._fastpath.copyguard cimport CopyGuard
 from govproxy._fastpath.copyrows cimport CopyOptions
 from govproxy._fastpath.ledger cimport Fragment
 from govproxy._fastpath.lexer cimport Folder
@@ -27,6 +28,7 @@ cdef class Verdict:
     cdef readonly bint copies_in
     cdef readonly bint copies_out
     cdef readonly CopyOptions copy        # how its copied rows are read and masked, None where they are not
+    cdef readonly CopyGuard copy_guard    # what looks at rows that are copied in, None where nothing does
     cdef readonly bint tainted            # reaches sensitive or unknown data: messages are rebuilt
     cdef readonly bint changes_session    # the gate is told before the next statement is looked up
     cdef readonly bint changes_catalog    # the gate is told when it has run

@@ -2,6 +2,7 @@ from collections.abc import Sequence
 from enum import IntFlag
 from typing import Any, Self, final
 
+from govproxy._fastpath.copyguard import CopyGuard
 from govproxy._fastpath.copyrows import CopyOptions
 
 class Outcome(IntFlag):
@@ -25,6 +26,7 @@ class Verdict:
         copies_in: bool = False,
         copies_out: bool = False,
         copy: CopyOptions | None = None,
+        copy_guard: CopyGuard | None = None,
         tainted: bool = True,
         changes_session: bool = False,
         changes_catalog: bool = False,
@@ -55,6 +57,8 @@ class Verdict:
     def copies_out(self) -> bool: ...
     @property
     def copy(self) -> CopyOptions | None: ...
+    @property
+    def copy_guard(self) -> CopyGuard | None: ...
     @property
     def tainted(self) -> bool: ...
     @property

@@ -15,6 +15,7 @@ from libc.stdint cimport uint64_t
 cimport cython
 
 from govproxy._fastpath.bytecache cimport ByteCache
+from govproxy._fastpath.copyguard cimport CopyGuard
 from govproxy._fastpath.copyrows cimport CopyOptions
 from govproxy._fastpath.ledger cimport Fragment
 from govproxy._fastpath.lexer cimport Folder
@@ -48,6 +49,7 @@ cdef class Verdict:
         bint copies_in=False,
         bint copies_out=False,
         CopyOptions copy=None,
+        CopyGuard copy_guard=None,
         bint tainted=True,
         bint changes_session=False,
         bint changes_catalog=False,
@@ -67,6 +69,7 @@ cdef class Verdict:
         self.copies_in = copies_in
         self.copies_out = copies_out
         self.copy = copy
+        self.copy_guard = copy_guard
         self.tainted = tainted
         self.changes_session = changes_session
         self.changes_catalog = changes_catalog

@@ -1,4 +1,4 @@
-"""From what analysis knows of a COPY … TO STDOUT to what the data plane needs to mask its rows.
+"""From what analysis knows of a COPY to what the data plane needs to mask its rows, or to look at them on their way in.
 
 Rows of COPY have no description. So the proxy asks for the one of the query behind them, on the
 client's own connection and just before, and keeps the answer to itself.
@@ -6,10 +6,15 @@ client's own connection and just before, and keeps the answer to itself.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+
+from govproxy._fastpath.copyguard import CopyGuard
 from govproxy._fastpath.copyrows import CopyOptions
-from govproxy.errors import UnsupportedEncoding
+from govproxy.errors import NotSupported, UnsupportedEncoding
+from govproxy.session.bound import Guard
 from govproxy.session.parameters import ENCODINGS, safe_encoding
-from govproxy.sql.values import CopyOut
+from govproxy.sql.catalog import Relation
+from govproxy.sql.values import CopyIn, CopyOut
 from govproxy.wire.frontend import Target, encode_close, encode_describe, encode_parse
 
 # Under which name the database knows the query for the moment of the question.
@@ -36,3 +41,44 @@ def options(copied: CopyOut, codec: str) -> CopyOptions:
         + encode_describe(Target.STATEMENT, PROBE)
         + encode_close(Target.STATEMENT, PROBE),
     )
+
+
+def guard(
+    copied: CopyIn, relations: Sequence[Relation], guards: Mapping[tuple[int, str], Guard], codec: str
+) -> CopyGuard | None:
+    """What looks for masked values in the rows that are copied in, None where no column is watched.
+
+    Raises `NotSupported` where a column is watched and the rows cannot be read.
+    """
+    places: dict[int, list[Guard]] = {}
+    for relation in relations:
+        names = copied.columns or tuple(column.name for column in relation.columns if not column.generated)
+        for place, name in enumerate(names):
+            if (relation.oid, name) in guards:
+                places.setdefault(place, []).append(guards[relation.oid, name])
+    if not places:
+        return None
+    form = copied.form
+    written = None if form is None else codec if form.encoding is None else ENCODINGS[safe_encoding(form.encoding)]
+    if form is None or written is None:
+        raise NotSupported(
+            "rows copied into columns that are shown masked cannot be read in this form",
+            hint="Use one COPY in one statement, its documented options, and encoding UTF8.",
+        )
+    return CopyGuard(
+        format=form.format,
+        delimiter=form.delimiter.encode(),
+        quote=form.quote.encode(),
+        escape=form.escape.encode(),
+        watched={
+            place: (several[0].label, _recogniser(several, form.format == "binary"))
+            for place, several in places.items()
+        },
+    )
+
+
+def _recogniser(guards: Sequence[Guard], binary: bool) -> Callable[[bytes], bool]:
+    def recognises(value: bytes) -> bool:
+        return any(guard.form.recognises(value, binary=binary) for guard in guards)
+
+    return recognises

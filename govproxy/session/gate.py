@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from govproxy._fastpath.conversation import Conversation
+from govproxy._fastpath.copyguard import CopyGuard
 from govproxy._fastpath.copyrows import CopyOptions
 from govproxy._fastpath.guard import Stop
 from govproxy._fastpath.rows import MaskPlan
@@ -20,6 +21,7 @@ from govproxy._fastpath.verdicts import Outcome, Verdict
 from govproxy.errors import (
     GovproxyError,
     LimitExceeded,
+    NotSupported,
     Reason,
     StartingUp,
     StatementDenied,
@@ -333,11 +335,7 @@ class Gate:
         else:
             refusal = refusal_of(decision)
         copy: CopyOptions | None = None
-        if refusal is None and analysis.copy_out is not None:
-            try:
-                copy = copying.options(analysis.copy_out, self._codec)
-            except UnsupportedEncoding as error:
-                refusal = error
+        copy_guard: CopyGuard | None = None
         obligations = Obligations(
             snapshot=snapshot,
             policy=policy,
@@ -348,6 +346,13 @@ class Gate:
             distrusted=self._changed_catalog or changes_catalog(analysis) or not analysis.certain,
         )
         grants = obligations.concerned(grants)
+        try:
+            if refusal is None and analysis.copy_out is not None:
+                copy = copying.options(analysis.copy_out, self._codec)
+            if refusal is None and analysis.copy_in is not None and not decision.clear:
+                copy_guard = copying.guard(analysis.copy_in, obligations.written, obligations.guarded(), self._codec)
+        except (NotSupported, UnsupportedEncoding) as error:
+            refusal = error
         translation = self._translated(text, analysis, obligations, refused=refusal is not None)
         if translation.written_back:
             refusal = written_back(translation.written_back)
@@ -373,6 +378,7 @@ class Gate:
             returns_rows=any(s.outputs is None or s.outputs or s.tag in BARE_ROWS for s in analysis.statements),
             copies_in=any(s.copies_in for s in analysis.statements),
             copy=None if refusal or decision.clear else copy,
+            copy_guard=copy_guard,
             copies_out=any(
                 e.action is Action.COPY_OUT and "by" not in e.facts for s in analysis.statements for e in s.effects
             ),
@@ -408,6 +414,11 @@ class Gate:
         translation = replace(basis.translation, written_back=(column,))
         fragment = fragment_of(basis.analysis, basis.decision, basis.obligations, translation, refused=True)
         return denied(verdict, written_back((column,)), fragment)
+
+    def masked_value_copied(self, conversation: Conversation, column: str, number: int) -> bytes:
+        """The ErrorResponse of a COPY that would store a masked value in ``column``."""
+        request_id = f"{self.facts.session_id}.{number}" if number else None
+        return error_response(written_back((column,)), request_id=request_id)
 
     def _pinned(self, text: bytes, analysis: Analysis, translation: Translation) -> list[int] | None:
         """The literals that matter, by number; None where the verdict is for this text alone."""

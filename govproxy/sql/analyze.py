@@ -135,6 +135,7 @@ def analyze(
         cacheable=_is_cacheable(facts),
         foldable=foldable(statements, catalog),
         copy_out=copying.copy_out(text, statements, catalog),
+        copy_in=copying.copy_in(statements),
     )
 
 

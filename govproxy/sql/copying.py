@@ -1,4 +1,4 @@
-"""What COPY … TO STDOUT will send: the form of its rows, and the query whose result they are.
+"""What COPY sends over the wire: the form of its rows, and, of those copied out, the query whose result they are.
 
 Rows of COPY come without a description, so whoever masks them has to know their form beforehand
 and to ask for the description of the query instead. Knows nothing of the wire.
@@ -14,10 +14,15 @@ from collections.abc import Mapping
 from govproxy.sql.catalog import Catalog
 from govproxy.sql.parse import Token, scan
 from govproxy.sql.tree import Node, field_names
-from govproxy.sql.values import CopyForm, CopyOut
+from govproxy.sql.values import CopyForm, CopyIn, CopyOut
 
 _TRUE = frozenset({"true", "on", "1"})
 _FALSE = frozenset({"false", "off", "0"})
+_OPTIONS = frozenset({"format", "delimiter", "null", "header", "quote", "escape", "force_quote", "encoding"})
+# Options of COPY FROM that change nothing about where a field stands and what is in it.
+_HARMLESS = frozenset(
+    {"freeze", "force_not_null", "force_null", "default", "on_error", "log_verbosity", "reject_limit"}
+)
 _COMMENTS = frozenset({"SQL_COMMENT", "C_COMMENT"})
 
 
@@ -34,6 +39,17 @@ def copy_out(text: str, statements: list[Node], catalog: Catalog) -> CopyOut | N
     form = _form(body.get("options", []))
     query = _between_brackets(text, scan(text)) if "query" in body else _of_table(body, catalog)
     return None if form is None or query is None else CopyOut(query=query, form=form)
+
+
+def copy_in(statements: list[Node]) -> CopyIn | None:
+    """What the text copies in from the client. Of several such statements in one text no form is given."""
+    bodies = [statement["stmt"].get("CopyStmt") for statement in statements]
+    found = [body for body in bodies if body is not None and body.get("is_from")]
+    found = [body for body in found if not body.get("is_program") and "filename" not in body]
+    if not found:
+        return None
+    form = _form(found[0].get("options", []), _OPTIONS | _HARMLESS) if len(found) == 1 else None
+    return CopyIn(columns=tuple(field_names(found[0].get("attlist", []))), form=form)
 
 
 def _between_brackets(text: str, tokens: list[Token]) -> str | None:
@@ -76,12 +92,12 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _form(options: list[Node]) -> CopyForm | None:
+def _form(options: list[Node], known: frozenset[str] = _OPTIONS) -> CopyForm | None:
     said: dict[str, Node] = {}
     for option in options:
         body = option.get("DefElem", {})
         said[str(body.get("defname"))] = body.get("arg", {})
-    if not said.keys() <= {"format", "delimiter", "null", "header", "quote", "escape", "force_quote", "encoding"}:
+    if not said.keys() <= known:
         return None
     kind = _string(said, "format", "text")
     if kind not in ("text", "csv", "binary"):
@@ -124,4 +140,4 @@ def _flag(arg: Node) -> bool | None:
         number = int(arg["Integer"].get("ival", 0))
         return bool(number) if number in (0, 1) else None
     word = str(arg.get("String", {}).get("sval", "?")).lower()
-    return True if word in _TRUE else False if word in _FALSE else None
+    return True if word in _TRUE or word == "match" else False if word in _FALSE else None

@@ -264,6 +264,15 @@ class CopyOut:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CopyIn:
+    """One COPY … FROM STDIN. ``columns`` are those listed, empty for all that are not generated;
+    ``form`` is None where an option is not understood."""
+
+    columns: tuple[str, ...]
+    form: CopyForm | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Analysis:
     """A whole text. ``redacted_sql`` has data literals replaced; ``digest`` names its shape.
 
@@ -281,6 +290,7 @@ class Analysis:
     copy_out: CopyOut | None = None  # where the text is one COPY … TO STDOUT whose rows can be read
     added: tuple[str, ...] = ()
     certain: bool = True
+    copy_in: CopyIn | None = None  # the COPY … FROM STDIN of the text
 
     @property
     def unresolved(self) -> tuple[str, ...]:
