@@ -60,6 +60,9 @@ cdef enum Style:
     S_GEO
     S_USER
     S_CARD
+    S_WALLET
+    S_CITY
+    S_STREET
 
 cdef struct MaskSpec:
     int op

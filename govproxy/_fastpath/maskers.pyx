@@ -5,11 +5,12 @@ cannot read it never lets through. Equal inputs give equal outputs under one key
 styles, not columns or policies; ``masking.plan`` chooses.
 """
 
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
+from govproxy._fastpath.maskchecks cimport keep_calling_code, keep_iban, keep_number, put_wallet
 from govproxy._fastpath.maskdates cimport date_text, mask_date
 from govproxy._fastpath.maskids cimport mask_hardware, mask_inet, mask_uuid, network_text
-from govproxy._fastpath.masknames cimport put_person
+from govproxy._fastpath.masknames cimport put_person, put_place
 from govproxy._fastpath.masknumbers cimport bucket_text, mask_float, mask_int, mask_numeric
 from govproxy._fastpath.maskpieces cimport (
     fall_back,
@@ -26,6 +27,11 @@ from govproxy._fastpath.maskpieces cimport (
 from govproxy._fastpath.outbuf cimport OutBuf, outbuf_reserve
 from govproxy._fastpath.prf cimport Prf, PrfKey, prf_byte, prf_finish, prf_folded, prf_start, prf_stream, prf_value
 
+cdef enum:
+    SEALED_TAG = 6
+    SEALED_STEP = 10
+    SEALED_MOST = 30        # with what stands around it the 64 characters that a local part may have
+
 OPERATIONS = {
     "pass": OP_PASS, "scan": OP_SCAN, "constant": OP_CONSTANT, "null": OP_NULL, "partial": OP_PARTIAL,
     "hash": OP_HASH, "pseudonym": OP_PSEUDONYM, "generalise": OP_GENERALISE, "shift": OP_SHIFT, "fpe": OP_FPE,
@@ -41,11 +47,11 @@ FAMILIES = {
 STYLES = {
     "generic": S_GENERIC, "email": S_EMAIL, "tail4": S_TAIL4, "phone": S_PHONE, "iban": S_IBAN, "name": S_NAME,
     "given": S_GIVEN, "surname": S_SURNAME, "postcode": S_POSTCODE, "ip": S_IP, "date": S_DATE, "geo": S_GEO,
-    "user": S_USER, "card": S_CARD,
+    "user": S_USER, "card": S_CARD, "wallet": S_WALLET, "city": S_CITY, "street": S_STREET,
 }
 
 cdef inline bint is_number(int style) noexcept nogil:
-    return style == S_TAIL4 or style == S_CARD or style == S_PHONE or style == S_IBAN
+    return style == S_TAIL4 or style == S_CARD or style == S_PHONE or style == S_IBAN or style == S_WALLET
 
 
 cdef void tag_text(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, unsigned char* tag) noexcept nogil:
@@ -84,6 +90,50 @@ cdef int put_token(const MaskSpec* spec, const unsigned char* tag, int size, int
     token_check(&spec.key, tag, size, following)
     put_hex(out, tag, size)
     return put_hex(out, following, check)
+
+
+cdef int put_sealed(const MaskSpec* spec, const unsigned char* tag, const unsigned char* p, Py_ssize_t at,
+                    Py_ssize_t rest, OutBuf* out) except -1 nogil:
+    # The local part of an address in a token that says it to whoever has the key: the first bytes of the value's
+    # tag, which prove it, and the local part under a stream that belongs to them (ADR 17). Returns 0 where there is
+    # no room for one.
+    cdef const unsigned char* letters = b"abcdefghijklmnopqrstuvwxyz234567"
+    cdef unsigned char[SEALED_TAG + SEALED_MOST] token
+    cdef unsigned char[16] head
+    cdef unsigned char[16] stream
+    cdef int size = SEALED_TAG
+    cdef int i
+    cdef unsigned int bits = 0
+    cdef int held = 0
+    cdef Py_ssize_t start = 0
+    while start < at and p[start] == c' ':
+        start += 1
+    if at <= start or at - start > SEALED_MOST or rest < 2 or p[at + rest - 1] == c' ':
+        return 0
+    # Padded, so that its length says little.
+    size += SEALED_STEP * <int>((at - start + SEALED_STEP - 1) // SEALED_STEP)
+    if spec.limit >= 0 and 2 + (size * 8 + 4) // 5 + rest > spec.limit:
+        return 0
+    memset(token, 0, sizeof(token))
+    memset(head, 0, 16)
+    memcpy(head, tag, SEALED_TAG)
+    memcpy(token, tag, SEALED_TAG)
+    for i in range(<int>(at - start)):
+        token[SEALED_TAG + i] = lower(p[start + i])
+    for i in range(SEALED_TAG, size):
+        if (i - SEALED_TAG) % 16 == 0:
+            prf_stream(&spec.key, head, (i - SEALED_TAG) // 16, stream)
+        token[i] ^= stream[(i - SEALED_TAG) % 16]
+    put(out, b"u_", 2)
+    for i in range(size):
+        bits = bits << 8 | token[i]
+        held += 8
+        while held >= 5:
+            held -= 5
+            put_byte(out, letters[bits >> held & 31])
+    if held:
+        put_byte(out, letters[bits << (5 - held) & 31])
+    return 1
 
 
 cdef extern from *:
@@ -137,7 +187,7 @@ cdef int partial_text(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n
             memcpy(to + 3, p + at, <size_t>(n - at))
             out.size = (to - out.data) + 3 + n - at
             return fit(spec, out, start)
-    elif spec.style == S_TAIL4 or spec.style == S_CARD:
+    elif spec.style == S_TAIL4 or spec.style == S_CARD or spec.style == S_WALLET:
         shown = stars(p, n, 0, 4, out)
     elif spec.style == S_PHONE:
         shown = stars(p, n, 0, 2, out)
@@ -215,19 +265,34 @@ cdef int pseudonym_text(const MaskSpec* spec, const unsigned char* p, Py_ssize_t
         if put_person(spec, p, n, out):
             return fit(spec, out, start)
         return fall_back(spec, out, start)
+    if spec.style == S_CITY or spec.style == S_STREET:
+        if put_place(spec, p, n, out):
+            return fit(spec, out, start)
+        return fall_back(spec, out, start)
     tag_text(spec, p, n, tag)
     if spec.style == S_EMAIL:
         at = last_of(p, n, c'@')
+        if put_sealed(spec, tag, p, at, n - at, out):
+            put(out, p + at, n - at)
+            return fit(spec, out, start)
         put(out, b"u_", 2)
         put_token(spec, tag, 6, 3, out)
         if at > 0 and at + 1 < n and (spec.limit < 0 or 20 + n - at <= spec.limit):
             put(out, p + at, n - at)
         else:
             put(out, b"@example.org", 12)
+    elif spec.style == S_WALLET and put_wallet(spec, p, n, tag, out):
+        return fit(spec, out, start)
     elif is_number(spec.style) or spec.style == S_POSTCODE:
         put_digits(spec, p, n, tag, out)
         if spec.style == S_CARD:
             keep_luhn(p, n, out.data + start)
+        elif spec.style == S_TAIL4:
+            keep_number(p, n, out.data + start)
+        elif spec.style == S_IBAN:
+            keep_iban(p, n, out.data + start)
+        elif spec.style == S_PHONE:
+            keep_calling_code(p, n, out.data + start)
     else:
         put(out, b"u_", 2)
         put_token(spec, tag, 6, 3, out)

@@ -1,2 +1,6 @@
 GIVEN: str
 SURNAMES: str
+CITIES: str
+STREETS: str
+SCRIPTS: dict[str, tuple[str, str]]
+KINDS: frozenset[str]

@@ -9,6 +9,7 @@ and messages.
 
 from __future__ import annotations
 
+import base64
 import datetime
 import hmac
 import re
@@ -18,7 +19,7 @@ from collections.abc import Callable, Mapping
 
 from govproxy._fastpath.columnplan import ColumnPlan
 from govproxy._fastpath.ff1 import Ff1
-from govproxy._fastpath.prf import keyed_tag, subkey
+from govproxy._fastpath.prf import aes_block, keyed_tag, subkey
 
 REDACTED = b"***"
 DOMAIN_DIGITS = 6  # FF1 takes a million values or more
@@ -42,6 +43,8 @@ _TYPES: Mapping[str, frozenset[int]] = {
 _EPOCH = datetime.datetime(2000, 1, 1)
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)((?:[ T].*)?)", re.DOTALL)
 _TOKEN = re.compile(rb"u_([0-9a-f]{12})([0-9a-f]{6})")
+_SEALED = re.compile(rb"u_([a-z2-7]{26}|[a-z2-7]{42}|[a-z2-7]{58})")
+_SEALED_TAG = 6
 _HASH = re.compile(rb"([0-9a-f]{24})([0-9a-f]{8})")
 _EMAIL = re.compile(rb"[A-Za-z0-9]?\*\*\*@[^@*\s]+")
 _INITIAL = re.compile(rb"[A-Za-z]\*\*\*")
@@ -50,7 +53,7 @@ _WORD = re.compile(rb"[A-Za-z0-9*]|[\x80-\xff]")
 _BARE = frozenset('"\\{}')  # what an element without quotes has not
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 # What ``partial`` leaves readable: so many at the front and at the end.
-_SHOWN = {"tail4": (0, 4), "card": (0, 4), "phone": (0, 2), "iban": (2, 4), "postcode": (2, 0)}
+_SHOWN = {"tail4": (0, 4), "card": (0, 4), "wallet": (0, 4), "phone": (0, 2), "iban": (2, 4), "postcode": (2, 0)}
 
 
 class MaskedForm:
@@ -68,7 +71,14 @@ class MaskedForm:
     @property
     def is_reversible(self) -> bool:
         """Whether ``restored`` can ever give something."""
-        return not self._is_array and self._plan.op in ("fpe", "shift") and self._plan.family in _RESTORERS
+        if self._is_array or self._plan.family not in _RESTORERS:
+            return False
+        return self._plan.op in ("fpe", "shift") or self._seals
+
+    @property
+    def _seals(self) -> bool:
+        """Whether values are hidden inside their masks."""
+        return self._plan.op in ("pseudonym", "fpe") and self._plan.style == "email" and self._plan.family == "text"
 
     @property
     def is_guarded(self) -> bool:
@@ -107,7 +117,7 @@ class MaskedForm:
             case "hash":
                 return self._is_token(_HASH.fullmatch(value))
             case "pseudonym" | "fpe" if plan.style == "email":
-                return self._is_token(_TOKEN.fullmatch(value.partition(b"@")[0]))
+                return self._opened(value) is not None or self._is_token(_TOKEN.fullmatch(value.partition(b"@")[0]))
             case "pseudonym" | "fpe":
                 return self._is_token(_TOKEN.fullmatch(value))
             case _:
@@ -131,6 +141,33 @@ class MaskedForm:
             return False
         token, check = (bytes.fromhex(part.decode()) for part in found.groups())
         return self._checks(token, check)
+
+    def _opened(self, value: bytes) -> bytes | None:
+        """The address inside ``maskers.put_sealed``'s token, in small letters; None for what is no such token.
+
+        Its tag is computed again from what was found in it: nothing else opens.
+        """
+        local, at, domain = value.rstrip(b" ").rpartition(b"@")
+        found = _SEALED.fullmatch(local)
+        if found is None or not at:
+            return None
+        token = base64.b32decode(found[1].upper() + b"=" * (-len(found[1]) % 8))
+        tag, hidden = token[:_SEALED_TAG], token[_SEALED_TAG:]
+        for key in self._keys:
+            secret, head = subkey(key, b"stream"), int.from_bytes(tag.ljust(16, b"\0"), "big")
+            blocks = ((head ^ number).to_bytes(16, "big") for number in range(len(hidden) // 16 + 1))
+            stream = b"".join(aes_block(secret, block) for block in blocks)
+            plain = bytes(one ^ other for one, other in zip(hidden, stream, strict=False)).rstrip(b"\0")
+            whole = plain + b"@" + bytes(c | 0x20 if 65 <= c <= 90 else c for c in domain)
+            if hmac.compare_digest(keyed_tag(key, whole)[:_SEALED_TAG], tag):
+                return plain + b"@" + domain
+        return None
+
+    def _restored_text(self, value: str) -> str | None:
+        if not self._seals:
+            return self._restored_digits(value)
+        opened = self._opened(value.encode())
+        return None if opened is None else opened.decode("utf-8", "replace")
 
     def _is_own_uuid(self, value: bytes, binary: bool) -> bool:
         if self._plan.op not in ("pseudonym", "hash"):
@@ -245,7 +282,7 @@ class MaskedForm:
 
 
 _RESTORERS: Mapping[str, Callable[[MaskedForm, str], str | None]] = {
-    "text": MaskedForm._restored_digits,
+    "text": MaskedForm._restored_text,
     **dict.fromkeys(("int4", "int8"), MaskedForm._restored_integer),
     **dict.fromkeys(("date", "timestamp", "timestamptz"), MaskedForm._restored_date),
 }

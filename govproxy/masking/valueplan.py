@@ -118,7 +118,10 @@ STYLES: Mapping[str, str] = MappingProxyType(
         "vehicle": "tail4",
         "medical_record": "tail4",
         "health_insurance": "tail4",
-        "crypto_wallet": "tail4",
+        "crypto_wallet": "wallet",
+        "city": "city",
+        "birth_place": "city",
+        "street_address": "street",
         "device_id": "tail4",
     }
 )

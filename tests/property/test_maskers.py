@@ -32,6 +32,8 @@ STYLES = [
     "date",
     "geo",
     "user",
+    "city",
+    "street",
 ]
 OPS = ["partial", "hash", "pseudonym", "generalise", "shift"]
 
@@ -62,6 +64,30 @@ texts = st.one_of(
     st.from_regex(r"[0-9]{4}( ?[0-9]{4}){2,3}[0-9]{0,4}", fullmatch=True).map(str.encode),
     st.from_regex(r"\+?[0-9]{2,4}([ -][0-9]{2,4}){1,4}", fullmatch=True).map(str.encode),
     st.from_regex(r"[A-Z]{2}[0-9]{2}( [0-9A-Z]{4}){2,5}", fullmatch=True).map(str.encode),
+    st.sampled_from(["DE89 3704 0044 0532 0130 00", "gb82west12345698765432", "NL91ABNA0417164300"]).map(str.encode),
+    st.from_regex(r"[0-9]{9,19}", fullmatch=True).map(str.encode),
+    st.sampled_from(
+        [
+            "111222333",
+            "9434765919",
+            "390.533.447-05",
+            "44051401359",
+            "02476291358",
+            "10000000146",
+            "2341-2341-2346",
+            "850101-1234564",
+            "11.222.333/0001-81",
+            "185057800608436",
+            "11010519491231002X",
+            "12345678Z",
+            "X1234567L",
+            "046454286",
+        ]
+    ).map(str.encode),
+    st.lists(
+        st.sampled_from(["12", "Main", "Street,", "APT", "4b", "Αθήνα", "Анна", "王", "de", "\n", "Rue", ","]),
+        max_size=14,
+    ).map(lambda words: " ".join(words).encode()),
     days.map(lambda d: d.isoformat().encode()),
     times.map(lambda t: t.isoformat(" ").encode() + b"+02"),
     times.map(lambda t: t.isoformat().encode() + b"Z"),

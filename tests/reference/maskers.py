@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
 import hashlib
 import ipaddress
@@ -19,7 +20,8 @@ from cryptography.hazmat.primitives.ciphers.modes import ECB
 from cryptography.hazmat.primitives.cmac import CMAC
 
 from govproxy._fastpath.columnplan import ColumnPlan
-from govproxy._fastpath.masknames import GIVEN, SURNAMES
+from govproxy._fastpath.masknames import CITIES, GIVEN, KINDS, SCRIPTS, STREETS, SURNAMES
+from tests.reference import checkdigits
 
 
 class Outcome(Enum):
@@ -32,7 +34,7 @@ Masked = bytes | Outcome
 INTEGER_BYTES = {"int2": 2, "int4": 4, "int8": 8}
 GREATEST = {"int2": 2**15 - 1, "int4": 2**31 - 1, "int8": 2**53 - 1}
 EPOCH = datetime.date(2000, 1, 1)
-COMPACT_STYLES = ("tail4", "card", "phone", "iban")
+COMPACT_STYLES = ("tail4", "card", "phone", "iban", "wallet")
 WORD = rb"[A-Za-z0-9\x80-\xff]"
 
 
@@ -128,7 +130,7 @@ def _partial(column: ColumnPlan, value: bytes) -> Masked:
                 return FALLBACK
             first = local[:1] if len(local) >= 2 and re.match(rb"[A-Za-z0-9]", local) else b""
             return first + b"***@" + domain
-        case "tail4" | "card":
+        case "tail4" | "card" | "wallet":
             return _stars(value, 0, 4)
         case "phone":
             return _stars(value, 0, 2)
@@ -153,9 +155,14 @@ def _pseudonym(column: ColumnPlan, key: bytes, value: bytes) -> Masked:
     digest = _digest(column, key, value)
     if column.style in ("name", "given", "surname"):
         return person(column.style, key, value)
+    if column.style in ("city", "street"):
+        return place(column.style, key, value)
     short = b"u_" + _token(key, digest[:6], 3)
     if column.style == "email":
         local, at, domain = value.rpartition(b"@")
+        sealed = _sealed(key, digest, local, domain) if at else None
+        if sealed and (column.limit < 0 or len(sealed) + 1 + len(domain) <= column.limit):
+            return sealed + b"@" + domain
         if at and local and domain and (column.limit < 0 or 21 + len(domain) <= column.limit):
             return short + b"@" + domain
         return short + b"@example.org"
@@ -175,8 +182,18 @@ def _pseudonym(column: ColumnPlan, key: bytes, value: bytes) -> Masked:
             else:
                 output += bytes([97 + number % 26]) if char < b"\x80" else b"x"
             used += 1
-        return keep_luhn(value, output) if column.style == "card" else output
+        return _KEEPING.get(column.style, lambda _, made: made)(value, output)
     return short
+
+
+def _sealed(key: bytes, digest: bytes, local: bytes, domain: bytes) -> bytes | None:
+    """The local part in a token that says it to whoever has the key; None where it is too long."""
+    local = local.lstrip(b" ").lower()
+    if not 1 <= len(local) <= 30 or not domain or domain.endswith(b" "):
+        return None
+    padded = local.ljust(-(-len(local) // 10) * 10, b"\0")
+    hidden = bytes(a ^ b for a, b in zip(padded, stream(key, digest[:6] + bytes(10), len(padded)), strict=True))
+    return b"u_" + base64.b32encode(digest[:6] + hidden).lower().rstrip(b"=")
 
 
 def luhn_sum(digits: list[int]) -> int:
@@ -192,6 +209,52 @@ def keep_luhn(value: bytes, masked: bytes) -> bytes:
     made = [masked[i] - 48 for i in places[:-1]] + [0]
     last = (luhn_sum([value[i] - 48 for i in places]) - luhn_sum(made)) % 10
     return masked[: places[-1]] + b"%d" % last + masked[places[-1] + 1 :]
+
+
+_KEEPING = {
+    "card": keep_luhn,
+    "tail4": checkdigits.keep_number,
+    "iban": checkdigits.keep_iban,
+    "phone": checkdigits.keep_calling_code,
+}
+
+
+def place(style: str, key: bytes, value: bytes) -> Masked:
+    """Another city, or an address word by word: figures, words that say nothing, and names of streets."""
+    value = value.strip(b" ") if style == "city" else value.rstrip(b" ").lstrip(b" ")
+    if not value:
+        return FALLBACK
+    if style == "city":
+        return _from_list(CITIES, 0, key, value)
+    output = b""
+    for number, part in enumerate(re.split(rb"[ \n\t\r]+", value)[:12]):
+        bare = part.rstrip(b",;")
+        output += b" " if number and bare else b""
+        if re.search(rb"[0-9]", bare):
+            output += _figures(key, bare)
+        elif bare.decode("latin-1").lower() in KINDS and bare.isascii():
+            output += bare
+        elif bare:
+            output += _from_list(STREETS, 0, key, bare)
+        output += b"," if part != bare else b""
+    return output
+
+
+def _figures(key: bytes, part: bytes) -> bytes:
+    numbers = stream(key, keyed(key, part.lower()), len(part))
+    output = b""
+    used = 0
+    for char in (part[i : i + 1] for i in range(len(part))):
+        if not re.match(WORD, char):
+            output += char
+            continue
+        number = numbers[used]
+        if char.isdigit():
+            output += b"%d" % (1 + number % 9 if used == 0 else number % 10)
+        else:
+            output += bytes([97 + number % 26]) if char < b"\x80" else b"x"
+        used += 1
+    return output
 
 
 def person(style: str, key: bytes, value: bytes) -> Masked:
@@ -215,12 +278,33 @@ def person(style: str, key: bytes, value: bytes) -> Masked:
     return b"".join(output) if names else FALLBACK
 
 
+def _script(word: bytes) -> str | None:
+    try:
+        text = word.decode()
+    except UnicodeDecodeError:
+        return None
+    first = ord(text[0])
+    if 0x370 <= first < 0x400:
+        return "greek"
+    if 0x400 <= first < 0x530:
+        return "cyrillic"
+    return "han" if 0x4E00 <= first < 0xA000 else None
+
+
 def _name(surname: bool, key: bytes, word: bytes) -> bytes:
-    names = (SURNAMES if surname else GIVEN).split()
-    number = keyed(key, word.lower())[1 if surname else 0] % len(names)
-    if names[number].lower().encode() == word.lower():
+    script = _script(word)
+    pair = (GIVEN, SURNAMES) if script is None else SCRIPTS[script]
+    return _from_list(pair[surname], int(surname), key, word)
+
+
+def _from_list(listed: str, byte: int, key: bytes, word: bytes) -> bytes:
+    names = listed.split()
+    number = keyed(key, word.lower())[byte] % len(names)
+    if names[number].encode().lower() == word.lower():
         number = (number + 1) % len(names)
     name = names[number].encode()
+    if not name.isascii():
+        return name
     if len(word) == 1 or re.fullmatch(rb".\.", word, re.DOTALL):
         name = name[:1] + word[1:]
     if re.match(rb"[a-z]", word):
