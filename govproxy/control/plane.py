@@ -23,6 +23,7 @@ from govproxy.control import catalog as catalogs
 from govproxy.control.approvals import Approvals
 from govproxy.control.decisions import Decisions
 from govproxy.control.edits import edits
+from govproxy.control.fleet import Fleet
 from govproxy.control.grants import Grants
 from govproxy.control.keys import load_approval_key, load_keys, rotate_masking_key
 from govproxy.control.look import Seen, class_named, corrections_of, evidence_of
@@ -78,6 +79,7 @@ class ControlPlane:
         self._publish: Callable[[Snapshot], None] = lambda snapshot: None
         self._tasks: list[asyncio.Task[None]] = []
         self._store: StateStore | None = None
+        self._fleet: Fleet | None = None
         self._approvals: Approvals | None = None
         self._tickets: Tickets | None = None
         self._grants: Grants | None = None
@@ -118,6 +120,7 @@ class ControlPlane:
         """Look at every database once, then keep watching them. Raises StateUnavailable."""
         self._publish = publish
         self._store = await open_store(self.settings)
+        self._fleet = Fleet(self._store)
         self._approvals = Approvals(self._store, load_approval_key(self.settings), clock=time.time)
         self._decide_by_rule(self._store, self._approvals)
         for use in self._when_up:
@@ -224,6 +227,12 @@ class ControlPlane:
         # Security: what could not be judged by the new policy is not shown by the old one.
         self._renew(pictures)
         log.info("policy reloaded", version=policy.version, changed=changed)
+
+    async def draw(self, key: str, *, limit: int, want: int, unused: int, worker: int) -> tuple[int, float]:
+        """A batch of statements for one identity: how many, and in how many seconds there may be more."""
+        if self._fleet is None:
+            raise AssertionError("not started")
+        return await self._fleet.draw(key, limit=limit, want=want, unused=unused, worker=worker)
 
     def edits(self) -> AsyncIterator[None]:
         """Once for each change of the configuration's or the policy's file."""

@@ -12,7 +12,6 @@ import contextlib
 import signal
 import socket
 import sys
-import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -45,6 +44,7 @@ class Control(Protocol):
     async def refresh(self, database: str, *, values: bool) -> None: ...
     async def reload(self) -> None: ...
     def listen_to_grants(self, callback: Callable[[tuple[Grant, ...]], None]) -> None: ...
+    async def draw(self, key: str, *, limit: int, want: int, unused: int, worker: int) -> tuple[int, float]: ...
     def edits(self) -> AsyncIterator[None]: ...
     async def rotate_key(self) -> str: ...
     async def stop(self) -> None: ...
@@ -199,9 +199,8 @@ class Supervisor:
                 self._is_ready(worker)
             case link.Refresh():
                 self._tasks.create_task(self._refresh(worker, message))
-            case link.Draw(key=key, limit=limit, want=want, unused=unused):
-                granted, again_s = self._shares.draw(key, limit=limit, want=want, unused=unused, now=time.monotonic())
-                worker.send(link.Drawn(key=key, granted=granted, again_s=again_s))
+            case link.Draw():
+                self._tasks.create_task(self._draw(worker, message))
             case link.Enter(key=key, session=session, limit=limit):
                 admitted = self._shares.enter(key, session, limit=limit, worker=worker.number)
                 worker.send(link.Entered(session=session, admitted=admitted))
@@ -217,6 +216,12 @@ class Supervisor:
                     waiting.set_result(message)
             case _:
                 raise AssertionError(f"unexpected message from a worker: {type(message).__name__}")
+
+    async def _draw(self, worker: _Worker, asked: link.Draw) -> None:
+        granted, again_s = await self._control.draw(
+            asked.key, limit=asked.limit, want=asked.want, unused=asked.unused, worker=worker.number
+        )
+        worker.send(link.Drawn(key=asked.key, granted=granted, again_s=again_s))
 
     async def _refresh(self, worker: _Worker, asked: link.Refresh) -> None:
         try:

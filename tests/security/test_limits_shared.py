@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 
 import psycopg
 import pytest
 
+from govproxy.demo.files import write_private
+from tests.support.postgres import Postgres
 from tests.support.proxy import Proxy
 from tests.support.raw_session import SYNC, RawSession, bind, execute, extended, parse, query
 
@@ -51,6 +54,65 @@ def test_statements_per_minute_over_workers_and_reconnects(start_proxy: Callable
     with proxy.connect("dan@shop.example") as other:
         for _ in range(40):
             assert other.execute("SELECT 1").fetchone() == (1,)
+
+
+def _passed(proxy: Proxy, count: int) -> int:
+    """How many of ``count`` statements pass, each in a session of its own; the others are refused by the limit."""
+    passed = 0
+    for turn in range(count):
+        session = _session(proxy, BUSY)
+        answer = session.ask(query(f"SELECT {turn}"))
+        session.socket.close()
+        if answer.errors:
+            assert answer.errors[0]["C"] == "53400"
+            assert "30 statements within a minute (limit few-statements)" in answer.errors[0]["M"]
+        else:
+            passed += 1
+    return passed
+
+
+def test_a_restart_forgets_nothing(start_proxy: Callable[..., Proxy]) -> None:
+    proxy = start_proxy(policy=POLICY, workers=2)
+    assert _passed(proxy, 20) == 20
+    proxy.process.stop()
+    proxy.process.start()
+    proxy.process.wait_until_ready()
+    assert _passed(proxy, 20) == 10
+
+
+@pytest.fixture
+def fleet(
+    start_proxy: Callable[..., Proxy], postgres: Postgres, scratch: str, tmp_path: Path
+) -> Callable[[], tuple[Proxy, Proxy]]:
+    """Two instances on one store, each with two workers."""
+    secret = tmp_path / "state-password"
+    write_private(secret, (postgres.password or "none").encode())
+    url = f"postgresql://{postgres.superuser}@{postgres.host}:{postgres.port}/{scratch}?sslmode=disable"
+    extra = f'state: {{url: "{url}", password: {{file: {secret}}}}}'
+
+    def begin() -> tuple[Proxy, Proxy]:
+        first, second = (start_proxy(policy=POLICY, workers=2, extra=extra) for _ in range(2))
+        return first, second
+
+    return begin
+
+
+def test_a_fleet_shares_the_minute_and_a_store_that_is_gone_gives_nobody_more(
+    fleet: Callable[[], tuple[Proxy, Proxy]], postgres: Postgres, scratch: str
+) -> None:
+    first, second = fleet()
+    assert [_passed(proxy, 5) for proxy in (first, second, first, second)] == [5, 5, 5, 5]
+    with psycopg.connect(postgres.dsn(scratch), autocommit=True) as store:
+        store.execute("ALTER TABLE govproxy_windows RENAME TO elsewhere")
+        # Each has half of the limit now, and ten of those are gone.
+        assert [_passed(proxy, 3) for proxy in (first, second)] == [3, 3]
+        store.execute("ALTER TABLE elsewhere RENAME TO govproxy_windows")
+    assert "limits are counted here alone" in first.log
+    assert "limits are counted here alone" in second.log
+    assert _passed(first, 20) + _passed(second, 20) <= 10
+    # Nobody but the one who is limited waits for anything.
+    with first.connect("dan@shop.example") as other:
+        assert other.execute("SELECT 1").fetchone() == (1,)
 
 
 def test_a_prepared_statement_counts_each_time(start_proxy: Callable[..., Proxy]) -> None:

@@ -119,4 +119,19 @@ STEPS: tuple[Step, ...] = (
             "CREATE INDEX govproxy_once_until ON govproxy_once (until)",
         ),
     ),
+    Step(
+        number=6,
+        subject="windows",
+        statements=(
+            """
+            CREATE TABLE govproxy_windows (
+                name text NOT NULL,
+                instance text NOT NULL,
+                given_at double precision NOT NULL,
+                given bigint NOT NULL
+            )
+            """,
+            "CREATE INDEX govproxy_windows_name ON govproxy_windows (name)",
+        ),
+    ),
 )

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from govproxy.config.settings import Address, AuditSettings, IdentitySettings, Settings
 from govproxy.control.look import class_named
-from govproxy.control.state import approvals, grants, once
+from govproxy.control.state import approvals, grants, once, windows
 from govproxy.control.state import classification as subject
 from govproxy.control.state.classification import load_kept, load_map, save_kept, save_map
 from govproxy.control.state.migrations import STEPS, Step
@@ -34,6 +34,7 @@ TABLES = (
     approvals.CAPSULES,
     grants.GRANTS,
     once.ONCE,
+    windows.WINDOWS,
 )
 NAMED = class_named(Policy())
 SALARY = ColumnRef(20_000, 2)
