@@ -26,6 +26,7 @@ class Reason(StrEnum):
     DENIED_BY_RULE = "denied-by-rule"
     NO_RULE_ALLOWS = "no-rule-allows"
     NEEDS_APPROVAL = "needs-approval"
+    NOT_APPROVED = "not-approved"
     NO_COMMON_APPROVER = "no-common-approver"
     FREEZE = "freeze"
     BURST = "burst"
@@ -50,6 +51,7 @@ class Reason(StrEnum):
     UNKNOWN_STATEMENT = "unknown-statement"
     UNKNOWN_PORTAL = "unknown-portal"
     TIMEOUT = "timeout"
+    CANCELLED = "cancelled"
     LIMIT = "limit"
     TOO_MANY_CONNECTIONS = "too-many-connections"
     # Of whoever runs it.
@@ -93,6 +95,7 @@ RETRY: Mapping[Reason, Retry] = {
             Reason.FREEZE,
             Reason.BURST,
             Reason.TIMEOUT,
+            Reason.CANCELLED,
             Reason.LIMIT,
             Reason.TOO_MANY_CONNECTIONS,
             Reason.UPSTREAM,
@@ -196,6 +199,13 @@ class StatementTimeout(ClientFault):
 
     sqlstate = "57014"
     reason = Reason.TIMEOUT
+
+
+class StatementCancelled(ClientFault):
+    """A held statement that its client, or an operator, does not want any more."""
+
+    sqlstate = "57014"
+    reason = Reason.CANCELLED
 
 
 class LimitExceeded(ClientFault):

@@ -11,6 +11,7 @@ cdef class Conversation(State):
     cdef int feed_backend(self, const unsigned char* data, Py_ssize_t size) except -1
     cdef int go_on(self) except -1
     cdef int _frontend_stashed(self) except -1
+    cdef int _listen_for_terminate(self) except -1
     cdef int settle(self) except -1
     cdef bint wants_frontend(self) noexcept
     cdef int _let_go(self, object subject) except -1

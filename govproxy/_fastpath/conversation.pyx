@@ -12,6 +12,7 @@ cimport cython
 
 from govproxy._fastpath.asking cimport ask, ask_on
 from govproxy._fastpath.backend cimport backend_messages
+from govproxy._fastpath.cursor cimport load_i32
 from govproxy._fastpath.frontend cimport frontend_messages
 from govproxy._fastpath.outbuf cimport outbuf_append, outbuf_consume, outbuf_free, outbuf_init, outbuf_trim
 from govproxy._fastpath.replies cimport Expected
@@ -22,13 +23,19 @@ from govproxy._fastpath.statements cimport Portal
 from govproxy._fastpath.transitions cimport PHASE_CLOSED
 from govproxy._fastpath.verdicts cimport Verdict
 
+from govproxy.errors import ProtocolViolation
+
+cdef enum:
+    HEADER = 5
+    MAX_HELD_BYTES = 320 * 1024   # of a client whose statement is held: the longest text, and a little more
+
 
 @cython.final
 cdef class Conversation(State):
     """See state.pxd for the attributes.
 
     The gate answers what is not in the cache. It is any object with ``judge(conversation, text)
-    -> Verdict | None`` (None parks the conversation until ``resume``), ``function_call``,
+    -> Verdict | None`` (None parks the conversation until ``resume``), ``hold``, ``ending``, ``function_call``,
     ``refusal``, ``error``, ``plan``, ``session_changed``, ``catalog_changed``,
     ``parameter_status``, ``rewrite_error``, ``rewrite_notice``, ``rewrite_notification``.
     """
@@ -63,14 +70,30 @@ cdef class Conversation(State):
         if part < size:
             outbuf_append(&self.frontend_stash, data + part, size - part)
             self.frontend_taken = 0
+            if self.held and self.parked:
+                return self._listen_for_terminate()
         return 0
 
     cdef int _frontend_stashed(self) except -1:
-        if self.parked or self.stalled:
-            return 0
-        self.frontend_taken += frontend_messages(
-            self, self.frontend_stash.data + self.frontend_taken, self.frontend_stash.size - self.frontend_taken
-        )
+        if not (self.parked or self.stalled):
+            self.frontend_taken += frontend_messages(
+                self, self.frontend_stash.data + self.frontend_taken, self.frontend_stash.size - self.frontend_taken
+            )
+        if self.held and self.parked:
+            return self._listen_for_terminate()
+        return 0
+
+    cdef int _listen_for_terminate(self) except -1:
+        # While a statement is held its client may go without a word more than this.
+        cdef Py_ssize_t pos = self.frontend_taken
+        cdef int length
+        while self.frontend_stash.size - pos >= HEADER:
+            if self.frontend_stash.data[pos] == <unsigned char>b"X":
+                return self.enter(PHASE_CLOSED)
+            length = load_i32(self.frontend_stash.data + pos + 1)
+            if length < 4:
+                raise ProtocolViolation("message length below 4")
+            pos += <Py_ssize_t>length + 1
         return 0
 
     cdef int feed_backend(self, const unsigned char* data, Py_ssize_t size) except -1:
@@ -123,7 +146,12 @@ cdef class Conversation(State):
         return 0
 
     cdef bint wants_frontend(self) noexcept:
-        return not (self.parked or self.stalled or self.phase == PHASE_CLOSED)
+        if self.phase == PHASE_CLOSED:
+            return False
+        if self.parked:
+            # A held statement's client is listened to, a little, so that it is noticed when it goes.
+            return self.held and self.frontend_stash.size < MAX_HELD_BYTES
+        return not self.stalled
 
     # ------------------------------------------------------------------ for the gate and the engine
 
@@ -143,6 +171,12 @@ cdef class Conversation(State):
         False: nothing can be asked as things stand. Outside of a feed the link must ``proceed``.
         """
         return ask(self, question)
+
+    def record_again(self, Verdict verdict not None, bytes text not None):
+        """The held statement was judged anew and is another one: its line ends, and there is a new one."""
+        self.tick()
+        self.record_outcome(self.number, self.now_ns, b"withdrawn", NULL, 0, 0, 0)
+        self.record(verdict, <const unsigned char*>PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text))
 
     def set_limits(self, Limits limits, Quota quota):
         """What the policy allows from the next statement on; None is no limit."""
@@ -197,6 +231,9 @@ cdef class Conversation(State):
         cdef Expected* entry
         cdef size_t i
         self.tick()
+        if self.held:
+            self.held = False
+            self.record_outcome(self.number, self.now_ns, b"withdrawn", NULL, 0, 0, 0)
         for i in range(self.replies.count):
             entry = self.replies.at(i)
             subject = <object>entry.subject

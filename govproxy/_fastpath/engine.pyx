@@ -30,6 +30,25 @@ cdef extern from "<sys/socket.h>" nogil:
     ssize_t send(int fd, const void* data, size_t size, int flags)
     int MSG_NOSIGNAL
 
+cdef extern from "<poll.h>" nogil:
+    """
+    #ifndef POLLRDHUP  /* Linux says it beside _GNU_SOURCE only, and others not at all */
+    #ifdef __linux__
+    #define POLLRDHUP 0x2000
+    #else
+    #define POLLRDHUP 0
+    #endif
+    #endif
+    """
+    struct pollfd:
+        int fd
+        short events
+        short revents
+    int poll(pollfd* fds, unsigned long count, int timeout_ms)
+    short POLLRDHUP
+    short POLLHUP
+    short POLLERR
+
 cdef enum:
     READ_BYTES = 65536
     MAX_UNREAD_BYTES = 262144   # of answers waiting for a client, before it is not listened to any more
@@ -373,8 +392,11 @@ cdef class Link:
             self._fail(error)
 
     def notify(self, bytes message not None):
-        """Send one message of the proxy's own to the client (a NOTICE while a statement waits)."""
-        if self.closed:
+        """Send one message of the proxy's own to the client (a NOTICE while a statement waits).
+
+        It is left out for a client that has not read much of what came before.
+        """
+        if self.closed or self.client.pending.size >= MAX_UNREAD_BYTES:
             return
         try:
             self._plain(self.client, message)
@@ -392,10 +414,25 @@ cdef class Link:
         """End the session with what ``describe_failure`` makes of ``error``."""
         self._fail(error)
 
+    def drop(self):
+        """End the session of a client that has gone without a word."""
+        self._finish("lost", False)
+
     @property
     def idle(self):
         """True where the session can end without cutting anything off."""
         return self.conversation.idle and self.client.pending.size == 0 and self.server.pending.size == 0
+
+    @property
+    def client_has_gone(self):
+        """True when the client has closed its side, though not all that it sent was read."""
+        cdef pollfd asked
+        if self.closed:
+            return True
+        asked.fd = self.client.fd
+        asked.events = POLLRDHUP
+        asked.revents = 0
+        return poll(&asked, 1, 0) > 0 and (asked.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0
 
     @property
     def is_closed(self):

@@ -19,7 +19,7 @@ from govproxy._fastpath.sinks cimport sink_bytes, sink_flush, sink_pass
 from govproxy._fastpath.state cimport GUARD_NONE, State
 from govproxy._fastpath.statements cimport Portal, PreparedStatement
 from govproxy._fastpath.transitions cimport *
-from govproxy._fastpath.verdicts cimport DENY, Verdict
+from govproxy._fastpath.verdicts cimport DENY, HOLD, Verdict
 
 from govproxy.errors import (
     LedgerUnavailable,
@@ -174,11 +174,66 @@ cdef int _refuse_verdict(
     cdef bint can_record = state.ledger_ready()
     if not can_record:
         return _refuse_unrecorded(state, extended)
-    if state.quota is not None:
+    if state.quota is not None and not state.counted:
         state.quota.left -= 1   # asking counts, too
-    state.record(verdict, text, size)
-    state.record_outcome(state.number, state.now_ns, b"denied", NULL, 0, 0, 0)
+    state.counted = False
+    _record(state, verdict, text, size)
+    if verdict.decided:
+        _record_end(state, state.gate.ending(state, verdict))
+    else:
+        state.record_outcome(state.number, state.now_ns, b"denied", NULL, 0, 0, 0)
     return state.refuse(state.gate.refusal(state, verdict, state.number), extended)
+
+
+cdef int _record_end(State state, tuple ending) except -1:
+    # How a held statement ended that did not run: a word, and the SQLSTATE its client gets.
+    cdef bytes status = ending[0]
+    cdef bytes sqlstate = ending[1]
+    return state.record_outcome(
+        state.number, state.now_ns, PyBytes_AS_STRING(status), <const unsigned char*>PyBytes_AS_STRING(sqlstate),
+        0, 0, 0,
+    )
+
+
+cdef uint64_t _record(State state, Verdict verdict, const unsigned char* text, Py_ssize_t size) except? 0:
+    # The statement's line in the ledger, which a held one has since somebody was asked about it.
+    if state.held:
+        state.held = False
+        if verdict.decided:
+            state.recorded = True   # what was decided is written before it is done
+            return state.number
+        # It was judged anew, and otherwise.
+        state.record_outcome(state.number, state.now_ns, b"withdrawn", NULL, 0, 0, 0)
+    return state.record(verdict, text, size)
+
+
+# ---------------------------------------------------------------------- holding
+
+
+cdef Verdict _hold(
+    State state, Verdict verdict, const unsigned char* text, Py_ssize_t size, bytes bound, bytes types
+):
+    # A statement that somebody has to approve; None: it waits. ``bound`` is the body of its Bind, None for a
+    # Query, and ``types`` what its parameters were declared as, None for nothing.
+    if state.replies.count:
+        # What went before comes first: it may fail, and then nobody need be asked.
+        if state.unsynced and not state.flushed:
+            state.flushed = True
+            sink_bytes(&state.sinks.backend, FLUSH)
+        state.stalled = True
+        state.pending = verdict
+        return None
+    state.flushed = False
+    if not state.held:
+        state.record(verdict, text, size)
+        state.held = True
+    verdict = state.gate.hold(
+        state, verdict, PyBytes_FromStringAndSize(<const char*>text, size), bound, types,
+        state.transaction_status != <unsigned char>b"I" or state.ran_in == state.segment + 1,
+    )
+    if verdict is None:
+        state.parked = True
+    return verdict
 
 
 cdef int _refuse_unrecorded(State state, bint extended) except -1:
@@ -202,7 +257,7 @@ cdef int _refuse_uncounted(
     State state, Verdict verdict, bint extended, const unsigned char* text, Py_ssize_t size
 ) except -1:
     # No statement is left of this minute's.
-    state.record(verdict, text, size)
+    _record(state, verdict, text, size)
     state.record_outcome(state.number, state.now_ns, b"limited", <const unsigned char*>b"53400", 0, 0, 0)
     return state.refuse(state.gate.limit_reached(state, STOP_STATEMENTS, state.number), extended)
 
@@ -235,6 +290,12 @@ cdef int _query(State state, Cursor* body, const unsigned char* message, Py_ssiz
         go = count_statement(state, verdict)
         if go != 1:
             return _refuse_uncounted(state, verdict, False, text, size) if go == 2 else 0
+    if verdict.outcome == HOLD:
+        verdict = _hold(state, verdict, text, size, None, None)
+        if verdict is None:
+            return 0
+        if verdict.outcome == DENY:
+            return _refuse_verdict(state, verdict, False, text, size)
     if verdict.copy is not None and state.unsynced:
         # The Sync of the probe would end the client's pipeline in its middle.
         return state.refuse(
@@ -250,7 +311,7 @@ cdef int _query(State state, Cursor* body, const unsigned char* message, Py_ssiz
         state.probe(verdict, verdict.copy.probe, True)
     entry = state.replies.push(REPLY_QUERY, verdict)
     entry.guarded = state.guard != GUARD_NONE
-    entry.number = state.record(verdict, text, size)
+    entry.number = _record(state, verdict, text, size)
     entry.started_ns = state.now_ns
     if verdict.forward is None:
         sink_pass(&state.sinks.backend, message, total)
@@ -421,7 +482,19 @@ cdef int _bind(State state, Cursor* body, const unsigned char* message, Py_ssize
             return _refuse_uncounted(
                 state, verdict, True, <const unsigned char*>PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text)
             ) if go == 2 else 0
-        state.counted = False
+    if verdict.outcome == HOLD:
+        text = _text_of(statement)
+        verdict = _hold(
+            state, verdict, <const unsigned char*>PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text),
+            PyBytes_FromStringAndSize(<const char*>message + HEADER, total - HEADER), statement.declared,
+        )
+        if verdict is None:
+            return 0
+        if verdict.outcome == DENY:
+            return _refuse_verdict(
+                state, verdict, True, <const unsigned char*>PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text)
+            )
+    state.counted = False
     portal = Portal.__new__(Portal)
     portal.name = portal_name
     portal.verdict = verdict
@@ -448,7 +521,7 @@ cdef bytes _text_of(PreparedStatement statement):
 
 cdef uint64_t _record_bound(State state, Verdict verdict, PreparedStatement statement) except? 0:
     cdef bytes text = _text_of(statement)
-    return state.record(verdict, <const unsigned char*>PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text))
+    return _record(state, verdict, <const unsigned char*>PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text))
 
 
 cdef Verdict _judge_again(State state, PreparedStatement statement):
@@ -465,7 +538,7 @@ cdef Verdict _judge_again(State state, PreparedStatement statement):
         declared = <const unsigned char*>PyBytes_AS_STRING(statement.declared)
         types = PyBytes_GET_SIZE(statement.declared) // 4
     verdict = _verdict(state, start, len(text), declared, types)
-    if verdict is not None and verdict is not statement.verdict:
+    if verdict is not None and verdict is not statement.verdict and not verdict.decided:
         statement.verdict = verdict
         statement.text = text
         statement.description = None
@@ -512,9 +585,13 @@ cdef int _execute(State state, Cursor* body, const unsigned char* message, Py_ss
     if _is_unsure(state, portal.confirmed, portal.segment):
         return 0
     if portal.verdict.context_id != state.context_id or not portal.verdict.cacheable:
-        if not state.clear and not state.gate.still_holds(state, portal.verdict):
+        if (not state.clear or portal.verdict.decided) and not state.gate.still_holds(state, portal.verdict):
             error = UndefinedPortal(f'portal "{_printable(name)}" was bound before the session changed; bind it again')
             return state.refuse(state.gate.error(error), True)
+    if not portal.open and portal.verdict.decided:
+        # Security: an approval is for one run.
+        error = UndefinedPortal(f'portal "{_printable(name)}" has run; bind it again')
+        return state.refuse(state.gate.error(error), True)
     if not portal.open:
         # Run again after it ended or was suspended by an error: that is a statement of its own.
         if not state.ledger_ready():
@@ -533,6 +610,7 @@ cdef int _execute(State state, Cursor* body, const unsigned char* message, Py_ss
     entry.number = portal.number
     entry.guarded = state.guard != GUARD_NONE
     state.unsynced = True
+    state.ran_in = state.segment + 1
     sink_pass(&state.sinks.backend, message, total)
     if entry.guarded:
         sink_bytes(&state.sinks.backend, FLUSH)

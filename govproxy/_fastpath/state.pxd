@@ -69,6 +69,8 @@ cdef class State:
     cdef Verdict pending
     cdef object inquiry                   # what the gate asks the database meanwhile (asking.pyx), or None
     cdef readonly bytes declared          # of the Parse it judges: the types of parameters, four bytes each
+    cdef readonly bint held               # it is held, and the last statement of the ledger is it
+    cdef uint64_t ran_in                  # one more than the segment in which something was executed last
     # Limits: None and 0 for a session without any
     cdef readonly Limits limits
     cdef readonly Quota quota

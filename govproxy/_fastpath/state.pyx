@@ -236,6 +236,7 @@ cdef class State:
         for _ in range(sync):
             self.replies.pop()
         self.plan = None
+        self.flushed = False
         return 0
 
     # ------------------------------------------------------------------ asking for the client

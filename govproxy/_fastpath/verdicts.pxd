@@ -13,6 +13,7 @@ from govproxy._fastpath.rows cimport MaskPlan
 cpdef enum Outcome:
     ALLOW = 1
     DENY = 2
+    HOLD = 3      # somebody has to be asked, each time
 
 cdef class Verdict:
     cdef readonly Outcome outcome
@@ -33,6 +34,7 @@ cdef class Verdict:
     cdef readonly bint changes_session    # the gate is told before the next statement is looked up
     cdef readonly bint changes_catalog    # the gate is told when it has run
     cdef readonly bint cacheable
+    cdef readonly bint decided            # of a held statement, for this once: it stands in the ledger already
     cdef readonly bint writes             # limits: may change rows, and the command tag counts them
     cdef list plans                       # [(key, MaskPlan)], few
 

@@ -8,6 +8,7 @@ from govproxy._fastpath.copyrows import CopyOptions
 class Outcome(IntFlag):
     ALLOW = 1
     DENY = 2
+    HOLD = 3
 
 @final
 class Verdict:
@@ -32,6 +33,7 @@ class Verdict:
         changes_catalog: bool = False,
         cacheable: bool = True,
         writes: bool = False,
+        decided: bool = False,
     ) -> Self: ...
     @property
     def outcome(self) -> Outcome: ...
@@ -69,6 +71,8 @@ class Verdict:
     def cacheable(self) -> bool: ...
     @property
     def writes(self) -> bool: ...
+    @property
+    def decided(self) -> bool: ...
 
 @final
 class VerdictCache:

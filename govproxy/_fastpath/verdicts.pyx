@@ -55,6 +55,7 @@ cdef class Verdict:
         bint changes_catalog=False,
         bint cacheable=True,
         bint writes=False,
+        bint decided=False,
     ):
         self.outcome = outcome
         self.text = text
@@ -75,6 +76,7 @@ cdef class Verdict:
         self.changes_catalog = changes_catalog
         self.cacheable = cacheable
         self.writes = writes
+        self.decided = decided
         self.plans = []
 
     cdef MaskPlan plan_for(self, bytes description):

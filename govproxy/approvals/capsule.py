@@ -94,6 +94,13 @@ def seal(
     return Capsule(content=content, signature=signer.sign(CONTEXT + content), key_id=signer.key_id)
 
 
+def is_signed(capsule: Capsule, verifier: Verifier) -> bool:
+    """Whether exactly this was signed with the other half of that key."""
+    if capsule.key_id != verifier.key_id or not verifier.verifies(capsule.signature, CONTEXT + capsule.content):
+        return False
+    return bool(capsule.fields["key_id"] == verifier.key_id)
+
+
 def flaw(
     capsule: Capsule, verifier: Verifier, *, subject: Subject, requester: Identity, used: int, now: float
 ) -> Flaw | None:
@@ -101,11 +108,9 @@ def flaw(
 
     The signature comes first: nothing of what an unsigned object says is looked at.
     """
-    if capsule.key_id != verifier.key_id or not verifier.verifies(capsule.signature, CONTEXT + capsule.content):
+    if not is_signed(capsule, verifier):
         return Flaw.FORGED
     said = capsule.fields
-    if said["key_id"] != verifier.key_id:
-        return Flaw.FORGED
     if said["status"] != Status.APPROVED.value:
         return Flaw.NOT_APPROVED
     if said["requester"] != forms.who(requester):

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from govproxy import __version__
-from govproxy.cli import audit, keys, metrics, sessions
+from govproxy.cli import approvals, audit, keys, metrics, sessions
 from govproxy.cli.policies import app as policies
 from govproxy.errors import GovproxyError
 
@@ -23,6 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(approvals.app, name="approvals", help="Decide held statements.")
 app.add_typer(audit.app, name="audit", help="Read the ledger.")
 app.add_typer(keys.app, name="keys", help="The masking key.")
 app.add_typer(policies.app, name="policy", help="Policy as code.")

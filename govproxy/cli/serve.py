@@ -12,11 +12,13 @@ from govproxy.console.server import ConsoleServer
 from govproxy.console.webhooks import Webhooks
 from govproxy.control.admin import AdminServer
 from govproxy.control.approvals import Approvals
+from govproxy.control.desk import ApprovalsDesk
 from govproxy.control.plane import ControlPlane
 from govproxy.control.state.once import taker
 from govproxy.control.state.store import StateStore
 from govproxy.server.supervisor import Supervisor
 from govproxy.session import log
+from govproxy.session.rules import token_verifier
 
 
 def run(config: Path, *, workers: int | None) -> None:
@@ -28,7 +30,8 @@ def run(config: Path, *, workers: int | None) -> None:
 async def _serve(settings: Settings, workers: int | None) -> int:
     plane = ControlPlane(settings)
     supervisor = Supervisor(plane, workers=workers)
-    admin = AdminServer(settings, supervisor)
+    tokens = token_verifier(settings, now=time.time)
+    admin = AdminServer(settings, supervisor, ApprovalsDesk(lambda: plane.approvals, tokens))
     if plane.keys.approvals is None:
         raise AssertionError("the control plane has a key for approvals")
     webhooks = Webhooks(settings, now=time.time)

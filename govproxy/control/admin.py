@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import orjson
 
 from govproxy.config.settings import Settings
+from govproxy.control.desk import ApprovalsDesk
 from govproxy.control.keys import state_directory
 from govproxy.errors import ConfigError, GovproxyError
 from govproxy.session.figures import WorkerFigures
@@ -43,9 +44,10 @@ def socket_path(settings: Settings) -> Path:
 class AdminServer:
     """Answers on the admin socket while the instance runs."""
 
-    def __init__(self, settings: Settings, sessions: Sessions) -> None:
+    def __init__(self, settings: Settings, sessions: Sessions, approvals: ApprovalsDesk | None = None) -> None:
         self._path = socket_path(settings)
         self._sessions = sessions
+        self._approvals = approvals
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
@@ -95,7 +97,8 @@ class AdminServer:
             case {"command": "kill", "session": str(session)}:
                 return {"killed": await self._sessions.kill(session)}
             case _:
-                return {"error": "unknown command"}
+                answer = None if self._approvals is None else await self._approvals.answer(question)
+                return {"error": "unknown command"} if answer is None else answer
 
 
 def ask(settings: Settings, question: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from govproxy.policy.matching import Reading, object_matches, tags_match, who_ma
 from govproxy.policy.rules import ANY, NO_COMMON_APPROVER, Mode, Policy, Rule
 from govproxy.policy.standing import Standing, reading_of, standing_of
 from govproxy.policy.touched import Ground, chain, touched_by_effect, touched_columns
-from govproxy.policy.values import Decision, Refusal, Request, Verb
+from govproxy.policy.values import Decision, HoldTerms, Refusal, Request, Verb
 from govproxy.policy.wording import refused_by, subject
 from govproxy.sql.catalog import Catalog, ColumnRef
 from govproxy.sql.values import Action, Effect, StatementFacts
@@ -71,6 +71,7 @@ class _Outcome:
     shadow: set[str] = field(default_factory=set)
     refusal: Refusal | None = None
     approvers: frozenset[str] | None = None
+    terms: HoldTerms | None = None
     held: str = ""
     varies: bool = False
     counted: dict[str, set[tuple[int, int]]] = field(default_factory=dict)  # by a rule's burst: which effects
@@ -85,6 +86,7 @@ class _Outcome:
         for rule in rules:
             self.rules[Verb.HOLD].add(rule.name)
             self.approvers = rule.approvers if self.approvers is None else self.approvers & rule.approvers
+            self.terms = rule.terms if self.terms is None else self.terms.and_(rule.terms)
         self.held = self.held or what
 
     def decision(self, *, clear: bool, version: str) -> Decision:
@@ -105,6 +107,7 @@ class _Outcome:
             shadow=tuple(sorted(self.shadow)),
             refusal=self.refusal if self.verb is Verb.DENY else None,
             approvers=(self.approvers or frozenset()) if self.verb is Verb.HOLD else frozenset(),
+            terms=self.terms if self.verb is Verb.HOLD else None,
             clear=clear,
             policy_version=version,
             varies=self.varies,

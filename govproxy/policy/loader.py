@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from govproxy.config.source import Document, Key, read, suggestion, validate
 from govproxy.errors import ConfigError, ConfigErrors
@@ -33,7 +33,7 @@ from govproxy.policy.rules import (
     Rule,
     Who,
 )
-from govproxy.policy.values import Compare, See, Verb
+from govproxy.policy.values import Compare, HoldTerms, See, Verb
 from govproxy.policy.windows import Burst, Window
 from govproxy.sql.values import ACTION_SETS, Action
 
@@ -50,6 +50,7 @@ CHANGES_THAT_LAST = (
     ' && "security_definer=false" in effect.facts)'
 )
 Place = tuple[Key, ...]
+T = TypeVar("T")
 
 
 def load_policy(path: Path | None) -> Policy:
@@ -111,6 +112,8 @@ class _Loader:
             self._fail("a hold needs `approvers`", *place)
         if effect is not Verb.HOLD and entry.approvers is not None:
             self._fail(f"`approvers` belong to `effect: hold`, not to {effect.value}", *place, "approvers")
+        if effect is not Verb.HOLD and entry.hold is not None:
+            self._fail(f"`hold` belongs to `effect: hold`, not to {effect.value}", *place, "hold")
         if effect is Verb.DENY and entry.overrides:
             self._fail("a deny lifts nothing; `overrides` belongs to allow and hold", *place, "overrides")
         if effect is Verb.ALLOW and entry.burst:
@@ -134,6 +137,7 @@ class _Loader:
             burst=self._burst(entry.burst, *place, "burst"),
             may_grant=self._may_grant(entry, *place, "may_grant"),
             rehearse=entry.rehearse,
+            terms=self._terms(entry, *place),
         )
 
     def _may_grant(self, entry: schema.RuleEntry, *place: Key) -> MayGrant | None:
@@ -149,6 +153,38 @@ class _Loader:
             self._fail(str(error), *place, "within")
             return None
         return MayGrant(within_s=within_s, clear=entry.may_grant.see == "clear")
+
+    def _terms(self, entry: schema.RuleEntry, *place: Key) -> HoldTerms:
+        who, how, default = entry.approvers or schema.Approvers(), entry.hold or schema.HoldEntry(), HoldTerms()
+        delegates: frozenset[str] = frozenset()
+        if who.delegates is not None:
+            delegates = self._approvers(who.delegates, *place, "approvers", "delegates")
+        after = who.delegates.after if who.delegates is not None else None
+        if how.on_hold == "refuse" and (how.in_transaction or how.notice_every):
+            self._fail("nothing waits with `on_hold: refuse`", *place, "hold")
+        return HoldTerms(
+            quorum=who.quorum,
+            delegates=delegates,
+            delegate_after_s=self._seconds(after, None, *place, "approvers", "delegates", "after"),
+            principal_may_approve=who.own_agents,
+            waits=how.on_hold == "wait",
+            timeout_s=self._seconds(how.timeout, default.timeout_s, *place, "hold", "timeout"),
+            transaction_timeout_s=self._seconds(
+                how.in_transaction, default.transaction_timeout_s, *place, "hold", "in_transaction"
+            ),
+            notice_s=self._seconds(how.notice_every, default.notice_s, *place, "hold", "notice_every"),
+            uses=how.uses,
+            valid_s=self._seconds(how.valid, default.valid_s, *place, "hold", "valid"),
+        )
+
+    def _seconds(self, written: str | None, default: T, *place: Key) -> float | T:
+        if written is None:
+            return default
+        try:
+            return float(windows.duration_s(written))
+        except ValueError as error:
+            self._fail(str(error), *place)
+            return default
 
     def _freeze(self, entry: schema.FreezeEntry, place: Place) -> Rule:
         """A freeze is a deny for a time, of changes that last: not of temporary tables, nor of reading functions."""
@@ -345,7 +381,7 @@ class _Loader:
             self._fail(f"`when`: {error}", *place)
             return ""
 
-    def _approvers(self, entry: schema.Approvers | None, *place: Key) -> frozenset[str]:
+    def _approvers(self, entry: schema.Approvers | schema.Delegates | None, *place: Key) -> frozenset[str]:
         if entry is None:
             return frozenset()
         found = frozenset(

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 
 from govproxy.masking.values import Masker, OwnTaxonomy
-from govproxy.policy.values import Compare, See, Verb
+from govproxy.policy.values import Compare, HoldTerms, See, Verb
 from govproxy.policy.windows import Burst, Window
 from govproxy.sql.values import Action
 
@@ -122,6 +122,7 @@ class Rule:
     freeze: bool = False
     may_grant: MayGrant | None = None  # of a hold
     rehearse: bool = False  # of a hold: run and taken back, for reviewers
+    terms: HoldTerms = dataclasses.field(default_factory=HoldTerms)  # of a hold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,9 +43,27 @@ class ColumnOnEntry(OnEntry):
     columns: Words | None = None
 
 
+class Delegates(Strict):
+    groups: Words | None = None
+    users: Words | None = None
+    after: Text
+
+
 class Approvers(Strict):
     groups: Words | None = None
     users: Words | None = None
+    quorum: int = Field(default=1, ge=1, le=20)
+    delegates: Delegates | None = None
+    own_agents: bool = False
+
+
+class HoldEntry(Strict):
+    on_hold: Literal["wait", "refuse"] = "wait"
+    timeout: Text | None = None
+    in_transaction: Text | None = None
+    notice_every: Text | None = None
+    uses: int = Field(default=1, ge=1, le=1_000)
+    valid: Text | None = None
 
 
 class WindowEntry(Strict):
@@ -72,6 +90,7 @@ class RuleEntry(Strict):
     when: Condition | None = None
     effect: Literal["allow", "deny", "hold"]
     approvers: Approvers | None = None
+    hold: HoldEntry | None = None
     overrides: Words | None = None
     mode: Literal["enforce", "shadow"] = "enforce"
     hint: Text | None = None

@@ -74,6 +74,44 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HoldTerms:
+    """How a hold is decided, and what an approval is worth. Times in seconds.
+
+    ``waits``: the statement waits on its connection, for ``timeout_s``, or ``transaction_timeout_s`` where locks
+    may be held meanwhile; otherwise its client gets an error and sends it again. ``delegates`` may decide too
+    after ``delegate_after_s``. An approval is for ``uses`` runs within ``valid_s``.
+    """
+
+    quorum: int = 1
+    delegates: frozenset[str] = frozenset()
+    delegate_after_s: float | None = None
+    principal_may_approve: bool = False
+    waits: bool = True
+    timeout_s: float = 600.0
+    transaction_timeout_s: float = 10.0
+    notice_s: float = 15.0
+    uses: int = 1
+    valid_s: float = 600.0
+
+    def and_(self, other: HoldTerms) -> HoldTerms:
+        """Both at once: of each part the stricter."""
+        after = [terms.delegate_after_s for terms in (self, other) if terms.delegate_after_s is not None]
+        return HoldTerms(
+            quorum=max(self.quorum, other.quorum),
+            # Whoever stands in must be able to for both.
+            delegates=self.delegates & other.delegates,
+            delegate_after_s=max(after) if after else None,
+            principal_may_approve=self.principal_may_approve and other.principal_may_approve,
+            waits=self.waits and other.waits,
+            timeout_s=min(self.timeout_s, other.timeout_s),
+            transaction_timeout_s=min(self.transaction_timeout_s, other.transaction_timeout_s),
+            notice_s=min(self.notice_s, other.notice_s),
+            uses=min(self.uses, other.uses),
+            valid_s=min(self.valid_s, other.valid_s),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """The answer.
 
@@ -91,6 +129,7 @@ class Decision:
     shadow: tuple[str, ...] = ()
     refusal: Refusal | None = None
     approvers: frozenset[str] = frozenset()
+    terms: HoldTerms | None = None  # of a hold
     clear: bool = False
     policy_version: str = ""
     varies: bool = False

@@ -8,7 +8,9 @@ statement.
 from __future__ import annotations
 
 import socket
+import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +26,8 @@ from govproxy.wire.errors import error_response
 
 if TYPE_CHECKING:
     from govproxy.server.worker import Worker
+
+STYLES = ("DateStyle", "IntervalStyle", "TimeZone")
 
 log = get_logger("govproxy.session")
 
@@ -133,6 +137,7 @@ def _session(worker: Worker, guest: Guest, session_id: str) -> Session:
         search_path=upstream.search_path,
         client_encoding=upstream.client_encoding,
         clock=time.time,
+        styles=_styles(upstream.parameters),
         cancel_upstream=lambda done: worker.cancel_upstream(worker.sessions[session_id], done),
     )
     conversation = Conversation(
@@ -158,6 +163,12 @@ def _session(worker: Worker, guest: Guest, session_id: str) -> Session:
         started=time.time(),
         began=time.monotonic(),
     )
+
+
+def _styles(parameters: Mapping[str, bytes]) -> tuple[str, ...]:
+    """The settings by which literals are read, as name=value."""
+    shown = [f"{name}={parameters[name].decode('latin-1')}" for name in STYLES if name in parameters]
+    return tuple(map(sys.intern, sorted(shown)))  # nearly all sessions have the same
 
 
 def _hand_over(worker: Worker, session: Session, handover: Handover) -> None:

@@ -96,6 +96,7 @@ class Door:
     """What a worker lets clients in by. Its attributes are replaced whole when settings change.
 
     ``settings_for``: what a session of that identity begins with, given what its client asked for.
+    ``cancel_held`` cancels what has not reached the database yet, and says whether it did.
     ``forward_cancel`` passes a CancelRequest on to the worker that holds the key. ``draining``:
     when set, every newcomer gets this error.
     """
@@ -112,6 +113,7 @@ class Door:
         connect_timeout_s: float = 10.0,
         on_failure: Callable[[LoginFailure], None],
         forward_cancel: Callable[[int, CancelRequest], Awaitable[None]] | None = None,
+        cancel_held: Callable[[int], bool] = lambda pid: False,
         settings_for: Callable[[Identity, ClientStartup], Mapping[str, str]] = lambda identity, startup: (
             startup.settings
         ),
@@ -129,6 +131,7 @@ class Door:
         )
         self._on_failure = on_failure
         self._forward_cancel = forward_cancel
+        self._cancel_held = cancel_held
         self.settings_for = settings_for
 
     async def welcome(self, sock: socket.socket, address: Any, *, request_id: str | None = None) -> Guest | None:
@@ -167,7 +170,7 @@ class Door:
                 await self._forward_cancel(holder, request)
             return
         found = self.cancel_keys.find(request.pid, request.secret)
-        if found is None:
+        if found is None or self._cancel_held(request.pid):
             return
         try:
             await send_cancel(found.target, found.pid, found.secret, timeout_s=self.connect_timeout_s)

@@ -19,6 +19,7 @@ from typing import Protocol
 from govproxy.config.settings import Settings
 from govproxy.errors import ConfigError, GovproxyError
 from govproxy.policy.grants import Grant
+from govproxy.server.holds import Approvals, HoldDesk
 from govproxy.session import link
 from govproxy.session.figures import WorkerFigures
 from govproxy.session.log import get_logger
@@ -40,6 +41,8 @@ class Control(Protocol):
 
     @property
     def snapshot(self) -> Snapshot: ...
+    @property
+    def approvals(self) -> Approvals: ...
     async def start(self, publish: Callable[[Snapshot], None]) -> None: ...
     async def refresh(self, database: str, *, values: bool) -> None: ...
     async def reload(self) -> None: ...
@@ -75,6 +78,7 @@ class Supervisor:
         self._workers: dict[int, _Worker] = {}
         self._stopping = asyncio.Event()
         self._tasks: asyncio.TaskGroup
+        self._holds: HoldDesk
         self._shares = Shares()
         self._requests: dict[int, asyncio.Future[link.Message]] = {}
         self._next_request = 1
@@ -93,6 +97,7 @@ class Supervisor:
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
+                self._holds = HoldDesk(self._control.approvals, tasks, send=self._send, ready=self._ready_workers)
                 loop.add_signal_handler(signal.SIGHUP, lambda: tasks.create_task(self._reload()))
                 for number in range(self._count):
                     tasks.create_task(self._keep_alive(number))
@@ -107,6 +112,7 @@ class Supervisor:
 
     def _is_ready(self, worker: _Worker) -> None:
         worker.ready = True
+        self._holds.worker_ready()
         everybody = len(self._workers) == self._count and all(w.ready for w in self._workers.values())
         if everybody and not self._announced and not self._stopping.is_set():
             self._announced = True
@@ -185,6 +191,8 @@ class Supervisor:
             pass
         finally:
             worker.writer.close()
+            worker.ready = False
+            self._holds.forget_worker(worker.number)
             self._shares.forget_worker(worker.number)
         try:
             grace = self._control.settings.limits.drain_timeout_s + STOP_GRACE_S
@@ -206,6 +214,8 @@ class Supervisor:
                 worker.send(link.Entered(session=session, admitted=admitted))
             case link.Leave(key=key, session=session):
                 self._shares.leave(key, session)
+            case link.AskHold() | link.WithdrawHold() | link.UseHold():
+                self._holds.take(worker.number, message)
             case link.Cancel() | link.Stale():
                 for other in self._workers.values():
                     if other is not worker:
@@ -229,6 +239,14 @@ class Supervisor:
         except GovproxyError as error:
             log.warning("the catalog could not be refreshed", database=asked.database, error=str(error))
         worker.send(link.Refreshed(database=asked.database, number=asked.number))
+
+    def _send(self, number: int, message: link.Message) -> None:
+        worker = self._workers.get(number)
+        if worker is not None:
+            worker.send(message)
+
+    def _ready_workers(self) -> list[int]:
+        return [number for number, worker in self._workers.items() if worker.ready]
 
     def _publish(self, snapshot: Snapshot) -> None:
         for worker in self._workers.values():

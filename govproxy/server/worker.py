@@ -38,6 +38,7 @@ from govproxy.server.upstream import UpstreamTarget
 from govproxy.session import link, log
 from govproxy.session.cancel import worker_of
 from govproxy.session.figures import WorkerFigures
+from govproxy.session.holding import Holds
 from govproxy.session.parameters import ClientStartup
 from govproxy.session.quotas import share_key
 from govproxy.session.rules import login_rules
@@ -50,6 +51,7 @@ DRAIN_POLL_S = 0.02
 SESSION_ID_BYTES = 6
 ENTER_TIMEOUT_S = 5.0
 FAREWELL_TIMEOUT_S = 2.0
+LAST_EVENTS_S = 2.0
 ENGINE_VARIABLE = "GOVPROXY_ENGINE"
 
 logger = log.get_logger("govproxy.worker")
@@ -77,6 +79,7 @@ class Worker:
             on_failure=lambda failure: record_failure(self, failure),
             forward_cancel=self._forward_cancel,
             settings_for=self._settings_for,
+            cancel_held=self._cancel_held,
         )
         self.ledger = Ledger(
             start.settings.audit.directory,
@@ -86,6 +89,12 @@ class Worker:
         )
         self.ledger.wakeup = self._wake_ledger
         self.engine = _engine(self._loop, self.ledger.writer, self._linger)
+        self.holds = Holds(
+            send=self._send,
+            later=self._loop.call_later,
+            record=self.ledger.record,
+            link_to=start.settings.link_to,
+        )
         self.shared = Shared(
             start.snapshot,
             start.keys,
@@ -95,6 +104,7 @@ class Worker:
             draw=self._draw,
             clock=time.monotonic,
             aside=self._aside,
+            holds=self.holds,
         )
         # One: who sends long texts waits for others who do, and nobody else waits for them.
         self._analysts = ThreadPoolExecutor(max_workers=1, thread_name_prefix="analysis")
@@ -189,6 +199,11 @@ class Worker:
 
         self._analysts.submit(work).add_done_callback(finished)
 
+    def _cancel_held(self, pid: int) -> bool:
+        """End the statement that waits for an approval in the session with this key; False: none does."""
+        found = [session for session in self.sessions.values() if session.guest.cancel_key.pid == pid]
+        return any(session.gate.holding.cancel() for session in found if session.gate.holding is not None)
+
     def _linger(self, sock: socket.socket) -> None:
         """Close a client's socket once it has read what was said last."""
         channel = Channel(sock)
@@ -248,6 +263,10 @@ class Worker:
                 case link.Cancel(pid=pid, secret=secret):
                     if worker_of(pid) == self.number:
                         self._cancel(CancelRequest(pid=pid, secret=secret))
+                case link.HoldStands() | link.HoldUsed():
+                    self.holds.heard(message)
+                case link.RecordEvent(event=event):
+                    self.ledger.record(event)
                 case link.ListSessions(request=request):
                     found = tuple(session.info(self.number) for session in self.sessions.values())
                     self._send(link.Sessions(request=request, sessions=found))
@@ -313,23 +332,34 @@ class Worker:
         try:
             await self.listen_to_control(reader)
         finally:
-            await self._drain()
+            await self._drain(reader)
 
-    async def _drain(self) -> None:
+    async def _record_last(self, reader: asyncio.StreamReader, owed: int) -> None:
+        """Put into the ledger that requests of held statements were withdrawn, which the control process says."""
+        while owed > 0 and (message := await receive(reader)) is not None:
+            if isinstance(message, link.RecordEvent):
+                self.ledger.record(message.event)
+                owed -= message.event.get("status") == "withdrawn"
+
+    async def _drain(self, reader: asyncio.StreamReader) -> None:
         """Accept nobody, let transactions end, say 57P01 at the next idle point, then cut."""
+        owed = sum(_is_held(session) for session in self.sessions.values())
         await self.listener.stop_accepting()
         self.door.draining = ShuttingDown("the proxy is shutting down", hint="Connect again.")
         deadline = time.monotonic() + self.settings.limits.drain_timeout_s
         farewell = ShuttingDown("terminating connection due to administrator command", hint="Connect again.")
         while self.sessions and time.monotonic() < deadline:
             for session in tuple(self.sessions.values()):
-                if session.link is not None and session.link.idle:
+                # What waits for an approval may wait for long; it has not run, so nothing is cut off.
+                if session.link is not None and (session.link.idle or _is_held(session)):
                     session.link.terminate(farewell)
             await asyncio.sleep(DRAIN_POLL_S)
         for session in tuple(self.sessions.values()):
             if session.link is not None:
                 session.link.terminate(farewell)
         await self.listener.close(1.0)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._record_last(reader, owed), LAST_EVENTS_S)
         for task in tuple(self._background):
             task.cancel()
         self.engine.close()
@@ -350,6 +380,10 @@ def _engine(loop: asyncio.AbstractEventLoop, ledger: LedgerWriter, linger: Calla
     engine = Engine(loop, ledger, readiness=readiness, linger=linger)
     readiness.attach(engine)
     return engine
+
+
+def _is_held(session: Session) -> bool:
+    return session.gate.holding is not None and session.gate.holding.waits
 
 
 def _nothing() -> None:

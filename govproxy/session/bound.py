@@ -139,6 +139,12 @@ class Bound:
         return b"B" + struct.pack("!I", len(message) + 4) + message
 
 
+def parameters(body: bytes) -> tuple[tuple[bool, bytes | None], ...]:
+    """The parameters of a Bind by its ``body``, each with whether it is in binary; None is NULL."""
+    bind = _take_apart(body)
+    return tuple((bind.is_binary(place), value) for place, value in enumerate(bind.values))
+
+
 def _restored(extra: Extra, value: bytes | None, binary: bool) -> tuple[int, bytes | None]:
     """Format and value of an extra parameter: the same again where it stands for nothing else."""
     if value is None:

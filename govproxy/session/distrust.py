@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from govproxy.sql.catalog import Catalog
 from govproxy.sql.values import Action, Analysis, Effect, StatementFacts
 
 # What reads and calls nothing, as far as it returns no rows.
 _OF_THE_SESSION = frozenset({Action.SET, Action.CURSOR, Action.LISTEN, Action.TRANSACTION})
+# Commands of ALTER after which a column's name, or a table's, means another one.
+RENAMING = frozenset({"rename", "set_schema", "add_inherit", "attach_partition"})
 
 
 def changes_what_it_reads(analysis: Analysis) -> bool:
@@ -57,3 +60,15 @@ def distrusted(analysis: Analysis, renamed: frozenset[int], trusted: int) -> Ana
             for at, s in enumerate(analysis.statements)
         ),
     )
+
+
+def renamed(analysis: Analysis, catalog: Catalog) -> frozenset[int]:
+    """Relations whose columns show something else once the text has run than the catalog says."""
+    found: set[int] = set()
+    for effect in (effect for statement in analysis.statements for effect in statement.effects):
+        if effect.action is Action.CREATE and effect.kind == "view":
+            found.update(oid for oid in (catalog.by_name.get((effect.schema, effect.name)),) if oid is not None)
+        elif effect.action is Action.ALTER and effect.relation is not None:
+            commands = set(str(effect.facts.get("commands", "")).split(","))
+            found.update({effect.relation} if commands & RENAMING else ())
+    return frozenset(found)

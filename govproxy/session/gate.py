@@ -40,15 +40,16 @@ from govproxy.policy.values import Request, Verb
 from govproxy.session import copying, messages
 from govproxy.session.asking import CANCELED, Answer, ask
 from govproxy.session.bounds import Bounds
-from govproxy.session.distrust import changes_catalog, changes_what_it_reads, distrusted, settled
+from govproxy.session.distrust import changes_catalog, changes_what_it_reads, distrusted, renamed, settled
 from govproxy.session.folding import pinned_literals
 from govproxy.session.history import NO_COUNTS, Counts
+from govproxy.session.holding import Holding
 from govproxy.session.judgement import Basis, analysis_of, denied, fragment_of, unreadable
 from govproxy.session.obligations import Obligations
 from govproxy.session.opinion import Opinion
 from govproxy.session.parameters import ENCODINGS, safe_encoding
 from govproxy.session.reading import Unread, reader
-from govproxy.session.refusals import refusal_of, repeated, written_back
+from govproxy.session.refusals import ending, refusal_of, repeated, unasked, written_back
 from govproxy.session.shared import Shared
 from govproxy.session.snapshot import DatabaseSnapshot
 from govproxy.session.sqlnames import MAX_NAMES, SqlNames, runs_code
@@ -80,8 +81,6 @@ LOOKED_UP_LATE = frozenset(
 )
 # Command tags of what may return rows without any column, as `SELECT FROM t` does.
 BARE_ROWS = frozenset({"SELECT", "EXECUTE", "FETCH"})
-# Commands of ALTER after which a column's name, or a table's, means another one.
-RENAMING = frozenset({"rename", "set_schema", "add_inherit", "attach_partition"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,15 +105,19 @@ class Gate:
         search_path: tuple[str, ...] | None,
         client_encoding: str,
         clock: Callable[[], float],
+        styles: tuple[str, ...] = (),
         cancel_upstream: Callable[[Callable[[], None]], None] = lambda done: done(),
     ) -> None:
         self.shared = shared
         self.facts = facts
         self.cancel_upstream = cancel_upstream  # and call what it is given when that is delivered, or failed
         self.waiting = Waiting(shared.counters)
-        self._clock = clock
-        self._search_path = search_path
-        self._codec = _codec(client_encoding)
+        self.styles = styles  # settings that literals are read by, as name=value
+        self.statement_timeout_s: float | None = None
+        self.clock = clock
+        self.search_path = search_path
+        self.holding: Holding | None = None
+        self.codec = _codec(client_encoding)
         self._names = SqlNames()
         self._renamed: frozenset[int] = frozenset()  # relations that are not what the catalog says
         self._changed_catalog = False
@@ -148,8 +151,8 @@ class Gate:
                 identity.groups,
                 identity.agent,
                 identity.on_behalf_of,
-                self._search_path,
-                self._codec,
+                self.search_path,
+                self.codec,
                 self._changed_catalog,
                 self.shared.epoch(snapshot.name),
                 self._names.temporary,
@@ -165,7 +168,7 @@ class Gate:
     @property
     def folds(self) -> bool:
         """True when the lexer that folds texts reads them as the server does."""
-        return self._codec == UTF8
+        return self.codec == UTF8
 
     def attach(self, conversation: Conversation, link: Resumable | None) -> None:
         """Know the conversation and the link whose parked statements are to be resumed."""
@@ -176,6 +179,8 @@ class Gate:
     def end(self) -> None:
         """The session is over."""
         self.waiting.end()
+        if self.holding is not None:
+            self.holding.end()
 
     def snapshot_changed(self) -> None:
         """A new picture was published: look everything up anew."""
@@ -184,9 +189,11 @@ class Gate:
             return
         if self._changed_catalog and conversation.idle:
             self._changed_catalog = False
-        self._names.prepare_again(self.snapshot.catalog, self._search_path)
+        self._names.prepare_again(self.snapshot.catalog, self.search_path)
         conversation.context_id = self.context_id()
         self._bounds.renew(conversation)
+        if self.holding is not None:
+            self.holding.snapshot_changed()
 
     def grants_changed(self) -> None:
         """Other rights stand for a time: what this identity was told before is not found again."""
@@ -197,9 +204,9 @@ class Gate:
 
     def judge(self, conversation: Conversation, text: bytes) -> Verdict | None:
         """The verdict on ``text``, or None when the catalog must be looked at again first, or the text is long."""
-        return self.waiting.judged(lambda: self._judge(conversation, text))
+        return self.waiting.judged(lambda: self.judge_anew(conversation, text))
 
-    def _judge(self, conversation: Conversation, text: bytes) -> Verdict | None:
+    def judge_anew(self, conversation: Conversation, text: bytes) -> Verdict | None:
         if self.facts.database not in self.shared.snapshot.databases:
             return self._not_understood(text, StartingUp("the database cannot be looked at, so nothing can be judged"))
         if self._changed_catalog and conversation.outstanding == 0 and conversation.transaction_status == ord("I"):
@@ -219,14 +226,14 @@ class Gate:
 
         def then(_: None) -> Verdict | None:
             if self.facts.database not in self.shared.snapshot.databases:
-                return self._judge(conversation, text)
+                return self.judge_anew(conversation, text)
             return self._attempt(conversation, text, may_wait=False)
 
         self.shared.refresh(self.facts.database, self.waiting.begin(Cause.CATALOG, then), values=values)
 
     def _attempt(self, conversation: Conversation, text: bytes, *, may_wait: bool) -> Verdict | None:
         shadow = self._names.known(conversation)
-        read = reader(text, self._codec, self.snapshot.catalog, self._search_path, shadow)
+        read = reader(text, self.codec, self.snapshot.catalog, self.search_path, shadow)
         if len(text) < LONG_TEXT_BYTES or self.shared.aside is None or self.link is None:
             return self._decided(conversation, text, read(), may_wait=may_wait)
         context = conversation.context_id
@@ -235,7 +242,7 @@ class Gate:
             if isinstance(found, Exception):
                 raise found
             if conversation.context_id != context or self.facts.database not in self.shared.snapshot.databases:
-                return self._judge(conversation, text)  # things have changed since: begin anew
+                return self.judge_anew(conversation, text)  # things have changed since: begin anew
             return self._decided(conversation, text, found, may_wait=may_wait)
 
         self.shared.aside(read, self.waiting.begin(Cause.ANALYSIS, then))
@@ -255,35 +262,23 @@ class Gate:
             return None
         if self._changed_catalog or changes_what_it_reads(analysis):
             trusted = 0 if self._changed_catalog else settled(analysis)
-            analysis = distrusted(analysis, self._renamed | self._renames(analysis), trusted)
+            analysis = distrusted(analysis, self._renamed | renamed(analysis, self.snapshot.catalog), trusted)
         if not self.snapshot.strict or self.clear:
             return self._judged(conversation, text, analysis)
         context = conversation.context_id
 
         def then(answer: Answer) -> Verdict | None:
             if conversation.context_id != context or self.facts.database not in self.shared.snapshot.databases:
-                return self._judge(conversation, text)
+                return self.judge_anew(conversation, text)
             verdict = self._judged(conversation, text, opinion.agreed(answer))
             if answer.sqlstate == CANCELED:
                 return denied(verdict, StatementTimeout("canceling statement due to user request or timeout"))
             return verdict
 
-        opinion = Opinion(text, self._codec, conversation.declared, analysis, self.snapshot.catalog)
+        opinion = Opinion(text, self.codec, conversation.declared, analysis, self.snapshot.catalog)
         if opinion.is_wanted and ask(self.waiting, conversation, opinion.question, then):
             return None
         return self._judged(conversation, text, opinion.without_answer)
-
-    def _renames(self, analysis: Analysis) -> frozenset[int]:
-        """Relations whose columns show something else once the text has run than the catalog says."""
-        known = self.snapshot.catalog.by_name
-        found: set[int] = set()
-        for effect in (effect for statement in analysis.statements for effect in statement.effects):
-            if effect.action is Action.CREATE and effect.kind == "view":
-                found.update(oid for oid in (known.get((effect.schema, effect.name)),) if oid is not None)
-            elif effect.action is Action.ALTER and effect.relation is not None:
-                commands = set(str(effect.facts.get("commands", "")).split(","))
-                found.update({effect.relation} if commands & RENAMING else ())
-        return frozenset(found)
 
     def still_holds(self, conversation: Conversation, verdict: Verdict) -> bool:
         """Whether a portal may run now by the verdict it was bound with, after the session has changed.
@@ -292,10 +287,13 @@ class Gate:
         DECLARE) looks its names up when it runs.
         """
         basis: Basis = verdict.basis
-        if not self.shared.snapshot.still_grants(basis.grants, self._clock()):
+        if not self.shared.snapshot.still_grants(basis.grants, self.clock()):
+            return False
+        if basis.until is not None and (verdict.context_id != conversation.context_id or self.clock() >= basis.until):
+            # Security: what was approved was approved as things stood then, and for a time.
             return False
         bursts = self.shared.snapshot.policy.bursts
-        if self.shared.history.went_beyond(self.facts.identity, bursts, basis.counts, self._clock()):
+        if self.shared.history.went_beyond(self.facts.identity, bursts, basis.counts, self.clock()):
             return False
         late = [s.tag for s in analysis_of(verdict).statements if s.tag not in PLANNED_AT_BIND]
         if not late:
@@ -314,26 +312,29 @@ class Gate:
 
     def _judged(self, conversation: Conversation, text: bytes, analysis: Analysis) -> Verdict:
         snapshot, facts = self.snapshot, self.facts
-        grants = live(self.shared.snapshot.grants, facts.identity, snapshot.name, self._clock())
+        grants = live(self.shared.snapshot.grants, facts.identity, snapshot.name, self.clock())
         policy = with_grants(self.shared.snapshot.policy, grants)
         request = Request(
             identity=facts.identity,
             database=snapshot.name,
             environment=snapshot.environment,
             analysis=analysis,
-            now=self._clock(),
+            now=self.clock(),
             application=facts.application,
             client_address=facts.client_address,
             denials=self._denials,
-            counted=self.shared.history.counted(facts.identity, policy.bursts, self._clock()),
+            counted=self.shared.history.counted(facts.identity, policy.bursts, self.clock()),
         )
         decision = decide(request, policy, snapshot.classification, snapshot.catalog)
+        held = decision.verb is Verb.HOLD
         if decision.verb is Verb.ALLOW and self._names.full(analysis):
             refusal: GovproxyError | None = LimitExceeded(
                 f"too many names made in one session; the limit is {MAX_NAMES}"
             )
         else:
             refusal = refusal_of(decision)
+        if held and self.shared.holds is None:
+            refusal = unasked(decision, "Nobody can be asked here; ask whoever keeps the policy.")
         copy: CopyOptions | None = None
         copy_guard: CopyGuard | None = None
         obligations = Obligations(
@@ -348,9 +349,9 @@ class Gate:
         grants = obligations.concerned(grants)
         try:
             if refusal is None and analysis.copy_out is not None:
-                copy = copying.options(analysis.copy_out, self._codec)
+                copy = copying.options(analysis.copy_out, self.codec)
             if refusal is None and analysis.copy_in is not None and not decision.clear:
-                copy_guard = copying.guard(analysis.copy_in, obligations.written, obligations.guarded(), self._codec)
+                copy_guard = copying.guard(analysis.copy_in, obligations.written, obligations.guarded(), self.codec)
         except (NotSupported, UnsupportedEncoding) as error:
             refusal = error
         translation = self._translated(text, analysis, obligations, refused=refusal is not None)
@@ -358,7 +359,7 @@ class Gate:
             refusal = written_back(translation.written_back)
         session = [s.session for s in analysis.statements]
         verdict = Verdict(
-            outcome=Outcome.DENY if refusal else Outcome.ALLOW,
+            outcome=Outcome.DENY if refusal else Outcome.HOLD if held else Outcome.ALLOW,
             text=text,
             context_id=conversation.context_id,
             fragment=fragment_of(analysis, decision, obligations, translation, refused=refusal is not None),
@@ -387,7 +388,8 @@ class Gate:
             or runs_code(analysis)
             or any(c.settings or c.prepares or c.cursors or c.catalog or c.creates_temporary for c in session),
             changes_catalog=any(c.catalog or c.creates_temporary for c in session),
-            cacheable=analysis.cacheable and not decision.varies and not grants,
+            # Security: who has to be asked is asked each time.
+            cacheable=analysis.cacheable and not decision.varies and not grants and not held,
             writes=any(map(writes, analysis.statements)),
         )
         self.shared.cache.put(verdict, self._pinned(text, analysis, translation))
@@ -398,12 +400,12 @@ class Gate:
         if refused or self.clear or not any(s.equalities or s.stored for s in statements_of(analysis)):
             return NOTHING
         return translate(
-            text.decode(self._codec),
+            text.decode(self.codec),
             analysis,
             obligations.comparable,
             obligations.guarded(),
             self.snapshot.catalog,
-            codec=self._codec,
+            codec=self.codec,
         )
 
     def masked_value_bound(self, conversation: Conversation, verdict: Verdict, column: str) -> Verdict:
@@ -423,7 +425,7 @@ class Gate:
     def _pinned(self, text: bytes, analysis: Analysis, translation: Translation) -> list[int] | None:
         """The literals that matter, by number; None where the verdict is for this text alone."""
         foldable = analysis.foldable - translation.pinned
-        if self._codec != UTF8 or not foldable or translation.forward is not None:
+        if self.codec != UTF8 or not foldable or translation.forward is not None:
             return None
         return pinned_literals(text, foldable, self.shared.folder)
 
@@ -438,6 +440,11 @@ class Gate:
         facts = StatementFacts(tag="FUNCTION CALL", effects=(effect,), outputs=None, opaque=True)
         analysis = Analysis(statements=(facts,), redacted_sql=f"FunctionCall {name}", digest="", cacheable=False)
         verdict = self._judged(conversation, b"", analysis)
+        basis: Basis = verdict.basis
+        if verdict.outcome is Outcome.HOLD and basis.decision is not None:
+            return denied(
+                verdict, unasked(basis.decision, "Call the function in a SELECT: that can wait for approval.")
+            )
         if verdict.outcome is Outcome.ALLOW and not verdict.clear:
             refusal = StatementDenied(
                 "FunctionCall is not allowed where results are masked",
@@ -448,23 +455,50 @@ class Gate:
             return denied(verdict, refusal)
         return verdict
 
+    # ------------------------------------------------------------------ what has to be approved
+
+    def hold(
+        self,
+        conversation: Conversation,
+        verdict: Verdict,
+        text: bytes,
+        bound: bytes | None,
+        types: bytes | None,
+        in_transaction: bool,
+    ) -> Verdict | None:
+        """What becomes of a statement that has to be approved; None: it waits."""
+        if self.shared.holds is None:
+            raise AssertionError("held, and nobody to ask")
+        if self.holding is None:
+            self.holding = Holding(self, self.shared.holds)
+        return self.holding.hold(conversation, verdict, text, bound, types, in_transaction)
+
+    def ending(self, conversation: Conversation, verdict: Verdict) -> tuple[bytes, bytes]:
+        """How a held statement ended that was not approved: a word for the ledger, and the SQLSTATE."""
+        basis: Basis = verdict.basis
+        if basis.refusal is None:
+            raise AssertionError("a denial without a reason")
+        return ending(basis.refusal)
+
     # ------------------------------------------------------------------ what statements change
 
     def session_changed(self, conversation: Conversation, verdict: Verdict) -> None:
         """The statement goes to the backend now: from here on, what it may change is uncertain."""
         analysis = analysis_of(verdict)
         basis: Basis = verdict.basis
-        self.shared.history.note(self.facts.identity, self.shared.snapshot.policy.bursts, basis.counts, self._clock())
-        was_known = self._search_path is not None
+        self.shared.history.note(self.facts.identity, self.shared.snapshot.policy.bursts, basis.counts, self.clock())
+        was_known = self.search_path is not None
         if any(statement.session.catalog for statement in analysis.statements):
-            self._renamed = (self._renamed if self._changed_catalog else frozenset()) | self._renames(analysis)
+            self._renamed = (self._renamed if self._changed_catalog else frozenset()) | renamed(
+                analysis, self.snapshot.catalog
+            )
         if any(statement.session.settings for statement in analysis.statements):
-            self._search_path = None
+            self.search_path = None
         if any(statement.session.catalog for statement in analysis.statements):
             self._changed_catalog = True
-        self._names.made(conversation, analysis, verdict.text.decode(self._codec))
-        if was_known and self._search_path is None:
-            self._names.prepare_again(self.snapshot.catalog, self._search_path)
+        self._names.made(conversation, analysis, verdict.text.decode(self.codec))
+        if was_known and self.search_path is None:
+            self._names.prepare_again(self.snapshot.catalog, self.search_path)
         conversation.context_id = self.context_id()
 
     def catalog_changed(self, conversation: Conversation) -> None:
@@ -482,10 +516,14 @@ class Gate:
                 # Security: by a way that no analysis saw, such as code that a rule lets run.
                 raise UpstreamFault("read-only transactions were turned off; the session cannot be held to them")
             case "client_encoding":
-                self._codec = _codec(value)
+                self.codec = _codec(value)
                 conversation.folds = self.folds
             case "search_path" | "session_authorization" | "is_superuser":
-                self._search_path = None
+                self.search_path = None
+            case "DateStyle" | "IntervalStyle" | "TimeZone":
+                others = [style for style in self.styles if not style.startswith(f"{name}=")]
+                self.styles = tuple(sorted([*others, f"{name}={value}"]))
+                return
             case _:
                 return
         conversation.context_id = self.context_id()
@@ -545,7 +583,7 @@ class Gate:
         breaker, identity = self.shared.snapshot.policy.loop_breaker, self.facts.identity
         if breaker is None or not who_matches(breaker.who, identity, Reading.RESTRICT):
             return error
-        count = self.shared.history.refused(identity, shape, breaker, self._clock())
+        count = self.shared.history.refused(identity, shape, breaker, self.clock())
         if count <= breaker.repeats:
             return error
         again = repeated(error, count, breaker)

@@ -5,7 +5,7 @@ Values and how they are made; what a decision reads is the gate's. Knows no sess
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from govproxy._fastpath.verdicts import Outcome, Verdict
 from govproxy.audit.events import statement_fragment
@@ -35,6 +35,7 @@ class Basis:
     shadow: Shadow = NO_SHADOW  # what names made in SQL stood for when this was judged
     counts: Counts = NO_COUNTS
     grants: tuple[Grant, ...] = ()  # that were looked at
+    until: float | None = None  # of what was approved: when that ends
 
 
 def fragment_of(
@@ -89,6 +90,44 @@ def denied(verdict: Verdict, refusal: GovproxyError, fragment: bytes | None = No
         fragment=verdict.fragment if fragment is None else fragment,
         basis=Basis(analysis=None, obligations=None, refusal=refusal),
         cacheable=False,
+    )
+
+
+def approved(verdict: Verdict, *, until: float) -> Verdict:
+    """A held verdict as one that lets this one run pass, if it begins before ``until``."""
+    return Verdict(
+        outcome=Outcome.ALLOW,
+        text=verdict.text,
+        context_id=verdict.context_id,
+        fragment=verdict.fragment,
+        basis=replace(verdict.basis, until=until),
+        forward=verdict.forward,
+        bound=verdict.bound,
+        clear=verdict.clear,
+        returns_rows=verdict.returns_rows,
+        copies_in=verdict.copies_in,
+        copies_out=verdict.copies_out,
+        copy=verdict.copy,
+        copy_guard=verdict.copy_guard,
+        tainted=verdict.tainted,
+        changes_session=verdict.changes_session,
+        changes_catalog=verdict.changes_catalog,
+        cacheable=False,
+        writes=verdict.writes,
+        decided=True,
+    )
+
+
+def not_approved(verdict: Verdict, refusal: GovproxyError) -> Verdict:
+    """A held verdict as the denial of this one run."""
+    return Verdict(
+        outcome=Outcome.DENY,
+        text=verdict.text,
+        context_id=verdict.context_id,
+        fragment=verdict.fragment,
+        basis=Basis(analysis=verdict.basis.analysis, obligations=None, refusal=refusal),
+        cacheable=False,
+        decided=True,
     )
 
 

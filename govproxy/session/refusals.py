@@ -6,15 +6,15 @@ nothing.
 
 from __future__ import annotations
 
-from govproxy.errors import GovproxyError, Reason, StatementDenied
+from govproxy.errors import GovproxyError, Reason, StatementCancelled, StatementDenied, StatementTimeout
 from govproxy.policy.rules import LoopBreaker
 from govproxy.policy.values import Decision, Verb
 
 
 def refusal_of(decision: Decision) -> GovproxyError | None:
-    """The error of a decision; None when it allows."""
+    """The error of a decision; None when it allows, or somebody is to be asked."""
     match decision.verb:
-        case Verb.ALLOW:
+        case Verb.ALLOW | Verb.HOLD:
             return None
         case Verb.DENY:
             refusal = decision.refusal
@@ -26,15 +26,30 @@ def refusal_of(decision: Decision) -> GovproxyError | None:
                 reason=refusal.reason,
                 facts={"rule": refusal.rule, "action": refusal.action, "object": refusal.object},
             )
-        case Verb.HOLD:
-            return StatementDenied(
-                f"the statement needs an approval (rule {', '.join(decision.rules)})",
-                hint="Statements cannot wait for approval yet; ask whoever keeps the policy.",
-                reason=Reason.NEEDS_APPROVAL,
-                facts={"rule": ",".join(decision.rules), "approvers": ",".join(sorted(decision.approvers))},
-            )
         case _:
             raise AssertionError(decision.verb)
+
+
+def ending(refusal: GovproxyError) -> tuple[bytes, bytes]:
+    """How a held statement ended that was not approved: a word for the ledger, and the SQLSTATE."""
+    match refusal:
+        case StatementTimeout():
+            word = b"timed_out"
+        case StatementCancelled():
+            word = b"cancelled"
+        case _:
+            word = b"denied"
+    return word, refusal.sqlstate.encode()
+
+
+def unasked(decision: Decision, hint: str) -> StatementDenied:
+    """The refusal of what would have to be approved, where it cannot be asked for."""
+    return StatementDenied(
+        f"the statement needs an approval (rule {', '.join(decision.rules)})",
+        hint=hint,
+        reason=Reason.NEEDS_APPROVAL,
+        facts={"rule": ",".join(decision.rules), "approvers": ",".join(sorted(decision.approvers))},
+    )
 
 
 def written_back(columns: tuple[str, ...]) -> StatementDenied:

@@ -17,6 +17,7 @@ from govproxy.policy import standing
 from govproxy.policy.grants import Grant
 from govproxy.session.figures import Counters
 from govproxy.session.history import History
+from govproxy.session.holding import Holds
 from govproxy.session.quotas import Quotas
 from govproxy.session.snapshot import DatabaseSnapshot, Keys, Snapshot
 
@@ -62,6 +63,7 @@ class Shared:
         tell_others: Callable[[str], None] = lambda database: None,
         draw: Callable[[str, int, int, int], None] | None = None,
         aside: Aside | None = None,
+        holds: Holds | None = None,
     ) -> None:
         self.snapshot = snapshot
         self.keys = keys
@@ -71,6 +73,7 @@ class Shared:
         self.history = History()
         self.quotas = Quotas(draw)
         self.aside = aside
+        self.holds = holds  # None: nobody can be asked, so what needs an approval is refused
         self.counters = Counters()
         self._request_refresh = request_refresh
         self._clock = clock

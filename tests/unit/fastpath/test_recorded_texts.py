@@ -48,7 +48,7 @@ def _run(name: str) -> bytes:
     return frontend(["Bind", "", name]) + frontend(["Execute", ""])
 
 
-@pytest.mark.parametrize("outcome", list(Outcome))
+@pytest.mark.parametrize("outcome", [Outcome.ALLOW, Outcome.DENY])  # what is held is never kept
 def test_a_query(stage: Callable[[Outcome], Stage], outcome: Outcome) -> None:
     made = stage(outcome)
     for text in (OTHER, KNOWN, OTHER):

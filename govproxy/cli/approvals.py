@@ -1,0 +1,215 @@
+"""``govproxy approvals``: what waits for a decision, and deciding it; the evidence, and checking it."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(help="Decide held statements.", no_args_is_help=True)
+
+TOKEN_VARIABLE = "GOVPROXY_TOKEN"  # noqa: S105 - the name of a variable
+
+Config = Annotated[Path, typer.Option("--config", "-c", help="govproxy.yaml", show_default=True)]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Id = Annotated[str, typer.Argument(help="Its id, from the notice or the list.")]
+Reason = Annotated[str, typer.Option("--reason", "-r", help="Why; it is kept with the decision.")]
+Token = Annotated[
+    str | None, typer.Option("--token", "-t", help=f"Who you are; absent: from ${TOKEN_VARIABLE}.", show_default=False)
+]
+
+DEFAULT_CONFIG = Path("govproxy.yaml")
+
+_OBJECTIONS = {
+    "decided": "it does not wait any more",
+    "too_late": "its time is over",
+    "agent": "an agent decides nothing, whoever is behind it",
+    "own_request": "nobody decides their own request",
+    "own_agent": "nobody decides what their own agent asks for, unless the rule says so",
+    "not_an_approver": "the rule does not name you, nor a group of yours",
+    "not_yet": "you may decide once the others have had their time",
+    "answered": "you have said something to it already",
+    "no_reason": "give a reason: --reason",
+}
+
+
+def _ask(config: Path, question: dict[str, Any]) -> dict[str, Any]:
+    from govproxy.config.loader import load
+    from govproxy.control.admin import ask
+
+    return ask(load(config), question)
+
+
+@app.command("list")
+def list_approvals(
+    config: Config = DEFAULT_CONFIG,
+    status: Annotated[str, typer.Option(help="waiting, approved, refused, timed_out, withdrawn; or all.")] = "waiting",
+    limit: Annotated[int, typer.Option(min=1, max=1_000)] = 100,
+    as_json: Json = False,
+) -> None:
+    """What waits for a decision, the newest first."""
+    from govproxy.cli.output import print_json
+
+    wanted = None if status == "all" else status
+    found = _ask(config, {"command": "approvals", "status": wanted, "limit": limit})["approvals"]
+    if as_json:
+        print_json(found)
+        return
+    from rich.table import Table
+
+    from govproxy.cli.output import console
+
+    table = Table(box=None)
+    for heading in ("id", "status", "who", "database", "rule", "until", "statement"):
+        table.add_column(heading, overflow="fold")
+    for one in found:
+        table.add_row(
+            one["id"],
+            one["status"],
+            _who(one["requester"]),
+            one["subject"]["database"],
+            ", ".join(one["rule"]["names"]),
+            _time(one["deadline"]),
+            " ".join(one["sql"].split())[:80],
+        )
+    console().print(table)
+
+
+@app.command()
+def show(approval: Id, config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
+    """One request: the statement as it means, who asks, what was said, and the signed decision."""
+    from govproxy.cli.output import print_json
+
+    found = _ask(config, {"command": "approval", "id": approval})
+    if as_json:
+        print_json(found)
+        return
+    one = found["approval"]
+    rule = one["rule"]
+    lines = [
+        f"{one['id']}  {one['status']}",
+        f"who        {_who(one['requester'])}, groups {', '.join(one['requester']['groups']) or 'none'}",
+        f"where      {one['subject']['database']} ({one['environment']}), statement {one['statement']}",
+        f"rules      {', '.join(rule['names'])}; {', '.join(rule['approvers'])} may decide, {rule['quorum']} needed",
+        f"asked      {_time(one['asked'])}, until {_time(one['deadline'])}",
+        f"effects    {'; '.join(one['effects'])}",
+        *(f"tables     {o['name']} ({', '.join(o['tags']) or 'not sensitive'})" for o in one["subject"]["objects"]),
+        *(f"beware     {oddity}" for oddity in one["oddities"]),
+        *(f"parameters {one['subject']['parameters'][:16]}" for _ in [0] if one["subject"]["parameters"]),
+        *(
+            f"said       {_by(vote)}: {vote['answer']}, {vote['reason']} ({_time(vote['time'])})"
+            for vote in one["votes"]
+        ),
+        "",
+        one["sql"],
+    ]
+    typer.echo("\n".join(lines))
+    if found["capsule"] is not None:
+        typer.echo(f"\nsigned by {found['capsule']['key_id']}: --json has it, `govproxy approvals verify` checks it")
+
+
+@app.command()
+def approve(
+    approval: Id, reason: Reason = "", config: Config = DEFAULT_CONFIG, token: Token = None, as_json: Json = False
+) -> None:
+    """Say yes. Exit status 1: it did not count, and why."""
+    _decide(config, approval, "approve", reason, token, as_json=as_json)
+
+
+@app.command()
+def deny(
+    approval: Id, reason: Reason = "", config: Config = DEFAULT_CONFIG, token: Token = None, as_json: Json = False
+) -> None:
+    """Say no; one is enough. Exit status 1: it did not count, and why."""
+    _decide(config, approval, "refuse", reason, token, as_json=as_json)
+
+
+@app.command()
+def verify(
+    file: Annotated[
+        Path, typer.Argument(help="What `show --json` printed, or a line of the ledger; '-' reads standard input.")
+    ],
+    public_key: Annotated[
+        Path | None, typer.Option("--public-key", "-k", help="approvals.pub; absent: this instance's.")
+    ] = None,
+    config: Config = DEFAULT_CONFIG,
+    as_json: Json = False,
+) -> None:
+    """Check a signed decision with nothing but the public key. Exit status 1: forged, or changed since."""
+    import sys
+
+    from govproxy.approvals.capsule import is_signed
+    from govproxy.audit.keys import load_public
+    from govproxy.cli.output import print_json
+    from govproxy.errors import ConfigError
+
+    capsule = _capsule(sys.stdin.read() if str(file) == "-" else file.read_text(), file)
+    public = load_public(_own_public(config) if public_key is None else public_key)
+    if not is_signed(capsule, public):
+        raise ConfigError("the decision is not signed by this key, or was changed since", file=file)
+    if as_json:
+        print_json(capsule.fields)
+        return
+    said = capsule.fields
+    typer.echo(f"signed by {public.key_id}: {said['status']}, {said['uses']} use(s) until {_time(said['expires'])}")
+    for vote in said["votes"]:
+        typer.echo(f"  {_by(vote)}: {vote['answer']}, {vote['reason']}")
+
+
+def _decide(config: Path, approval: str, answer: str, reason: str, token: str | None, *, as_json: bool) -> None:
+    from govproxy.cli.output import print_json
+    from govproxy.errors import ConfigError
+
+    token = token or os.environ.get(TOKEN_VARIABLE, "")
+    if not token:
+        raise ConfigError("who are you?", hint=f"Give --token, or put it into ${TOKEN_VARIABLE}.")
+    question = {"command": "decide", "id": approval, "answer": answer, "reason": reason, "token": token}
+    found = _ask(config, question)
+    if as_json:
+        print_json(found)
+    elif "objection" in found:
+        typer.echo(f"not counted: {_OBJECTIONS.get(found['objection'], found['objection'])}", err=True)
+    else:
+        typer.echo(f"{approval} is {found['approval']['status']}")
+    raise typer.Exit(1 if "objection" in found else 0)
+
+
+def _capsule(text: str, file: Path) -> Any:
+    import orjson
+
+    from govproxy.approvals.capsule import Capsule
+    from govproxy.errors import ConfigError
+
+    try:
+        found = orjson.loads(text)
+        if "signature" not in found:
+            found = found["capsule"]
+        content = found["content"] if "content" in found else found["capsule"]
+        return Capsule(
+            content=content.encode(), signature=bytes.fromhex(found["signature"]), key_id=str(found["key_id"])
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError("no signed decision", file=file, hint="govproxy approvals show ID --json") from error
+
+
+def _own_public(config: Path) -> Path:
+    from govproxy.config.loader import load
+    from govproxy.control.keys import APPROVALS_PUBLIC_NAME, state_directory
+
+    return state_directory(load(config)) / APPROVALS_PUBLIC_NAME
+
+
+def _who(requester: dict[str, Any]) -> str:
+    return f"{requester['agent']} for {requester['user']}" if requester["agent"] else str(requester["user"])
+
+
+def _by(vote: dict[str, Any]) -> str:
+    by = vote["by"]
+    return f"rule {by['rule']}" if "rule" in by else _who(by)
+
+
+def _time(posix: float) -> str:
+    return datetime.fromtimestamp(posix, UTC).strftime("%H:%M:%S")

@@ -1,0 +1,156 @@
+"""The supervisor's part in held statements: which worker waits for which request, and what they say to each other.
+
+Between workers, which ask, and the approvals service, which it knows as the ``Approvals`` protocol below.
+Events for the ledger go to the worker that waits before it hears of what they say, so that a decision is
+written down before it is acted upon.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from govproxy.approvals.capsule import Capsule
+from govproxy.approvals.values import Hold, Standing, Status
+from govproxy.session import link
+from govproxy.session.log import get_logger
+
+MAX_UNRECORDED = 10_000
+
+log = get_logger("govproxy.approvals")
+
+
+class Approvals(Protocol):
+    """The approvals service as the supervisor needs it."""
+
+    async def ask(self, hold: Hold) -> Standing: ...
+    async def withdraw(self, hold_id: str) -> Standing | None: ...
+    async def use(self, hold_id: str) -> bool: ...
+    async def capsule(self, hold_id: str) -> Capsule | None: ...
+    def listen(self, callback: Callable[[Standing], None]) -> None: ...
+    def record_with(self, record: Callable[[Mapping[str, object]], None]) -> None: ...
+
+
+class HoldDesk:
+    """``send`` gives a message to a worker by its number; ``ready`` lists the workers that are there."""
+
+    def __init__(
+        self,
+        approvals: Approvals,
+        tasks: asyncio.TaskGroup,
+        *,
+        send: Callable[[int, link.Message], None],
+        ready: Callable[[], list[int]],
+    ) -> None:
+        self._approvals = approvals
+        self._tasks = tasks
+        self._send = send
+        self._ready = ready
+        self._waiting: dict[str, tuple[int, str]] = {}  # request -> worker, and as what it asked
+        self._sessions: dict[str, int] = {}  # of those: session -> worker
+        self._gone: set[str] = set()  # asked for, and withdrawn before that was kept
+        self._asking: set[str] = set()
+        self._unrecorded: deque[link.RecordEvent] = deque()
+        approvals.listen(self._changed)
+        approvals.record_with(self._record)
+
+    # ------------------------------------------------------------------ what workers say
+
+    def take(self, worker: int, message: link.AskHold | link.WithdrawHold | link.UseHold) -> None:
+        """One message of a worker."""
+        match message:
+            case link.AskHold(hold=hold):
+                self._asking.add(hold.id)
+                self._sessions[hold.session] = worker
+                self._tasks.create_task(self._ask(worker, hold))
+            case link.WithdrawHold(hold=hold_id):
+                if hold_id in self._asking:
+                    self._gone.add(hold_id)
+                else:
+                    self._tasks.create_task(self._withdraw(hold_id))
+            case link.UseHold():
+                self._tasks.create_task(self._use(worker, message))
+            case _:
+                raise AssertionError(message)
+
+    def forget_worker(self, worker: int) -> None:
+        """A worker has ended: nobody waits there any more."""
+        for hold_id in [hold_id for hold_id, (number, _) in self._waiting.items() if number == worker]:
+            self._tasks.create_task(self._withdraw(hold_id))
+
+    def worker_ready(self) -> None:
+        """There is somebody to write into the ledger."""
+        unrecorded, self._unrecorded = self._unrecorded, deque()
+        for message in unrecorded:
+            self._record(message.event)
+
+    async def _ask(self, worker: int, hold: Hold) -> None:
+        standing: Standing | None = None
+        capsule: Capsule | None = None
+        try:
+            standing = await self._approvals.ask(hold)
+            if hold.waits and standing.status is Status.WAITING:
+                self._waiting[standing.hold.id] = (worker, hold.id)
+            if standing.status is not Status.WAITING:
+                capsule = await self._approvals.capsule(standing.hold.id)
+        except Exception:
+            # Security: whatever went wrong, what cannot be asked for does not run.
+            standing = None
+            log.exception("a request for approval cannot be kept", approval=hold.id)
+        finally:
+            self._asking.discard(hold.id)
+        self._send(worker, link.HoldStands(asked=hold.id, standing=standing, capsule=capsule))
+        if hold.id in self._gone:
+            self._gone.discard(hold.id)
+            await self._withdraw(hold.id)
+
+    async def _withdraw(self, hold_id: str) -> None:
+        worker, _ = self._waiting.pop(hold_id, (-1, ""))
+        try:
+            await self._approvals.withdraw(hold_id)
+        except Exception:
+            log.exception("a request could not be withdrawn; it ends with its time", approval=hold_id, worker=worker)
+
+    async def _use(self, worker: int, message: link.UseHold) -> None:
+        granted = False
+        try:
+            granted = await self._approvals.use(message.hold)
+        except Exception:
+            log.exception("an approval could not be used", approval=message.hold)
+        self._send(worker, link.HoldUsed(asked=message.asked, granted=granted))
+
+    # ------------------------------------------------------------------ what happens to requests
+
+    def _changed(self, standing: Standing) -> None:
+        if standing.hold.id in self._waiting:
+            self._tasks.create_task(self._tell(standing))
+
+    async def _tell(self, standing: Standing) -> None:
+        capsule: Capsule | None = None
+        if standing.status in (Status.APPROVED, Status.REFUSED):
+            try:
+                capsule = await self._approvals.capsule(standing.hold.id)
+            except Exception:
+                log.exception("a decision cannot be read", approval=standing.hold.id)
+        if standing.status is Status.WAITING:
+            found = self._waiting.get(standing.hold.id)
+        else:
+            found = self._waiting.pop(standing.hold.id, None)
+        if found is not None:
+            worker, asked = found
+            self._send(worker, link.HoldStands(asked=asked, standing=standing, capsule=capsule))
+
+    def _record(self, event: Mapping[str, object]) -> None:
+        message = link.RecordEvent(event=event)
+        ready = self._ready()
+        worker = self._sessions.get(str(event["session"]))
+        if worker not in ready:
+            worker = ready[0] if ready else None
+        if worker is not None:
+            self._send(worker, message)
+        elif len(self._unrecorded) < MAX_UNRECORDED:
+            self._unrecorded.append(message)
+        else:
+            log.critical("an event of an approval is lost", **{str(name): value for name, value in event.items()})
