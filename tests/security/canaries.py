@@ -344,8 +344,9 @@ class Finder:
     def _date(self, date: dt.date) -> None:
         source = str(date)
         days = (date - _EPOCH).days
-        for form in (source, f"{date:%d.%m.%Y}", f"{date:%m/%d/%Y}", f"{date:%Y%m%d}", f"{date:%d %b %Y}".lower()):
-            self._add(form.encode(), source)
+        forms = ("%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%m-%d-%Y", "%d-%m-%Y", "%Y%m%d", "%d %b %Y")
+        for form in forms:
+            self._add(format(date, form).lower().encode(), source)
         self._add(b"\0\0\0\4" + struct.pack("!i", days), source)
         self._add(struct.pack("!q", days * 86_400_000_000), source)
 
