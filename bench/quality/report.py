@@ -36,6 +36,7 @@ def _tables(report: Report) -> Iterator[tuple[str, list[str], list[list[str]]]]:
         [_row(name, generated[name]) for name in ("shaped", "shaped meaningless", "named", "named meaningless")]
         + [_row(f"style: {name}", found) for name, found in generated["styles"].items()],
     )
+    yield "Tables of meaningless names", head, [_row("about people, and others", report["people"])]
     yield "Schemas, names alone", head, [_row(name, found) for name, found in report["schemas"].items()]
     yield (
         "Classes, generated columns",

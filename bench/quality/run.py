@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.quality import texts
+from bench.quality import people, texts
 from bench.quality.columns import Judged, generated, judge, schema
 from bench.quality.kinds import KINDS, STYLES
 from bench.quality.negatives import NEGATIVES
@@ -28,6 +28,8 @@ GOALS: tuple[tuple[str, str, float], ...] = (
     ("shaped kinds under meaningless names: recall", "generated/shaped meaningless/recall", 0.98),
     ("other kinds, meaningful names: recall", "generated/named/recall", 0.92),
     ("other kinds, meaningful names: precision", "generated/named/precision", 0.90),
+    ("tables of meaningless names, about people or not: recall", "people/recall", 0.92),
+    ("tables of meaningless names, about people or not: precision", "people/precision", 0.90),
     ("names of schemas the words were learned from: recall", "schemas/columns/recall", 0.97),
     ("names of schemas the words were learned from: precision", "schemas/columns/precision", 0.97),
     ("names of schemas held out: recall", "schemas/held_out/recall", 0.90),
@@ -46,6 +48,7 @@ def run(*, values: int = VALUES, seed: int = SEED, scanned: int = 20_000, paths:
         "values_per_column": values,
         "seed": seed,
         "generated": _generated(columns),
+        "people": _people(judge(people.tables(values, seed), together=True)),
         "schemas": {path.stem: _schema(path) for path in (KNOWN, *sorted(SCHEMAS.glob("*.tsv")))},
         "texts": {path.name: texts.text_set(path) for path in paths},
     }
@@ -91,6 +94,11 @@ def _generated(columns: Sequence[Judged]) -> dict[str, Any]:
             {one.labelled.kind for one in named if one.labelled.style == "meaningless" and not one.found}
         ),
     }
+
+
+def _people(columns: Sequence[Judged]) -> dict[str, Any]:
+    missed = sorted({one.labelled.kind for one in columns if not _is_right(one)})
+    return {**score(columns).as_json(), "columns": len(columns), "mistaken_kinds": missed}
 
 
 def _schema(path: Path) -> dict[str, Any]:

@@ -24,8 +24,10 @@ _ENTITIES = {
 
 
 def text_set(path: Path) -> dict[str, Any]:
-    """Precision and recall of each kind the scan knows, over one file."""
+    """Precision and recall of each kind the scan knows, over one file. Raises ValueError for another form."""
     documents = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(documents, list) or not all(_is_labelled(document) for document in documents):
+        raise ValueError(f"{path}: not a list of texts with their spans")
     there = dict.fromkeys(sorted(set(_ENTITIES.values())), 0)
     seen, found, right = dict(there), dict(there), dict(there)
     for document in documents:
@@ -52,6 +54,10 @@ def text_set(path: Path) -> dict[str, Any]:
         for name in there
         if there[name] or found[name]
     }
+
+
+def _is_labelled(document: object) -> bool:
+    return isinstance(document, dict) and isinstance(document.get("full_text"), str) and "spans" in document
 
 
 def _characters(text: str, start: int, end: int) -> tuple[int, int]:
