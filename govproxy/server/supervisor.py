@@ -216,7 +216,7 @@ class Supervisor:
                 self._shares.leave(key, session)
             case link.AskHold() | link.WithdrawHold() | link.UseHold():
                 self._holds.take(worker.number, message)
-            case link.Cancel() | link.Stale():
+            case link.Cancel() | link.Stale() | link.Noted():
                 for other in self._workers.values():
                     if other is not worker:
                         other.send(message)

@@ -101,6 +101,7 @@ class Worker:
             cache_bytes=limits.verdict_cache_bytes,
             request_refresh=self._request_refresh,
             tell_others=self._tell_others,
+            tell_counted=lambda counted: self._send(link.Noted(counted=counted)),
             draw=self._draw,
             clock=time.monotonic,
             aside=self._aside,
@@ -258,6 +259,8 @@ class Worker:
                     self.ledger.record(events.policy_change(version, status="refused", reason=reason))
                 case link.Refreshed(database=database, number=number):
                     self.shared.refreshed(database, number)
+                case link.Noted(counted=counted):
+                    self.shared.history.heard(counted)
                 case link.Stale(database=database):
                     self.shared.catalog_is_stale(database)
                 case link.Cancel(pid=pid, secret=secret):

@@ -1,14 +1,14 @@
 """What identities did lately, as far as rules with a ``burst`` and the loop breaker ask.
 
-One per worker, by identity and not by session, so that a new connection does not begin anew. Other
-workers count for themselves. Bounded: each row remembers no more than the rule can ask for, and the
-identities heard of longest ago are forgotten first.
+One per worker, by identity and not by session, so that a new connection does not begin anew. Workers tell
+each other what they count, so that a moment later all of an instance know. Bounded: each row remembers
+no more than the rule can ask for, and the identities heard of longest ago are forgotten first.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from govproxy.identity.identity import Identity
@@ -31,11 +31,26 @@ class Counts:
 NO_COUNTS = Counts()
 
 
-class History:
-    """Moments by row. ``now`` is POSIX time in seconds, an argument on purpose."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """What one worker has counted, for the others: ``count`` at ``moment``, ``most`` worth remembering."""
 
-    def __init__(self) -> None:
+    row: Row
+    count: int
+    moment: float
+    most: int
+
+
+class History:
+    """Moments by row. ``now`` is POSIX time in seconds, an argument on purpose. ``tell`` the other workers."""
+
+    def __init__(self, tell: Callable[[Counted], None] = lambda counted: None) -> None:
         self._rows: OrderedDict[Row, deque[float]] = OrderedDict()
+        self._tell = tell
+
+    def heard(self, counted: Counted) -> None:
+        """Another worker has counted something."""
+        self._remember(counted)
 
     def counted(self, identity: Identity, rules: Iterable[Rule], now: float) -> dict[str, int]:
         """For each rule with a burst, how many effects it has counted within its time."""
@@ -77,11 +92,16 @@ class History:
         return _since(self._rows[row], now - breaker.within_s)
 
     def _add(self, row: Row, count: int, now: float, most: int) -> None:
+        counted = Counted(row=row, count=count, moment=now, most=min(most, MAX_MOMENTS))
+        self._remember(counted)
+        self._tell(counted)
+
+    def _remember(self, counted: Counted) -> None:
+        row, most = counted.row, counted.most
         moments = self._rows.get(row)
-        most = min(most, MAX_MOMENTS)
         if moments is None or moments.maxlen != most:
             moments = self._rows[row] = deque(moments or (), maxlen=most)
-        moments.extend([now] * min(count, most))
+        moments.extend([counted.moment] * min(counted.count, most))
         self._rows.move_to_end(row)
         while len(self._rows) > MAX_ROWS:
             self._rows.popitem(last=False)

@@ -18,6 +18,7 @@ from govproxy.approvals.values import Hold, Standing
 from govproxy.config.settings import Settings
 from govproxy.policy.grants import Grant
 from govproxy.session.figures import WorkerFigures
+from govproxy.session.history import Counted
 from govproxy.session.snapshot import Keys, Snapshot
 
 HEADER_BYTES = 4
@@ -92,6 +93,13 @@ class Stale:
     """Both ways: DDL was committed through a worker; the others must not trust their picture either."""
 
     database: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noted:
+    """Both ways: one worker has counted something for a burst or the loop breaker; the others count it as well."""
+
+    counted: Counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,6 +283,7 @@ Message = (
     | Refresh
     | Refreshed
     | Stale
+    | Noted
     | Cancel
     | ListSessions
     | Sessions

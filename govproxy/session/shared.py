@@ -16,7 +16,7 @@ from govproxy.errors import StartingUp
 from govproxy.policy import standing
 from govproxy.policy.grants import Grant
 from govproxy.session.figures import Counters
-from govproxy.session.history import History
+from govproxy.session.history import Counted, History
 from govproxy.session.holding import Holds
 from govproxy.session.quotas import Quotas
 from govproxy.session.snapshot import DatabaseSnapshot, Keys, Snapshot
@@ -61,6 +61,7 @@ class Shared:
         request_refresh: Callable[[str, bool, int], None],
         clock: Callable[[], float],
         tell_others: Callable[[str], None] = lambda database: None,
+        tell_counted: Callable[[Counted], None] = lambda counted: None,
         draw: Callable[[str, int, int, int], None] | None = None,
         aside: Aside | None = None,
         holds: Holds | None = None,
@@ -70,7 +71,7 @@ class Shared:
         self.cache = VerdictCache(cache_bytes)
         self.folder = Folder()
         self.gates: set[Gate] = set()
-        self.history = History()
+        self.history = History(tell_counted)
         self.quotas = Quotas(draw)
         self.aside = aside
         self.holds = holds  # None: nobody can be asked, so what needs an approval is refused

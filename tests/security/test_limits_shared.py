@@ -115,6 +115,28 @@ def test_a_fleet_shares_the_minute_and_a_store_that_is_gone_gives_nobody_more(
         assert other.execute("SELECT 1").fetchone() == (1,)
 
 
+def test_an_agent_that_repeats_itself_is_known_to_all_workers(start_proxy: Callable[..., Proxy]) -> None:
+    proxy = start_proxy(policy=POLICY, workers=2)
+    agent = ("ana@shop.example", ("analysts",), "helper")
+    sessions: dict[str, RawSession] = {}
+    with ExitStack() as stack:
+        deadline = time.monotonic() + 20.0
+        while len(sessions) < 2:
+            assert time.monotonic() < deadline, "all sessions went to one worker"
+            session = RawSession(proxy.port, agent[0], proxy.token(*agent), "app")
+            stack.callback(session.socket.close)
+            worker = session.ask(query("TRUNCATE of_each_session_once")).errors[0]["D"].partition("request_id=")[2][:2]
+            sessions.setdefault(worker, session)
+        one, other = sessions.values()
+        for _ in range(5):
+            assert "reason=repeated" not in one.ask(query("DROP TABLE anything")).errors[0]["D"]
+        for _ in range(5):  # by itself the other would say so at the sixth
+            time.sleep(0.2)
+            if "reason=repeated" in other.ask(query("DROP TABLE anything")).errors[0]["D"]:
+                return
+        raise AssertionError("the other worker knows nothing of it")
+
+
 def test_a_prepared_statement_counts_each_time(start_proxy: Callable[..., Proxy]) -> None:
     proxy = start_proxy(policy=POLICY)
     session = _session(proxy, BUSY)

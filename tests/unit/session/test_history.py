@@ -39,6 +39,17 @@ def test_what_was_bound_before_others_ran_is_noticed() -> None:
     assert not seen.went_beyond(ANA, [DROPS], counts(1, before=3), 0)
 
 
+def test_what_one_worker_counts_the_others_know() -> None:
+    other = History()
+    one = History(other.heard)
+    one.note(ANA, [DROPS], counts(2), 0)
+    assert other.counted(ANA, [DROPS], 10)["drops"] == 2
+    assert other.went_beyond(ANA, [DROPS], counts(2), 10)
+    assert [one.refused(BOT, "a", BREAKER, 0), one.refused(BOT, "a", BREAKER, 1)] == [1, 2]
+    assert other.refused(BOT, "a", BREAKER, 2) == 3
+    assert one.refused(BOT, "a", BREAKER, 2) == 3  # what is heard is not told on
+
+
 def test_refusals_of_one_shape_add_up() -> None:
     seen = History()
     assert [seen.refused(BOT, "a", BREAKER, moment) for moment in range(3)] == [1, 2, 3]
