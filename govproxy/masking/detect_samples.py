@@ -201,6 +201,7 @@ _BLOOD = _words(
     A+ A- B+ B- AB+ AB- O+ O- 0+ 0-
     """
 )
+_DIFFERENT_CODES = 8
 _ICD = re.compile(r"[A-TV-Z]\d[0-9A-Z](?:\.[0-9A-Z]{1,4})?")
 
 
@@ -212,13 +213,12 @@ def _vote_words(texts: Sequence[str], least: float) -> Iterator[Vote]:
         yield Vote(name="gender", shape="gender", share=1.0, seen=seen, confidence=0.85)
     if len(folded) >= 3 and set(texts) <= _BLOOD and set(texts) & {"AB+", "AB-", "O-"}:
         yield Vote(name="health", shape="blood group", share=1.0, seen=seen, confidence=0.85)
-    if seen < ENOUGH:
-        return
     dotted = sum("." in text for text in texts)
     coded = sum(_ICD.fullmatch(text) is not None for text in texts)
-    if coded / seen >= 0.95 and dotted / seen >= 0.5:
+    # Of an analysed table each value is here once, and of diagnoses there are often a few.
+    if len(folded) >= _DIFFERENT_CODES and coded / seen >= 0.95 and dotted / seen >= 0.5:
         yield Vote(name="health", shape="ICD-10 code", share=coded / seen, seen=seen, confidence=0.75)
-    if len(folded) < ENOUGH:
+    if seen < ENOUGH or len(folded) < ENOUGH:
         return  # a handful of different words is a list of choices, not people
     given = sum(text in GIVEN_NAMES for text in folded) / len(folded)
     family = sum(text in FAMILY_NAMES for text in folded) / len(folded)

@@ -243,3 +243,11 @@ class TestNumbers:
 
     def test_a_few_values_say_nothing(self) -> None:
         assert not is_number_column(self.IDS[:7])
+
+
+def test_a_few_different_codes_of_diagnoses_are_enough() -> None:
+    codes = ["J45.901", "E11.9", "I10", "F32.1", "M54.5", "K21.0", "N39.0", "J06.9"]
+    found = vote(codes, Family.TEXT)
+    assert found is not None
+    assert (found.name, found.shape) == ("health", "ICD-10 code")
+    assert vote(codes[:5], Family.TEXT) is None
