@@ -1,0 +1,204 @@
+"""A statement waits on its connection, and people decide over HTTP: the API, the page, a signed callback."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import secrets
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+import pytest
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from selenium.webdriver.support.ui import WebDriverWait
+
+from govproxy.approvals.capsule import CONTEXT
+from govproxy.demo.postgres import free_port
+from tests.security.holding import ANA, BOT, LEA, Aside, policy, run
+from tests.support.browser import Browser
+from tests.support.proxy import HOST, Databases, Proxy, start
+from tests.support.receiver import Delivery, Receiver, receiving
+
+SECRET = "w" * 32
+CONFIG = """\
+console: {{listen: "{host}:{port}"}}
+approvals:
+  webhooks: [{{url: "{receiver}/told", secret: {{file: hook}}}}]
+  callbacks: [{{name: bot, secret: {{file: hook}}, people: {{lea: {{user: lea@shop.example, groups: [leads]}}}}}}]
+"""
+Connection = psycopg.Connection[Any]
+
+
+@dataclass(slots=True, kw_only=True)
+class World:
+    proxy: Proxy
+    receiver: Receiver
+    at: str
+
+    def call(self, path: str, who: tuple[Any, ...] | None = LEA, body: Any = None, **headers: str) -> Any:
+        """(status, JSON) of a call as somebody."""
+        data = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+        request = urllib.request.Request(self.at + path, data=data)
+        if data is not None:
+            request.add_header("Content-Type", "application/json")
+        if who is not None:
+            request.add_header("Authorization", f"Bearer {self.proxy.token(*who)}")
+        for name, value in headers.items():
+            request.add_header(name.replace("_", "-"), value)
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, json.load(error)
+
+    def told(self, word: str) -> dict[str, Any]:
+        """The message about the request whose statement has ``word`` in it."""
+
+        def about(deliveries: list[Delivery]) -> list[dict[str, Any]]:
+            return [d.json for d in deliveries if word in d.json["approval"]["sql"]]
+
+        return about(self.receiver.wait(lambda deliveries: bool(about(deliveries))))[0]
+
+
+@pytest.fixture(scope="module")
+def world(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("over-http")
+    (folder / "hook").write_text(SECRET)
+    with databases.direct() as direct:
+        for name in ("by_api", "by_page", "by_callback", "by_nobody", "by_bot"):
+            direct.execute(f"DROP TABLE IF EXISTS {name}")
+            made = "SELECT n AS id, 'ann' || n || '@x.example' AS email FROM generate_series(1, 9) n"
+            direct.execute(f"CREATE TABLE {name} AS {made}")
+    with ExitStack() as stack:
+        receiver = stack.enter_context(receiving())
+        port = free_port()
+        extra = CONFIG.format(host=HOST, port=port, receiver=receiver.at)
+        proxy = start(databases, folder, policy=policy(), workers=2, extra=extra)
+        stack.callback(proxy.stop)
+        yield World(proxy=proxy, receiver=receiver, at=f"http://{HOST}:{port}")
+
+
+@pytest.fixture
+def ana(world: World) -> Iterator[Connection]:
+    with world.proxy.connect(*ANA) as connection:
+        yield connection
+
+
+@pytest.fixture
+def rows(databases: Databases) -> Iterator[Callable[[str], int]]:
+    with databases.direct() as direct:
+        yield lambda name: direct.execute(f"SELECT count(*) FROM {name}").fetchone()[0]  # type: ignore[index]
+
+
+def test_by_the_api(world: World, ana: Connection, rows: Callable[[str], int]) -> None:
+    notices: list[str] = []
+    ana.add_notice_handler(lambda notice: notices.append(f"{notice.message_primary} {notice.message_hint}"))
+    done: Aside = run(ana, "DELETE FROM by_api WHERE id > 4 AND id <> 987654321")
+    message = world.told("by_api")
+    hold_id = message["approval"]["id"]
+    assert message["link"] == f"{world.at}/approvals/{hold_id}"
+    assert "987654321" not in json.dumps(message)
+    status, shown = world.call(f"/api/approvals/{hold_id}")
+    assert (status, shown["objection"], shown["rules"]) == (200, None, ["deletes"])
+    assert "987654321" in shown["sql"]
+    assert "public.by_api" in [table["name"] for table in shown["tables"]]
+    while shown["facts"] is None:
+        _, shown = world.call(f"/api/approvals/{hold_id}")
+    # Counted by a question that reads only; of the rows themselves nothing shows but masks.
+    assert shown["facts"]["actual_rows"] == 5
+    assert "ann5@x.example" not in json.dumps(shown["facts"])
+    for who, word in ((ANA, "own_request"), (BOT, "not_found"), (("max@x", ("analysts",)), "not_found")):
+        _, refused = world.call(f"/api/approvals/{hold_id}/answer", who, {"answer": "approve", "reason": "me"})
+        assert refused["error"]["word"] == word
+    assert rows("by_api") == 9
+    assert not done.is_done
+    status, after = world.call(f"/api/approvals/{hold_id}/answer", LEA, {"answer": "approve", "reason": "ticket 12"})
+    assert (status, after["status"]) == (200, "approved")
+    assert done.result == 5
+    assert rows("by_api") == 4
+    assert any(f"{world.at}/approvals/{hold_id}" in notice for notice in notices)
+    _, capsule = world.call(f"/api/approvals/{hold_id}/capsule")
+    _, key = world.call("/api/public-key", None)
+    assert verified(key["pem"], capsule)
+    decided = world.proxy.wait_for_event(
+        lambda event: event["event"] == "approval" and event["approval"] == hold_id and event["status"] == "approved"
+    )
+    assert (decided["by"], decided["reason"]) == ("user lea@shop.example", "ticket 12")
+    assert decided["capsule"] == capsule["content"]
+    assert world.receiver.wait_for("approved", hold_id).json["approval"]["answers"][0]["by"] == "user lea@shop.example"
+
+
+def verified(pem: str, capsule: dict[str, str]) -> bool:
+    """As anybody can, with the public key and no code of govproxy's."""
+    key: Any = load_pem_public_key(pem.encode())
+    key.verify(bytes.fromhex(capsule["signature"]), CONTEXT + capsule["content"].encode())
+    return True
+
+
+def test_by_the_page(
+    world: World, ana: Connection, rows: Callable[[str], int], open_browser: Callable[..., Browser]
+) -> None:
+    browser = open_browser()
+    done = run(ana, "DELETE FROM by_page WHERE id = 1")
+    browser.get(world.told("by_page")["link"])
+    wait = WebDriverWait(browser, 60)
+    wait.until(lambda b: b.find_elements("css selector", "#token"))[0].send_keys(world.proxy.token(*LEA))
+    browser.find_element("css selector", "button.primary").click()
+    wait.until(lambda b: b.find_elements("css selector", "#reason"))[0].send_keys("seen on the phone")
+    assert rows("by_page") == 9
+    browser.find_element("css selector", ".approve").click()
+    assert done.result == 1
+    assert rows("by_page") == 8
+    wait.until(lambda b: "Approved. It runs now." in b.find_element("css selector", "body").text)
+
+
+def test_by_a_callback(world: World, ana: Connection, rows: Callable[[str], int]) -> None:
+    done = run(ana, "DELETE FROM by_callback WHERE id < 3")
+    hold_id = world.told("by_callback")["approval"]["id"]
+    said = {"hold": hold_id, "answer": "approve", "reason": "in chat", "by": "lea", "nonce": secrets.token_hex(16)}
+    body, timestamp = json.dumps(said).encode(), str(int(time.time()))
+    forged = world.call("/api/callbacks/bot", None, body, Govproxy_Timestamp=timestamp, Govproxy_Signature="v1=00")
+    assert forged == (401, {"error": forged[1]["error"]})
+    assert forged[1]["error"]["word"] == "forged"
+    assert rows("by_callback") == 9
+    digest = hmac.new(SECRET.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+    headers = {"Govproxy_Timestamp": timestamp, "Govproxy_Signature": f"v1={digest}"}
+    assert world.call("/api/callbacks/bot", None, body, **headers)[1]["status"] == "approved"
+    assert done.result == 2
+    assert rows("by_callback") == 7
+    assert world.call("/api/callbacks/bot", None, body, **headers)[1]["error"]["word"] == "replayed"
+
+
+def test_denied(world: World, ana: Connection, rows: Callable[[str], int]) -> None:
+    done = run(ana, "DELETE FROM by_nobody WHERE id < 3")
+    hold_id = world.told("by_nobody")["approval"]["id"]
+    world.call(f"/api/approvals/{hold_id}/answer", LEA, {"answer": "refuse", "reason": "wrong database"})
+    error = done.error
+    assert error.sqlstate == "42501"
+    assert rows("by_nobody") == 9
+    assert ana.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_an_agent_asks_and_comes_back(world: World, rows: Callable[[str], int]) -> None:
+    """``on_hold: refuse``: an error with the id; once approved over HTTP the same statement passes."""
+    with world.proxy.connect(*BOT) as connection:
+        with pytest.raises(psycopg.Error) as refused:
+            connection.execute("DELETE FROM by_bot WHERE id = 7")
+        assert refused.value.sqlstate == "42501"
+        hold_id = world.told("by_bot")["approval"]["id"]
+        status, own = world.call(f"/api/approvals/{hold_id}", BOT)
+        assert (status, own["mine"], own["objection"], own["facts"]) == (200, True, "agent", {})
+        # Its human may look, and not decide.
+        _, human = world.call(f"/api/approvals/{hold_id}/answer", ANA, {"answer": "approve", "reason": "my bot"})
+        assert human["error"]["word"] == "own_agent"
+        world.call(f"/api/approvals/{hold_id}/answer", LEA, {"answer": "approve", "reason": "fine"})
+        connection.execute("DELETE FROM by_bot WHERE id = 7")
+    assert rows("by_bot") == 8
