@@ -17,6 +17,7 @@ import orjson
 
 from govproxy._fastpath.columnplan import ColumnPlan
 from govproxy._fastpath.conversation import Conversation
+from govproxy._fastpath.copyguard import CopyGuard
 from govproxy._fastpath.ledger import LedgerWriter
 from govproxy._fastpath.rows import MaskPlan
 from govproxy._fastpath.sinks import Sinks
@@ -24,6 +25,9 @@ from govproxy._fastpath.verdicts import Outcome, Verdict, VerdictCache
 from govproxy.audit.read import read_segment
 
 HASH_KEY = b"\2" * 32
+WATCHED = CopyGuard(
+    format="csv", delimiter=b",", quote=b'"', escape=b'"', watched={1: ("t.c", lambda value: value == b"masked")}
+)
 REFUSED = b"E" + (4 + 12).to_bytes(4, "big") + b"SERROR\0C42\0\0"
 LOCAL_ERROR = b"E" + (4 + 12).to_bytes(4, "big") + b"SERROR\0CXX\0\0"
 FAILING_TEXT = b"govproxy refused this statement\0"
@@ -166,7 +170,8 @@ class StubGate:
     """Judges by words in the text, so that a transcript says itself what it is about.
 
     ``forbidden`` denies, ``secret`` masks every column to ``***``, ``later`` parks until ``G>``,
-    ``setting`` changes the session, ``copyin`` and ``copyout`` copy.
+    ``setting`` changes the session, ``copyin`` and ``copyout`` copy, ``watched`` takes
+    no ``masked`` in its second column.
     """
 
     clear: bool = False
@@ -193,12 +198,16 @@ class StubGate:
             clear=self.clear,
             returns_rows=b"norows" not in text,
             copies_in=b"copyin" in text,
+            copy_guard=WATCHED if b"watched" in text else None,
             copies_out=b"copyout" in text,
             tainted=b"secret" in text,
             changes_session=b"setting" in text,
             changes_catalog=b"create" in text,
             cacheable=b"later" not in text,
         )
+
+    def masked_value_copied(self, conversation: Conversation, column: str, number: int) -> bytes:
+        return REFUSED
 
     def function_call(self, conversation: Conversation, oid: int) -> Verdict:
         return self.verdict(conversation, b"function", denied=oid != 42)
