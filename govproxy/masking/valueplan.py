@@ -8,6 +8,7 @@ leaves of documents by their keys. What has no masker of its own is redacted by 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -165,6 +166,8 @@ _TYPED = frozenset({"bool", *_INTEGERS, "numeric", "float4", "float8", *_DATES, 
 # Security: that holds for a record that is personal for its fields' sake, not for one called personal as a whole.
 _BY_ITS_FIELDS = "personal_record"
 _SURE_KEY = 0.6
+_LETTERS = re.compile(r"[^\W\d_]+")
+_JOINTS = str.maketrans("-.:$/", "_____")  # what joins the words of a key, besides what an identifier may have
 
 
 def key_label(class_name: str) -> str:
@@ -425,10 +428,14 @@ def _leaf(ground: Ground, found: ColumnClass, masker: Masker | None) -> Leaf:
 
 
 def _is_value(key: str) -> bool:
-    """A key that is no name of anything but somebody's name or number, as in ``{"Ann Miller": 3}``."""
+    """A key that is somebody's name or number, as in ``{"Ann Miller": 3}``, or may well be.
+
+    Security: what is no plain identifier and means nothing as the name of a column is not shown.
+    """
     if sum(sign.isdigit() for sign in key) >= 5 or "@" in key:
         return True
-    words = key.replace(",", " ").split()
-    if len(words) < 2:
-        return False
-    return any(word.lower() in GIVEN_NAMES or word.lower() in FAMILY_NAMES for word in words)
+    words = [word.lower() for word in _LETTERS.findall(key)]
+    named = any(word in GIVEN_NAMES or word in FAMILY_NAMES for word in words)
+    if key.translate(_JOINTS).isidentifier() or not key:
+        return named and len(words) == 1 and key[:1].isupper() and not key.isupper()
+    return named or not judge_name(key, people=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from dataclasses import replace
 from xml.etree import ElementTree
@@ -11,6 +12,7 @@ import pytest
 from govproxy._fastpath.rows import MaskPlan
 from govproxy.errors import ProtocolViolation
 from govproxy.masking.plan import Field, MaskKey, Right, Sight, build_plan, decode_row_description, describe, redact_all
+from govproxy.masking.taxonomy import by_name
 from govproxy.masking.values import Classification, ColumnClass, Masker, SensitiveClass
 from govproxy.sql.catalog import Catalog, Column, ColumnRef, Relation, RelationKind, Type
 from govproxy.sql.values import Derivation, OutputColumn
@@ -403,3 +405,42 @@ def test_what_is_personal_as_a_whole_shows_no_number_in_it(name: str, number: by
     (shown,) = decode_row(out)
     assert shown is None or b"fgsbkfknp" not in shown
     assert (b"526922786" in (shown or b"")) == (number is not None)
+
+
+@pytest.mark.parametrize(
+    ("key", "shown"),
+    [
+        ("email", True),
+        ("First Name", True),
+        ("status", True),
+        ("$ref", True),
+        ("", True),
+        ("Ann", False),
+        ("Ann Miller", False),
+        ("miller, ann 2", False),
+        ("ann@example.com", False),
+        ("4930901820", False),
+        ("order total", False),
+    ],
+)
+def test_keys_that_may_be_values_are_not_shown(key: str, shown: bool) -> None:
+    right = Right(masker=Masker.SCAN)
+    personal = ColumnClass(sensitive=by_name("personal_json"), confidence=1.0, reason="test")
+    ref = ColumnRef(USERS, 2)
+    classification = Classification(
+        database="shop", catalog_version="1", columns={ref: personal}, known={USERS: frozenset({2})}
+    )
+    made = build_plan(
+        [field(USERS, 2, 3802)],
+        None,
+        classification,
+        lambda source: frozenset({source}),
+        lambda _ref, _found: right,
+        opaque=False,
+        reads_sensitive=True,
+        key=KEY,
+    )
+    _, output, _, _ = made.apply(encode_row([json.dumps({key: 1}).encode()]))
+    (value,) = decode_row(output)
+    assert value is not None
+    assert (key in json.loads(value)) == shown
