@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from govproxy import __version__
-from govproxy.cli import approvals, audit, keys, metrics, sessions
+from govproxy.cli import approvals, audit, grants, keys, metrics, sessions
 from govproxy.cli.policies import app as policies
 from govproxy.errors import GovproxyError
 
@@ -25,6 +25,7 @@ app = typer.Typer(
 )
 app.add_typer(approvals.app, name="approvals", help="Decide held statements.")
 app.add_typer(audit.app, name="audit", help="Read the ledger.")
+app.add_typer(grants.app, name="grants", help="Rights that approvals gave for a time.")
 app.add_typer(keys.app, name="keys", help="The masking key.")
 app.add_typer(policies.app, name="policy", help="Policy as code.")
 app.add_typer(sessions.app, name="sessions", help="Live sessions.")

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from govproxy.cli.turnaround import report
+
 app = typer.Typer(help="Decide held statements.", no_args_is_help=True)
 
 TOKEN_VARIABLE = "GOVPROXY_TOKEN"  # noqa: S105 - the name of a variable
@@ -33,6 +35,7 @@ _OBJECTIONS = {
     "not_yet": "you may decide once the others have had their time",
     "answered": "you have said something to it already",
     "no_reason": "give a reason: --reason",
+    "not_to_be_granted": "that cannot be given for a time",
 }
 
 
@@ -103,6 +106,7 @@ def show(approval: Id, config: Config = DEFAULT_CONFIG, as_json: Json = False) -
             f"said       {_by(vote)}: {vote['answer']}, {vote['reason']} ({_time(vote['time'])})"
             for vote in one["votes"]
         ),
+        *_facts(found["facts"]),
         "",
         one["sql"],
     ]
@@ -113,10 +117,31 @@ def show(approval: Id, config: Config = DEFAULT_CONFIG, as_json: Json = False) -
 
 @app.command()
 def approve(
-    approval: Id, reason: Reason = "", config: Config = DEFAULT_CONFIG, token: Token = None, as_json: Json = False
+    approval: Id,
+    reason: Reason = "",
+    config: Config = DEFAULT_CONFIG,
+    token: Token = None,
+    grant_for: Annotated[
+        str | None, typer.Option("--grant-for", help="30m, 8h: let them do the same on these tables for so long.")
+    ] = None,
+    clear: Annotated[
+        bool, typer.Option("--clear", help="With --grant-for: show the tables' columns as they are.")
+    ] = False,
+    as_json: Json = False,
 ) -> None:
     """Say yes. Exit status 1: it did not count, and why."""
-    _decide(config, approval, "approve", reason, token, as_json=as_json)
+    from govproxy.errors import ConfigError
+    from govproxy.policy.windows import duration_s
+
+    grant = None
+    if clear and grant_for is None:
+        raise ConfigError("--clear belongs to --grant-for")
+    if grant_for is not None:
+        try:
+            grant = {"seconds": duration_s(grant_for), "clear": clear}
+        except ValueError as error:
+            raise ConfigError(f"--grant-for: {error}") from None
+    _decide(config, approval, "approve", reason, token, grant=grant, as_json=as_json)
 
 
 @app.command()
@@ -159,7 +184,19 @@ def verify(
         typer.echo(f"  {_by(vote)}: {vote['answer']}, {vote['reason']}")
 
 
-def _decide(config: Path, approval: str, answer: str, reason: str, token: str | None, *, as_json: bool) -> None:
+app.command()(report)
+
+
+def _decide(
+    config: Path,
+    approval: str,
+    answer: str,
+    reason: str,
+    token: str | None,
+    *,
+    grant: dict[str, Any] | None = None,
+    as_json: bool,
+) -> None:
     from govproxy.cli.output import print_json
     from govproxy.errors import ConfigError
 
@@ -167,11 +204,12 @@ def _decide(config: Path, approval: str, answer: str, reason: str, token: str | 
     if not token:
         raise ConfigError("who are you?", hint=f"Give --token, or put it into ${TOKEN_VARIABLE}.")
     question = {"command": "decide", "id": approval, "answer": answer, "reason": reason, "token": token}
-    found = _ask(config, question)
+    found = _ask(config, question if grant is None else question | {"grant": grant})
     if as_json:
         print_json(found)
     elif "objection" in found:
-        typer.echo(f"not counted: {_OBJECTIONS.get(found['objection'], found['objection'])}", err=True)
+        why = found.get("detail") or _OBJECTIONS.get(found["objection"], found["objection"])
+        typer.echo(f"not counted: {why}", err=True)
     else:
         typer.echo(f"{approval} is {found['approval']['status']}")
     raise typer.Exit(1 if "objection" in found else 0)
@@ -200,6 +238,26 @@ def _own_public(config: Path) -> Path:
     from govproxy.control.keys import APPROVALS_PUBLIC_NAME, state_directory
 
     return state_directory(load(config)) / APPROVALS_PUBLIC_NAME
+
+
+def _facts(facts: dict[str, Any] | None) -> list[str]:
+    """What was found out for reviewers, as lines."""
+    if facts is None:
+        return []
+    lines = [f"risk       {facts['risk']}"]
+    for label, figure in (("planned", facts["planned_rows"]), ("counted", facts["actual_rows"])):
+        if figure >= 0:
+            lines.append(f"{label}    {figure} rows")
+    if (sample := facts["sample"]) is not None:
+        lines.append(f"sample     {' | '.join(sample['columns'])}")
+        lines += [f"           {' | '.join('NULL' if v is None else v for v in row)}" for row in sample["rows"]]
+    if (rehearsal := facts["rehearsal"]) is not None:
+        lines.append(f"rehearsed  {rehearsal['tag'] or 'fails with ' + rehearsal['failed']}, rolled back")
+        lines += [
+            f"           {one['table']}: {one['inserted']} inserted, {one['updated']} updated, {one['deleted']} deleted"
+            for one in rehearsal["changed"]
+        ]
+    return [*lines, *(f"note       {note}" for note in facts["notes"])]
 
 
 def _who(requester: dict[str, Any]) -> str:

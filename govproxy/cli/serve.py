@@ -13,6 +13,7 @@ from govproxy.console.webhooks import Webhooks
 from govproxy.control.admin import AdminServer
 from govproxy.control.approvals import Approvals
 from govproxy.control.desk import ApprovalsDesk
+from govproxy.control.grants_desk import GrantsDesk
 from govproxy.control.plane import ControlPlane
 from govproxy.control.state.once import taker
 from govproxy.control.state.store import StateStore
@@ -31,7 +32,12 @@ async def _serve(settings: Settings, workers: int | None) -> int:
     plane = ControlPlane(settings)
     supervisor = Supervisor(plane, workers=workers)
     tokens = token_verifier(settings, now=time.time)
-    admin = AdminServer(settings, supervisor, ApprovalsDesk(lambda: plane.approvals, tokens))
+    admin = AdminServer(
+        settings,
+        supervisor,
+        ApprovalsDesk(lambda: plane.approvals, tokens, plane.reviewer),
+        GrantsDesk(lambda: plane.grants, tokens),
+    )
     if plane.keys.approvals is None:
         raise AssertionError("the control plane has a key for approvals")
     webhooks = Webhooks(settings, now=time.time)

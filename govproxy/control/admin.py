@@ -16,7 +16,6 @@ from typing import Any, Protocol
 import orjson
 
 from govproxy.config.settings import Settings
-from govproxy.control.desk import ApprovalsDesk
 from govproxy.control.keys import state_directory
 from govproxy.errors import ConfigError, GovproxyError
 from govproxy.session.figures import WorkerFigures
@@ -36,6 +35,12 @@ class Sessions(Protocol):
     async def rotate_key(self) -> str: ...
 
 
+class Desk(Protocol):
+    """Answers questions about one subject; None: it is about something else."""
+
+    async def answer(self, question: dict[str, Any]) -> dict[str, Any] | None: ...
+
+
 def socket_path(settings: Settings) -> Path:
     """Where the admin socket of an instance is."""
     return state_directory(settings) / SOCKET_NAME
@@ -44,10 +49,10 @@ def socket_path(settings: Settings) -> Path:
 class AdminServer:
     """Answers on the admin socket while the instance runs."""
 
-    def __init__(self, settings: Settings, sessions: Sessions, approvals: ApprovalsDesk | None = None) -> None:
+    def __init__(self, settings: Settings, sessions: Sessions, *desks: Desk) -> None:
         self._path = socket_path(settings)
         self._sessions = sessions
-        self._approvals = approvals
+        self._desks = desks
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
@@ -97,8 +102,10 @@ class AdminServer:
             case {"command": "kill", "session": str(session)}:
                 return {"killed": await self._sessions.kill(session)}
             case _:
-                answer = None if self._approvals is None else await self._approvals.answer(question)
-                return {"error": "unknown command"} if answer is None else answer
+                for desk in self._desks:
+                    if (answer := await desk.answer(question)) is not None:
+                        return answer
+                return {"error": "unknown command"}
 
 
 def ask(settings: Settings, question: Mapping[str, Any]) -> dict[str, Any]:

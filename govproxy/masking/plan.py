@@ -205,11 +205,23 @@ def _column(context: _Context, f: Field, output: OutputColumn | None) -> ColumnP
         return row
     if evidence.sensitive:
         return _sensitive(context, f, wire, evidence, derivation, not_null)
+    if _is_shown(context, f, output):
+        # The rule shows this very column: its own values are not looked through for what it is made of.
+        return ColumnPlan("pass", name=f.name, family=wire.family, format=f.format, label="shown clear")
     if evidence.clean_origin or derivation is not Derivation.OPAQUE or not context.tainted:
         # Only as it stands in the table: computed from such a column, a number is looked at like any other.
         numbers = ColumnRef(f.table_oid, f.attnum) in context.classification.numbers
         return clean(_ground(context, None), f, wire, "clean", numbers=numbers)
     return redacted(f, wire, not_null, "lineage unknown")
+
+
+def _is_shown(context: _Context, f: Field, output: OutputColumn | None) -> bool:
+    """Whether it is, untouched, one classified column that the identity may see clear."""
+    origin = ColumnRef(f.table_oid, f.attnum)
+    found = context.classification.columns.get(origin)
+    if found is None or context.right(origin, found).see is not Sight.CLEAR:
+        return False
+    return output is None or (output.derivation is Derivation.PLAIN and output.sources <= {origin})
 
 
 def _origin(context: _Context, f: Field, evidence: _Evidence) -> None:

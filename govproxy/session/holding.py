@@ -259,7 +259,7 @@ class Holding:
             sql=shown.sql,
             oddities=shown.oddities,
             effects=tuple(effects)[:MAX_SHOWN_EFFECTS],
-            nature=nature_of(source, basis.analysis, gate.snapshot),
+            nature=nature_of(source, basis.analysis, gate.snapshot, gate.search_path),
             asked=now,
             deadline=now + seconds,
             waits=terms.waits,

@@ -22,7 +22,7 @@ ANALYST = ["--user", "ana@shop.example", "--group", "analysts", "--database", "s
 def govproxy(proxy: Proxy, *arguments: str) -> subprocess.CompletedProcess[str]:
     name, *rest = arguments
     # Commands with commands of their own take the option behind the second word.
-    words = [name, rest.pop(0)] if name in ("audit", "sessions") else [name]
+    words = [name, rest.pop(0)] if name in ("approvals", "audit", "grants", "sessions") else [name]
     return subprocess.run(
         [sys.executable, "-m", "govproxy", *words, "--config", str(proxy.folder / "govproxy.yaml"), *rest],
         capture_output=True,

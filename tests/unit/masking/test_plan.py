@@ -154,7 +154,7 @@ def test_what_is_seen_clear_drops_out() -> None:
 
     lineage = [output(EXPRESSION, (USERS, 2)), output(EXPRESSION, (USERS, 2), (USERS, 3)), output(PLAIN, (USERS, 2))]
     made = plan([field(), field(), field(USERS, 2)], lineage, right=clear_email)
-    assert [c.op for c in made.columns] == ["scan", "constant", "scan"]
+    assert [c.op for c in made.columns] == ["scan", "constant", "pass"]
     assert plan([field(USERS, 2)], [lineage[2]], right=clear_email, scan=False).passthrough
 
 
