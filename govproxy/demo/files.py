@@ -22,6 +22,22 @@ rules:
     who: {agents: true}
     does: [write]
     effect: deny
+  - name: reviews-are-deleted-with-a-reason
+    who: {groups: [dba]}
+    does: [delete]
+    on: {tables: ["public.reviews"]}
+    effect: hold
+    overrides: [any]
+    approvers: {groups: [leads]}
+    hold: {timeout: 5m}
+    rehearse: true
+approvals:
+  - name: one-review-with-a-ticket
+    decide: approve
+    who: {groups: [dba]}
+    when: statement.wheres == ["by_key"] && statement.actions == ["delete"]
+    ticket: {pattern: "OPS-[0-9]{1,6}", in: comment}
+    risk: {at_most: 70}
 columns:
   - name: agents-see-less
     who: {agents: true}
@@ -81,6 +97,7 @@ ANALYST = Who(title="analyst", user="ana@shop.example", groups=("analysts",))
 AGENT = Who(title="agent for the analyst", user="ana@shop.example", groups=("analysts",), agent="report-bot")
 DBA = Who(title="DBA", user="dora@shop.example", groups=("dba",))
 PEOPLE = (ANALYST, AGENT, DBA)
+LEAD = Who(title="lead", user="lea@shop.example", groups=("leads",))  # decides what is held
 
 
 def write_files(

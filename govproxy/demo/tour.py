@@ -11,6 +11,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from rich.table import Table
 from rich.text import Text
 
 from govproxy.demo import sample
-from govproxy.demo.files import AGENT, ANALYST, DBA, PEOPLE, Who
+from govproxy.demo.files import AGENT, ANALYST, DBA, LEAD, PEOPLE, Who
 from govproxy.errors import GovproxyError
 
 LEDGER_DEADLINE_S = 10.0
@@ -69,6 +70,10 @@ class Stage:
     def run(self, who: Who, sql: str) -> None:
         """Run something that returns no rows through the proxy as ``who``."""
         self.said.append((who, sql, True))
+        self.through[who.title].execute(sql.encode())
+
+    def run_held(self, who: Who, sql: str) -> None:
+        """Run something that is held first. The ledger calls it that, whatever becomes of it."""
         self.through[who.title].execute(sql.encode())
 
     def ask_directly(self, sql: str) -> Rows:
@@ -282,6 +287,61 @@ def dba_may(stage: Stage) -> None:
     stage.console.print(Text("  done, as the DBA", style="green"))
 
 
+def decided_by_a_rule(stage: Stage) -> None:
+    """A held statement is decided by a rule, in milliseconds: one row, by its key, with a ticket in a comment."""
+    ((number,),) = stage.ask_directly("SELECT max(id) FROM reviews")
+    sql = f"DELETE FROM reviews WHERE id = {number} /* OPS-4711 */"
+    _show_sql(stage, sql)
+    stage.run_held(DBA, sql)
+    check(stage.ask_directly(f"SELECT count(*) FROM reviews WHERE id = {number}") == [(0,)], "the row is still there")
+    one = _approval(stage, f"id = {number}", "approved")
+    (vote,) = one["votes"]
+    check("rule" in vote["by"], f"it was decided by {vote['by']}")
+    stage.console.print(Text(f"  {vote['reason']}", style="dim"))
+    took = orjson.loads(stage.govproxy("approvals", "report", "--config", str(stage.config), "--json"))["by_rule"]
+    check(took["count"] >= 1, "the report knows of no rule's decision")
+    stage.console.print(Text(f"  decided {1_000 * took['p50_s']:.1f} ms after it was asked", style="green"))
+
+
+def rehearsed(stage: Stage) -> None:
+    """A larger one waits for a colleague, who sees it rehearsed and rolled back, masked, before saying yes."""
+    sql = "DELETE FROM reviews WHERE stars = 1"
+    _show_sql(stage, sql)
+    ((doomed,),) = stage.ask_directly("SELECT count(*) FROM reviews WHERE stars = 1")
+    bodies = stage.ask_directly("SELECT body FROM reviews WHERE stars = 1 AND body LIKE '%@%'")
+    secrets = [word.rstrip(".") for row in bodies for word in str(row[0]).split() if "@" in word]
+    with ThreadPoolExecutor(1) as aside:
+        waiting = aside.submit(stage.run_held, DBA, sql)
+        one = _approval(stage, "stars = 1", "waiting")
+        facts = _facts(stage, one["id"])
+        shown = stage.govproxy("approvals", "show", "--config", str(stage.config), one["id"])
+        there = stage.ask_directly("SELECT count(*) FROM reviews WHERE stars = 1")
+        token = stage.govproxy(
+            "token", "--config", str(stage.config), "--user", LEAD.user, "--group", LEAD.groups[0]
+        ).strip()
+        decision = (
+            "approvals",
+            "approve",
+            "--config",
+            str(stage.config),
+            "--token",
+            token,
+            "--reason",
+            "spam",
+            one["id"],
+        )
+        said = stage.govproxy(*decision)
+        waiting.result(LEDGER_DEADLINE_S)
+    stage.console.print(Text(shown.rstrip()))
+    changed = {part["table"]: part["deleted"] for part in facts["rehearsal"]["changed"]}
+    check(facts["actual_rows"] == doomed, f"{facts['actual_rows']} rows were counted, not {doomed}")
+    check(changed.get("public.reviews") == doomed, f"the rehearsal deleted {changed}")
+    check(there == [(doomed,)], "the rehearsal left something behind")
+    check(not (seen := leaks([(repr(facts), shown)], secrets)), f"the reviewer saw {seen}")
+    check("approved" in said, f"the decision says: {said}")
+    check(stage.ask_directly("SELECT count(*) FROM reviews WHERE stars = 1") == [(0,)], "it did not run")
+
+
 def explained(stage: Stage) -> None:
     """``govproxy explain`` says all of this beforehand, and runs nothing."""
     sql = (
@@ -332,6 +392,8 @@ STEPS: tuple[Callable[[Stage], None], ...] = (
     no_blind_update,
     agents_only_read,
     dba_may,
+    decided_by_a_rule,
+    rehearsed,
     explained,
     recorded,
 )
@@ -354,6 +416,31 @@ def run(stage: Stage) -> list[str]:
                     failed.append(f"step {number} ({step.__name__}): the connection of the {who.title} is closed")
                     return failed
     return failed
+
+
+def _approval(stage: Stage, word: str, status: str) -> dict[str, Any]:
+    """The request with this word in its statement, once it stands so."""
+    deadline = time.monotonic() + LEDGER_DEADLINE_S
+    while time.monotonic() < deadline:
+        listed = stage.govproxy("approvals", "list", "--config", str(stage.config), "--status", status, "--json")
+        found: list[dict[str, Any]] = [one for one in orjson.loads(listed) if word in one["sql"]]
+        if found:
+            return found[0]
+        time.sleep(0.1)
+    raise StepFailed(f"no request is {status}")
+
+
+def _facts(stage: Stage, approval: str) -> dict[str, Any]:
+    """What was found out for reviewers, once it is there."""
+    deadline = time.monotonic() + LEDGER_DEADLINE_S
+    while time.monotonic() < deadline:
+        shown = stage.govproxy("approvals", "show", "--config", str(stage.config), "--json", approval)
+        facts: dict[str, Any] | None = orjson.loads(shown)["facts"]
+        if facts is not None:
+            check(facts["rehearsal"] is not None, f"it was not rehearsed: {facts['notes']}")
+            return facts
+        time.sleep(0.1)
+    raise StepFailed("nothing was found out for reviewers")
 
 
 def _ledger(stage: Stage) -> list[dict[str, Any]]:
