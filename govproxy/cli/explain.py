@@ -112,10 +112,26 @@ def _print(explanation: dict[str, Any]) -> None:
     for name, limit in explanation["limits"].items():
         out.print(Text(f"  limit: {name} {limit['figure']} ({limit['rule']})", style="dim"))
     for statement in explanation["statements"]:
-        done = ", ".join(f"{effect['action']} {effect['object']}".strip() for effect in statement["effects"])
+        done = ", ".join(_done(effect) for effect in statement["effects"] if "by" not in effect["facts"])
         out.print(Text(f"  {statement['tag']}: {done}"))
+        behind = dict.fromkeys(
+            f"{_done(effect)} ({_how(effect['facts'])})" for effect in statement["effects"] if "by" in effect["facts"]
+        )
+        if behind:
+            out.print(Text("  behind it: " + ", ".join(behind)))
         if statement["outputs"]:
             out.print(_table(statement["outputs"]))
+
+
+def _done(effect: dict[str, Any]) -> str:
+    return f"{effect['action']} {effect['object']}".strip()
+
+
+def _how(facts: dict[str, Any]) -> str:
+    """How something comes about, as ``trigger of public.orders, in public.log``."""
+    through = f" of {facts['via']}" if facts.get("via") else ""
+    inside = f", in {facts['function']}" if facts.get("function") and facts["function"] != facts.get("via") else ""
+    return f"{facts['by']}{through}{inside}"
 
 
 def _table(columns: list[dict[str, Any]]) -> Any:

@@ -6,7 +6,10 @@ is sent; the same schema's ordinary work is not disturbed.
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -192,7 +195,7 @@ def test_the_ledger_has_what_was_set_off(ground: Ground) -> None:
     session, _ = ground.seat("analyst")
     assert not session.ask(query("BEGIN; DELETE FROM account WHERE id = 9; ROLLBACK")).errors
     found = ground.proxy.wait_for_event(
-        lambda e: e.get("event") == "statement" and "DELETE FROM account WHERE id" in e.get("sql", "")
+        lambda e: e.get("event") == "statement" and e.get("sql", "").startswith("BEGIN; DELETE FROM account")
     )
     effects = {(e["action"], e.get("object"), e.get("facts", {}).get("by")) for e in found["effects"]}
     assert {
@@ -201,6 +204,19 @@ def test_the_ledger_has_what_was_set_off(ground: Ground) -> None:
         ("insert", "public.journal", "trigger"),
     } <= effects
     assert {"public.project", "public.task", "public.task_tag", "public.journal"} <= set(found["tables"])
+
+
+def test_explain_tells_what_is_behind(ground: Ground) -> None:
+    def explained(*options: str) -> str:
+        command = [sys.executable, "-m", "govproxy", "explain", "--config", str(ground.proxy.folder / "govproxy.yaml")]
+        asked = ["--user", "ana@shop.example", "--database", NAME, "DELETE FROM child WHERE parent_id = 1", *options]
+        return subprocess.run([*command, *asked], capture_output=True, text=True, timeout=60, check=False).stdout
+
+    said = " ".join(explained().split())
+    assert "DELETE: delete public.child" in said
+    assert "grant public.account (trigger of public.child, in public.grab)" in said
+    found = json.loads(explained("--json"))["statements"][0]["effects"]
+    assert [effect["facts"]["by"] for effect in found if effect["action"] == "grant"] == ["trigger"]
 
 
 def test_every_line_is_a_case() -> None:
