@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import orjson
 import psycopg
 from rich.console import Console
@@ -24,6 +25,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from govproxy.config.loader import load
 from govproxy.demo import sample
 from govproxy.demo.files import AGENT, ANALYST, DBA, LEAD, PEOPLE, Who
 from govproxy.errors import GovproxyError
@@ -342,6 +344,47 @@ def rehearsed(stage: Stage) -> None:
     check(stage.ask_directly("SELECT count(*) FROM reviews WHERE stars = 1") == [(0,)], "it did not run")
 
 
+def decided_over_http(stage: Stage) -> None:
+    """The same from a phone: the approvals page asks the console's API, and so does this step, with a lead's token."""
+    settings = load(stage.config)
+    if settings.console is None:
+        raise StepFailed("the demo has no console")
+    console = f"http://{settings.console.listen}"
+    sql = "DELETE FROM reviews WHERE stars = 2"
+    _show_sql(stage, sql)
+    with ThreadPoolExecutor(1) as aside:
+        waiting = aside.submit(stage.run_held, DBA, sql)
+        hold_id = _approval(stage, "stars = 2", "waiting")["id"]
+        own, lead = (
+            stage.govproxy("token", "--config", str(stage.config), "--user", user, "--group", LEAD.groups[0]).strip()
+            for user in (DBA.user, LEAD.user)
+        )
+        shown = _over_http(f"{console}/api/approvals/{hold_id}", lead)
+        path = f"{console}/api/approvals/{hold_id}/answer"
+        refused = _over_http(path, own, {"answer": "approve", "reason": "mine"})["error"]["word"]
+        there = stage.ask_directly("SELECT count(*) FROM reviews WHERE stars = 2")[0][0]
+        done = _over_http(path, lead, {"answer": "approve", "reason": "checked on the train"})
+        waiting.result(LEDGER_DEADLINE_S)
+    check(refused == "own_request", f"the DBA's own answer gave {refused}")
+    check(there > 0, "it ran before it was approved")
+    check([table["name"] for table in shown["tables"]] == ["public.reviews"], f"reviewers see {shown['tables']}")
+    check(done.get("status") == "approved", f"the answer gave {done}")
+    check(stage.ask_directly("SELECT count(*) FROM reviews WHERE stars = 2") == [(0,)], "it did not run")
+    capsule = _over_http(f"{console}/api/approvals/{hold_id}/capsule", lead)
+    check(orjson.loads(capsule["content"])["status"] == "approved", "the evidence says something else")
+    stage.console.print(Text(f"  her own answer: {refused}; the lead's: {done['status']}", style="green"))
+    stage.console.print(Text(f"  the page: {console}/approvals/{hold_id}", style="dim"))
+
+
+def _over_http(url: str, token: str, body: dict[str, str] | None = None) -> dict[str, Any]:
+    """What the API says, errors included."""
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    with httpx2.Client(trust_env=False, timeout=LEDGER_DEADLINE_S) as client:
+        answer = client.get(url, headers=headers) if body is None else client.post(url, headers=headers, json=body)
+    said: dict[str, Any] = answer.json()
+    return said
+
+
 def explained(stage: Stage) -> None:
     """``govproxy explain`` says all of this beforehand, and runs nothing."""
     sql = (
@@ -394,6 +437,7 @@ STEPS: tuple[Callable[[Stage], None], ...] = (
     dba_may,
     decided_by_a_rule,
     rehearsed,
+    decided_over_http,
     explained,
     recorded,
 )
