@@ -34,6 +34,7 @@ cdef enum:
     HEADER = 5
     MAX_EXPECTED = 4096   # replies outstanding before the client is made to wait
     MAX_SHORT_MESSAGE = 1 << 20
+    MAX_BINDING = 64 * 1024   # beyond, nothing is asked about a Bind's values
     NAME_SIZE = 64        # NAMEDATALEN
     MAX_QUERY = 256 * 1024 + HEADER + 1                     # sql.parse reads no longer text
     MAX_PARSE = MAX_QUERY + NAME_SIZE + 2 + 4 * 65535       # with a name and types of parameters
@@ -147,10 +148,15 @@ cdef int _dispatch(State state, unsigned char act, const unsigned char* message,
 
 
 cdef Verdict _verdict(
-    State state, const unsigned char* text, Py_ssize_t size, const unsigned char* declared, Py_ssize_t types
+    State state,
+    const unsigned char* text,
+    Py_ssize_t size,
+    const unsigned char* declared,
+    Py_ssize_t types,
+    bytes binding,
 ):
     # None: the gate was asked and the conversation is parked until it has answered.
-    # ``declared``: four bytes for each of as many types of parameters.
+    # ``declared``: four bytes for each of as many types of parameters. ``binding``: see state.pxd.
     cdef Verdict verdict = state.pending
     if verdict is not None:
         state.pending = None
@@ -160,6 +166,7 @@ cdef Verdict _verdict(
             return verdict
     verdict = state.cache.lookup(state.context_id, text, size, state.folds)
     if verdict is None:
+        state.binding = binding
         state.declared = PyBytes_FromStringAndSize(<const char*>declared, 4 * types)
         verdict = state.gate.judge(state, PyBytes_FromStringAndSize(<const char*>text, size))
         if verdict is None:
@@ -277,7 +284,7 @@ cdef int _query(State state, Cursor* body, const unsigned char* message, Py_ssiz
     cdef Verdict verdict
     cdef Expected* entry
     _at_end(body)
-    verdict = _verdict(state, text, size, NULL, 0)
+    verdict = _verdict(state, text, size, NULL, 0, None)
     if verdict is None:
         return 0
     if verdict.outcome == DENY:
@@ -382,7 +389,7 @@ cdef int _parse(State state, Cursor* body, const unsigned char* message, Py_ssiz
     _at_end(body)
     if not _is_nameable(name):
         return _refuse_name(state)
-    verdict = _verdict(state, text, size, declared, types)
+    verdict = _verdict(state, text, size, declared, types, b"")
     if verdict is None:
         return 0
     if verdict.outcome == DENY:
@@ -422,6 +429,7 @@ cdef int _bind(State state, Cursor* body, const unsigned char* message, Py_ssize
     cdef Expected* entry
     cdef bytes formats, text
     cdef bytes instead = None
+    cdef bytes payload = None
     cdef const unsigned char* codes
     cdef int _, count, length, go
     _skip(body, <Py_ssize_t>read_u16(body) * 2)
@@ -448,7 +456,9 @@ cdef int _bind(State state, Cursor* body, const unsigned char* message, Py_ssize
         )
     verdict = statement.verdict
     if verdict.context_id != state.context_id or not verdict.cacheable or state.pending is not None:
-        verdict = _judge_again(state, statement)
+        if total <= MAX_BINDING:
+            payload = PyBytes_FromStringAndSize(<const char*>message + HEADER, total - HEADER)
+        verdict = _judge_again(state, statement, payload)
         if verdict is None:
             return 0
         if verdict.outcome == DENY:
@@ -524,7 +534,7 @@ cdef uint64_t _record_bound(State state, Verdict verdict, PreparedStatement stat
     return _record(state, verdict, <const unsigned char*>PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text))
 
 
-cdef Verdict _judge_again(State state, PreparedStatement statement):
+cdef Verdict _judge_again(State state, PreparedStatement statement, bytes binding):
     # The policy, the catalog or the session changed since Parse: what counts is now.
     cdef bytes text = _text_of(statement)
     cdef const unsigned char[::1] view = text
@@ -537,7 +547,7 @@ cdef Verdict _judge_again(State state, PreparedStatement statement):
     if statement.declared is not None:
         declared = <const unsigned char*>PyBytes_AS_STRING(statement.declared)
         types = PyBytes_GET_SIZE(statement.declared) // 4
-    verdict = _verdict(state, start, len(text), declared, types)
+    verdict = _verdict(state, start, len(text), declared, types, binding)
     if verdict is not None and verdict is not statement.verdict and not verdict.decided:
         statement.verdict = verdict
         statement.text = text

@@ -68,6 +68,7 @@ cdef class State:
     cdef readonly bint stalled
     cdef Verdict pending
     cdef object inquiry                   # what the gate asks the database meanwhile (asking.pyx), or None
+    cdef readonly bytes binding           # of the Bind that is judged, its payload; b"" of a Parse, else None
     cdef readonly bytes declared          # of the Parse it judges: the types of parameters, four bytes each
     cdef readonly bint held               # it is held, and the last statement of the ledger is it
     cdef uint64_t ran_in                  # one more than the segment in which something was executed last

@@ -18,7 +18,13 @@ from govproxy.policy.values import Request
 from govproxy.sql.catalog import ColumnRef, RelationKind
 from govproxy.sql.values import Action, Effect, StatementFacts, Where
 
+ROWS = "statement.estimated_rows"
 _UNKNOWN_LEVEL = 4
+
+
+def is_exact(effect: Effect) -> bool:
+    """Whether a better figure than ``estimated_rows`` is not to be had."""
+    return effect.facts.get("where") == Where.BY_KEY or "rows" in effect.facts
 
 
 def estimated_rows(effect: Effect, ground: Ground) -> int:

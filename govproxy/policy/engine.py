@@ -16,7 +16,7 @@ from govproxy.errors import Reason
 from govproxy.identity.identity import Identity
 from govproxy.masking.values import Classification
 from govproxy.policy import expressions, sizes
-from govproxy.policy.attributes import Attributes, estimated_rows
+from govproxy.policy.attributes import ROWS, Attributes, estimated_rows, is_exact
 from govproxy.policy.columns import column_right, sees_everything
 from govproxy.policy.guards import Guard
 from govproxy.policy.limits import refusal as limits_refusal
@@ -74,10 +74,13 @@ class _Outcome:
     terms: HoldTerms | None = None
     held: str = ""
     varies: bool = False
+    asked: int = 0  # conditions on how many rows an effect touches, of which only a bound was known
+    firm: bool = False  # refused whatever that figure is
     counted: dict[str, set[tuple[int, int]]] = field(default_factory=dict)  # by a rule's burst: which effects
 
-    def refuse(self, refusal: Refusal) -> None:
+    def refuse(self, refusal: Refusal, *, firm: bool = True) -> None:
         self.verb = Verb.DENY
+        self.firm |= firm
         self.rules[Verb.DENY].add(refusal.rule)
         self.refusal = self.refusal or refusal
 
@@ -99,7 +102,8 @@ class _Outcome:
                     object="",
                     message=f"{self.held} needs approvals that nobody can give together (rule {NO_COMMON_APPROVER})",
                     hint=f"Rules {', '.join(sorted(self.rules[Verb.HOLD]))} name no approver in common.",
-                )
+                ),
+                firm=False,
             )
         return Decision(
             verb=self.verb,
@@ -112,6 +116,7 @@ class _Outcome:
             policy_version=version,
             varies=self.varies,
             counts=tuple(sorted((name, len(effects)) for name, effects in self.counted.items())),
+            asks_rows=self.asked > 0 and not self.firm,
         )
 
 
@@ -132,6 +137,7 @@ class _Scope:
         """Judge one effect for one of the identities that must all be entitled, into ``outcome``."""
         identity = self.standing.views[view]
         matched: list[Rule] = []
+        asked = outcome.asked
         for rule in self.standing.rules(effect.action, view, anything=effect.anything):
             if self._matches(rule, effect, facts, identity, outcome):
                 if rule.mode is Mode.SHADOW:
@@ -147,14 +153,14 @@ class _Scope:
         allows = [r for r in standing if r.effect is Verb.ALLOW]
         if denies:
             outcome.rules[Verb.DENY].update(rule.name for rule in denies)
-            outcome.refuse(self._refused(denies[0], effect, facts))
+            outcome.refuse(self._refused(denies[0], effect, facts), firm=asked == outcome.asked)
         elif holds:
             outcome.hold(holds, subject(effect, facts))
         elif allows or "via" in effect.facts:
             # An effect `via` a view or a partition is there for restrictions: what was named is judged itself.
             outcome.rules[Verb.ALLOW].update(rule.name for rule in allows)
         else:
-            outcome.refuse(self._refused(None, effect, facts))
+            outcome.refuse(self._refused(None, effect, facts), firm=asked == outcome.asked)
 
     def _refused(self, rule: Rule | None, effect: Effect, facts: StatementFacts) -> Refusal:
         return refused_by(rule, effect, facts, self.ground.catalog, self.request.now)
@@ -202,8 +208,10 @@ class _Scope:
         compiled = expressions.compile(rule.when)
         outcome.varies |= compiled.varies
         guesses = [estimated_rows(effect, self.ground)]
-        if guesses[0] == expressions.UNKNOWN_ROWS and "statement.estimated_rows" in compiled.attributes:
-            guesses.append(expressions.MANY_ROWS)
+        if ROWS in compiled.attributes:
+            outcome.asked += not is_exact(effect)
+            if guesses[0] == expressions.UNKNOWN_ROWS:
+                guesses.append(expressions.MANY_ROWS)
         unknowns = [expressions.UNKNOWN_ROWS]
         if not sizes.ATTRIBUTES.isdisjoint(compiled.attributes):
             unknowns.append(expressions.MANY_ROWS)

@@ -121,7 +121,8 @@ class Decision:
     condition read something that may differ at the next run of the same text (time, address,
     application, how much came before): such an answer must not be kept. ``counts`` are the rules with a
     ``burst`` that count this statement once it runs, each with the number of effects. ``approvers`` are
-    ``group:name`` and ``user:name``.
+    ``group:name`` and ``user:name``. ``asks_rows`` is True when the answer rests on how many rows the catalog has at
+    most, and a better figure could change it.
     """
 
     verb: Verb
@@ -134,3 +135,4 @@ class Decision:
     policy_version: str = ""
     varies: bool = False
     counts: tuple[tuple[str, int], ...] = ()
+    asks_rows: bool = False

@@ -109,10 +109,10 @@ def ask(waiting: Waiting, conversation: Conversation, wanted: Wanted, then: Call
 
 
 @lru_cache(maxsize=256)
-def run(text: str) -> bytes:
+def run(text: str, codec: str = "utf-8") -> bytes:
     """The messages that run one statement of the proxy's own: three, and two that close."""
     return (
-        encode_parse(text, name=PROBE)
+        encode_parse(text.encode(codec), name=PROBE)
         + encode_bind(portal=PROBE, statement=PROBE)
         + encode_execute(PROBE)
         + encode_close(Target.PORTAL, PROBE)

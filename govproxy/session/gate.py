@@ -25,7 +25,6 @@ from govproxy.errors import (
     Reason,
     StartingUp,
     StatementDenied,
-    StatementTimeout,
     UnsupportedEncoding,
     UpstreamFault,
 )
@@ -38,7 +37,6 @@ from govproxy.policy.matching import Reading, who_matches
 from govproxy.policy.standing import standing_of
 from govproxy.policy.values import Request, Verb
 from govproxy.session import copying, messages
-from govproxy.session.asking import CANCELED, Answer, ask
 from govproxy.session.bounds import Bounds
 from govproxy.session.distrust import changes_catalog, changes_what_it_reads, distrusted, renamed, settled
 from govproxy.session.folding import pinned_literals
@@ -46,8 +44,8 @@ from govproxy.session.history import NO_COUNTS, Counts
 from govproxy.session.holding import Holding
 from govproxy.session.judgement import Basis, analysis_of, denied, fragment_of, unreadable
 from govproxy.session.obligations import Obligations
-from govproxy.session.opinion import Opinion
 from govproxy.session.parameters import ENCODINGS, safe_encoding
+from govproxy.session.questions import Questions
 from govproxy.session.reading import Unread, reader
 from govproxy.session.refusals import ending, refusal_of, repeated, unasked, written_back
 from govproxy.session.shared import Shared
@@ -124,6 +122,7 @@ class Gate:
         self._denials = 0
         self._conversation: Conversation | None = None
         self._bounds = Bounds(self)
+        self._questions = Questions(self.waiting, self._judged, self.judge_anew)
 
     # ------------------------------------------------------------------ context
 
@@ -263,22 +262,14 @@ class Gate:
         if self._changed_catalog or changes_what_it_reads(analysis):
             trusted = 0 if self._changed_catalog else settled(analysis)
             analysis = distrusted(analysis, self._renamed | renamed(analysis, self.snapshot.catalog), trusted)
-        if not self.snapshot.strict or self.clear:
-            return self._judged(conversation, text, analysis)
-        context = conversation.context_id
-
-        def then(answer: Answer) -> Verdict | None:
-            if conversation.context_id != context or self.facts.database not in self.shared.snapshot.databases:
-                return self.judge_anew(conversation, text)
-            verdict = self._judged(conversation, text, opinion.agreed(answer))
-            if answer.sqlstate == CANCELED:
-                return denied(verdict, StatementTimeout("canceling statement due to user request or timeout"))
-            return verdict
-
-        opinion = Opinion(text, self.codec, conversation.declared, analysis, self.snapshot.catalog)
-        if opinion.is_wanted and ask(self.waiting, conversation, opinion.question, then):
-            return None
-        return self._judged(conversation, text, opinion.without_answer)
+        return self._questions.judged(
+            conversation,
+            text,
+            analysis,
+            self.codec,
+            self.snapshot.catalog,
+            strict=self.snapshot.strict and not self.clear,
+        )
 
     def still_holds(self, conversation: Conversation, verdict: Verdict) -> bool:
         """Whether a portal may run now by the verdict it was bound with, after the session has changed.
@@ -389,7 +380,7 @@ class Gate:
             or any(c.settings or c.prepares or c.cursors or c.catalog or c.creates_temporary for c in session),
             changes_catalog=any(c.catalog or c.creates_temporary for c in session),
             # Security: who has to be asked is asked each time.
-            cacheable=analysis.cacheable and not decision.varies and not grants and not held,
+            cacheable=analysis.cacheable and not decision.varies and not decision.asks_rows and not grants and not held,
             writes=any(map(writes, analysis.statements)),
         )
         self.shared.cache.put(verdict, self._pinned(text, analysis, translation))

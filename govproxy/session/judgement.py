@@ -118,6 +118,21 @@ def approved(verdict: Verdict, *, until: float) -> Verdict:
     )
 
 
+def until_bound(verdict: Verdict) -> Verdict:
+    """Lets Parse of a refused text through, which runs nothing: Bind judges it again, since this is not kept."""
+    return Verdict(
+        outcome=Outcome.ALLOW,
+        text=verdict.text,
+        context_id=verdict.context_id,
+        fragment=verdict.fragment,
+        basis=replace(verdict.basis, refusal=None),
+        clear=verdict.clear,
+        returns_rows=verdict.returns_rows,
+        tainted=verdict.tainted,
+        cacheable=False,
+    )
+
+
 def not_approved(verdict: Verdict, refusal: GovproxyError) -> Verdict:
     """A held verdict as the denial of this one run."""
     return Verdict(

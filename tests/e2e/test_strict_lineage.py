@@ -131,6 +131,22 @@ SCRIPTS: dict[str, list[tuple[bytes, int]]] = {
         *_pipeline(extended("BEGIN"), extended(PLAIN + "{}"), extended("SELECT nothing FROM strict_people{}")),
         *_ended("ROLLBACK", PLAIN + "{}"),
     ],
+    "error-before-a-table-that-is-looked-for": [
+        *_ended("BEGIN"),
+        (
+            query("SAVEPOINT s")
+            + parse("SELECT 1/0{}")
+            + bind()
+            + execute()
+            + parse("SELECT * FROM strict_nowhere{}")
+            + bind()
+            + SYNC
+            + query("ROLLBACK TO s"),
+            3,
+        ),
+        *_pipeline(extended(PLAIN + "{}")),
+        *_ended("COMMIT"),
+    ],
     "run-time-error": [
         *_ended("SELECT id / 0 FROM strict_things{}"),
         *_pipeline(extended("SELECT id / 0 FROM strict_things {}"), extended(PLAIN + "{}")),
