@@ -250,15 +250,15 @@ def _say(session: RawSession | DirectSession, script: list[tuple[bytes, int]], *
 
 
 def _heard(answers: list[Answer]) -> list[list[tuple[str, object]]]:
-    """All messages. Of errors and notices not where the server's source has them: whether that is told
-    depends on what the client has sent by then."""
+    """All messages. Of errors and notices not where the server's source has them, nor that something is
+    withheld: both depend on what the client has sent by then."""
     return [[(chr(m.kind), _body(m.kind, m.body)) for m in answer.messages] for answer in answers]
 
 
 def _body(kind: int, body: bytes) -> object:
     if chr(kind) not in "EN":
         return body
-    return [(letter, value) for letter, value in decode_fields(body).items() if letter not in "FLR"]
+    return [(letter, value) for letter, value in decode_fields(body).items() if letter not in "FLRD"]
 
 
 @pytest.mark.parametrize("split", [False, True], ids=["coalesced", "split"])
