@@ -148,7 +148,8 @@ def _plpgsql(text: str, header: Header) -> Body:
     for function in tree:
         _gather(function, "", variables, found)
     try:
-        return _body(text, tokens, found, variables)
+        typed = {name for first, last, _ in declared for name in _called_in(text, tokens[first : last + 1])}
+        return _body(text, tokens, found, variables, typed)
     except (UnparsableStatement, _Unclear):
         return UNREADABLE
 
@@ -157,7 +158,9 @@ class _Unclear(Exception):
     """Something in the code may be anything."""
 
 
-def _body(text: str, tokens: list[Token], found: list[tuple[str, int, bool]], variables: set[str]) -> Body:
+def _body(
+    text: str, tokens: list[Token], found: list[tuple[str, int, bool]], variables: set[str], typed: set[str]
+) -> Body:
     statements: list[Node] = []
     called: set[str] = set()
     for expression, mode, is_dynamic in found:
@@ -173,7 +176,7 @@ def _body(text: str, tokens: list[Token], found: list[tuple[str, int, bool]], va
         statements.extend(item["stmt"] for item in parsed)
     if len(statements) > MAX_STATEMENTS:
         raise _Unclear
-    if _called_in(text, tokens) - called - variables - _NOT_CALLED:
+    if _called_in(text, tokens) - called - variables - typed - _NOT_CALLED:
         # Security: the parser has left something out.
         raise _Unclear
     return Body(

@@ -22,6 +22,7 @@ def kinds(text: str, header: Header = TRIGGER, language: str = "plpgsql") -> lis
     [
         ("BEGIN NEW.updated_at = now(); RETURN NEW; END", []),
         ("BEGIN DELETE FROM t WHERE id = OLD.id; RETURN OLD; END;", ["DeleteStmt"]),
+        ("DECLARE g geometry(Point, 4326); BEGIN g := NEW.g; RETURN NEW; END", []),
         (
             "BEGIN IF TG_OP = 'X' THEN TRUNCATE t; ELSE UPDATE t SET a = 1; END IF; RETURN NULL; END",
             ["TruncateStmt", "UpdateStmt"],
