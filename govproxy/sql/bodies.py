@@ -10,6 +10,7 @@ the text: a name that is called anywhere in the body must be in one of the expre
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
@@ -127,6 +128,8 @@ _NOT_CALLED = frozenset(
     zone at to
     """.split()  # noqa: SIM905
 )
+# Security: `#option dump` makes the parser print the code, with its literals, to this process's output.
+_OPTION = re.compile(r"#\s*option", re.IGNORECASE)
 _DYNAMIC = frozenset({("PLpgSQL_stmt_dynexecute", "query"), ("PLpgSQL_stmt_dynfors", "query"), ("", "dynquery")})
 
 
@@ -188,7 +191,7 @@ def _body(
 
 def _parsed(text: str, header: Header) -> list[Node] | None:
     quote = "$govproxy_body$"
-    if quote in text:
+    if quote in text or _OPTION.search(text):
         return None
     try:
         return list(orjson.loads(parser.parse_plpgsql_json(f"{_head(header)} AS {quote}{text}{quote}")))
