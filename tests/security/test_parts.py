@@ -69,7 +69,7 @@ def document(random_: random.Random, depth: int = 0) -> object:
 def people(proxy: Proxy, databases: Databases) -> Iterator[Proxy]:
     random_ = random.Random(11)
     with databases.direct() as direct:
-        direct.execute("CREATE EXTENSION IF NOT EXISTS hstore")
+        direct.execute("CREATE EXTENSION hstore")
         direct.execute("CREATE TYPE parts_person AS (full_name text, email varchar(60), notes text[], visits int)")
         direct.execute("CREATE TYPE parts_nested AS (one parts_person, inside parts_person[], label text)")
         direct.execute(
@@ -108,7 +108,7 @@ def people(proxy: Proxy, databases: Databases) -> Iterator[Proxy]:
         yield proxy
     finally:
         with databases.direct() as direct:
-            direct.execute("DROP TABLE parts_people; DROP TYPE parts_nested, parts_person")
+            direct.execute("DROP TABLE parts_people; DROP TYPE parts_nested, parts_person; DROP EXTENSION hstore")
 
 
 def clean(answer: bytes) -> bool:
