@@ -49,10 +49,11 @@ def _value(arguments: list[Node]) -> str | None:
 
 
 def _transaction_modes(name: str, modes: list[Node], notes: Collector) -> None:
-    facts = _modes(modes)
     if name == "transaction snapshot":
+        # Its argument is a constant of its own, not an option with a name.
         notes.add(Action.TRANSACTION, "transaction", command="set_snapshot")
         return
+    facts = _modes(modes)
     if name == "session characteristics":
         # These stay for every later transaction, so they are settings as well.
         notes.add(Action.TRANSACTION, "transaction", facts={"command": "session_characteristics", **facts})
