@@ -19,6 +19,7 @@ from govproxy._fastpath.engine import Link
 from govproxy.audit import events
 from govproxy.errors import GovproxyError, InternalError, ShuttingDown, TooManyConnections
 from govproxy.server.front_door import Guest, Handover, LoginFailure
+from govproxy.session import timeouts
 from govproxy.session.gate import Gate, SessionFacts
 from govproxy.session.link import SessionInfo
 from govproxy.session.log import get_logger
@@ -138,6 +139,7 @@ def _session(worker: Worker, guest: Guest, session_id: str) -> Session:
         client_encoding=upstream.client_encoding,
         clock=time.time,
         styles=_styles(upstream.parameters),
+        statement_timeout_s=timeouts.seconds(guest.settings.get(timeouts.SETTING)),
         cancel_upstream=lambda done: worker.cancel_upstream(worker.sessions[session_id], done),
     )
     conversation = Conversation(

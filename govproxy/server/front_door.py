@@ -195,6 +195,7 @@ class Guest:
         "cancel_key",
         "identity",
         "request_id",
+        "settings",
         "startup",
         "target",
         "tls",
@@ -202,7 +203,12 @@ class Guest:
     )
 
     def __init__(
-        self, visit: _Visit, established: Established, target: UpstreamTarget, upstream: UpstreamReady
+        self,
+        visit: _Visit,
+        established: Established,
+        target: UpstreamTarget,
+        upstream: UpstreamReady,
+        settings: Mapping[str, str],
     ) -> None:
         self._door = visit.door
         self._channel = visit.channel
@@ -215,6 +221,7 @@ class Guest:
         self.tls = established.tls
         self.target = target
         self.upstream = upstream
+        self.settings = settings
         key_target = None
         if upstream.backend_pid is not None:
             key_target = UpstreamCancel(target=target, pid=upstream.backend_pid, secret=upstream.backend_secret)
@@ -244,7 +251,7 @@ class Guest:
             upstream_leftover=self.upstream.leftover + upstream_leftover,
         )
         # The session lives long and may be one of many: what the login knew is half of its memory.
-        del self._welcome, self._remaining, self._channel, self.upstream
+        del self._welcome, self._remaining, self._channel, self.upstream, self.settings
         return handover
 
     async def refuse(self, error: GovproxyError) -> None:
@@ -345,15 +352,16 @@ class _Visit:
         target = self.door.targets.get(established.startup.database)
         if target is None:
             raise InternalError("a database that may be named has no target")
+        settings = self.door.settings_for(established.identity, established.startup)
         upstream = await connect_upstream(
             target,
             established.identity,
-            replace(established.startup, settings=self.door.settings_for(established.identity, established.startup)),
+            replace(established.startup, settings=settings),
             connect_timeout_s=self.door.connect_timeout_s,
             login_timeout_s=self.door.login_timeout_s,
         )
         try:
-            return Guest(self, established, target, upstream)
+            return Guest(self, established, target, upstream, settings)
         except BaseException:
             upstream.channel.close()
             raise

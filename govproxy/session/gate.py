@@ -36,7 +36,7 @@ from govproxy.policy.limits import writes
 from govproxy.policy.matching import Reading, who_matches
 from govproxy.policy.standing import standing_of
 from govproxy.policy.values import Request, Verb
-from govproxy.session import copying, messages
+from govproxy.session import copying, messages, timeouts
 from govproxy.session.bounds import Bounds
 from govproxy.session.distrust import changes_catalog, changes_what_it_reads, distrusted, renamed, settled
 from govproxy.session.folding import pinned_literals
@@ -104,6 +104,7 @@ class Gate:
         client_encoding: str,
         clock: Callable[[], float],
         styles: tuple[str, ...] = (),
+        statement_timeout_s: float | None = None,
         cancel_upstream: Callable[[Callable[[], None]], None] = lambda done: done(),
     ) -> None:
         self.shared = shared
@@ -111,7 +112,7 @@ class Gate:
         self.cancel_upstream = cancel_upstream  # and call what it is given when that is delivered, or failed
         self.waiting = Waiting(shared.counters)
         self.styles = styles  # settings that literals are read by, as name=value
-        self.statement_timeout_s: float | None = None
+        self.statement_timeout_s = self._initial_timeout_s = statement_timeout_s
         self.clock = clock
         self.search_path = search_path
         self.holding: Holding | None = None
@@ -376,6 +377,7 @@ class Gate:
             ),
             tainted=not decision.clear and obligations.tainted,
             changes_session=bool(decision.counts)
+            or timeouts.sets_it(analysis)
             or runs_code(analysis)
             or any(c.settings or c.prepares or c.cursors or c.catalog or c.creates_temporary for c in session),
             changes_catalog=any(c.catalog or c.creates_temporary for c in session),
@@ -478,6 +480,7 @@ class Gate:
         analysis = analysis_of(verdict)
         basis: Basis = verdict.basis
         self.shared.history.note(self.facts.identity, self.shared.snapshot.policy.bursts, basis.counts, self.clock())
+        self.statement_timeout_s = timeouts.after(analysis, self.statement_timeout_s, self._initial_timeout_s)
         was_known = self.search_path is not None
         if any(statement.session.catalog for statement in analysis.statements):
             self._renamed = (self._renamed if self._changed_catalog else frozenset()) | renamed(

@@ -158,6 +158,19 @@ def test_terminate_ends_it_though_the_socket_stays(
     session.socket.close()
 
 
+def test_the_clients_own_timeout_counts(proxy: Proxy, desk: Desk, ana: Connection, rows: Callable[[], int]) -> None:
+    ana.execute("SET statement_timeout = '300ms'")
+    error = run(ana, "DELETE FROM held WHERE id = 9 AND 'short' = 'short'").error
+    assert error.sqlstate == "57014"
+    assert "statement timeout" in str(error)
+    [asked] = until(lambda: desk.requests("short", "withdrawn"))
+    assert outcome(proxy, asked["statement"])["status"] == "timed_out"
+    ana.execute("RESET statement_timeout")
+    done = run(ana, "DELETE FROM held WHERE id = 9 AND 'long' = 'long'")
+    desk.decide(desk.waiting("'long'")["id"])
+    assert done.result == 1
+
+
 def test_in_a_transaction_the_time_is_short(proxy: Proxy, desk: Desk, ana: Connection, rows: Callable[[], int]) -> None:
     ana.autocommit = False
     ana.execute("SELECT 1")
@@ -492,12 +505,14 @@ def test_a_worker_that_dies_leaves_nothing_waiting(databases: Databases, start_p
     with databases.direct() as direct:
         direct.execute("CREATE TABLE IF NOT EXISTS held (id int, word text)")
     connection = proxy.connect(*ANA)
-    run(connection, "DELETE FROM held WHERE id = 1")
+    done = run(connection, "DELETE FROM held WHERE id = 1")
     asked = desk.waiting("id = 1")
     children = Path(f"/proc/{proxy.process.pid}/task/{proxy.process.pid}/children").read_text().split()
     [worker] = [int(child) for child in children if b"worker" in Path(f"/proc/{child}/cmdline").read_bytes()]
     os.kill(worker, signal.SIGKILL)
     until(lambda: desk.status(asked["id"]) == "withdrawn")
     until(lambda: steps(proxy, asked["id"]) == ["asked", "withdrawn"])
+    assert done.error is not None
+    connection.close()
     with pytest.raises(ProxyFailed, match="a worker of govproxy crashed"):
         proxy.stop()
