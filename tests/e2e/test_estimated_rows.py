@@ -135,3 +135,12 @@ def test_drivers_do_not_notice(proxy: Proxy) -> None:
             connection.execute("INSERT INTO est_log VALUES (1)")
             connection.execute("DELETE FROM est_events WHERE kind = %s", [9])
         connection.rollback()
+
+
+def test_what_was_let_through_to_be_bound_runs_by_no_other_way(session: RawSession) -> None:
+    """Parse of a statement whose parameters decide passes; SQL's EXECUTE of it has no values that are judged."""
+    session.query("BEGIN")
+    assert session.ask(parse("DELETE FROM est_events WHERE kind <= $1", b"d") + SYNC).errors == []
+    assert [error["C"] for error in session.query("EXECUTE d(99)").errors] == ["42501"]
+    session.query("ROLLBACK")
+    assert session.query("PREPARE e(int) AS DELETE FROM est_events WHERE kind <= $1").errors[0]["C"] == "42501"
