@@ -315,7 +315,9 @@ cdef class Constants:
                 or (kind == "AEXPR_BETWEEN" and not writing and self.ranges_are_known())
             ):
                 for item in part(right, "List").get("items", ()):
-                    self.data(<dict?>item)
+                    # A list of texts may say `flag IN ('t', 'f')`, which is every row: it matters in a write.
+                    if not writing or is_number(<dict?>item):
+                        self.data(<dict?>item)
             elif kind in ("AEXPR_LIKE", "AEXPR_ILIKE") and not writing and is_column(left):
                 self.data(right)
         self.walk(left, writing)
@@ -404,6 +406,11 @@ cdef object operator_of(dict body):
     if names is None or len(<list?>names) != 1:
         return None  # OPERATOR(schema.=): not ours to judge
     return part(<dict?>(<list>names)[0], "String").get("sval")
+
+
+cdef bint is_number(dict node) except -1:
+    cdef dict constant = part(node, "A_Const")
+    return "ival" in constant or "fval" in constant
 
 
 cdef bint is_column(dict node) except -1:

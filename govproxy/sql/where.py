@@ -35,6 +35,7 @@ from govproxy.sql.conditions import (
 )
 from govproxy.sql.extremes import leaves_none_out
 from govproxy.sql.tree import Ctes, Node, alias_of, field_names
+from govproxy.sql.trying import holds_always
 from govproxy.sql.values import Where
 
 
@@ -87,8 +88,10 @@ def classify(
         return Where.MISSING
     judge = Judge(catalog, search_path, ctes, target, source)
     match judge.worth(where):
+        case Worth.EFFECTIVE if judge.is_by_key(where):
+            return Where.BY_KEY
         case Worth.EFFECTIVE:
-            return Where.BY_KEY if judge.is_by_key(where) else Where.EFFECTIVE
+            return Where.TAUTOLOGY if not source and judge.passes_every_row(where) else Where.EFFECTIVE
         case _ if source:
             return Where.MISSING
         case Worth.ALWAYS:
@@ -186,6 +189,10 @@ class Judge:
                 return Worth.EFFECTIVE if asks and self._reads(node) else self._without_target(node)
             case _:
                 return self._without_target(node)
+
+    def passes_every_row(self, where: Node) -> bool:
+        """True when the condition held for every row that it was tried on."""
+        return holds_always(where, self._column, self.relations)
 
     def is_by_key(self, where: Node) -> bool:
         """True when conjuncts fix every column of the primary key, whichever relation is meant."""

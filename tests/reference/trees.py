@@ -225,7 +225,9 @@ class Finder:
                 or (kind == "AEXPR_BETWEEN" and not writing and not self._user_operators & {"<", "<=", ">", ">="})
             ) and _is_column(left):
                 for item in right.get("List", {}).get("items", ()):
-                    self._data(item)
+                    # A list of texts may say `flag IN ('t', 'f')`, which is every row: it matters in a write.
+                    if not writing or not {"ival", "fval"}.isdisjoint(item.get("A_Const", {})):
+                        self._data(item)
             elif kind in ("AEXPR_LIKE", "AEXPR_ILIKE") and not writing and _is_column(left):
                 self._data(right)
         self.walk(left, writing=writing)

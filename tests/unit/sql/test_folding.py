@@ -46,6 +46,10 @@ def pinned(text: str) -> list[str] | None:
         ("insert into t (a, b) values (1, 'x'), (2, 'y')", []),
         ("update t set a = 'x', n = n + 1 where id = 3", []),
         ("delete from t where id = 3 and k = 'a'", []),
+        ("delete from t where id in (1, 2, 3)", []),
+        ("delete from t where id = 5 and k in ('t', 'f')", ["'t', 'f'"]),
+        ("update t set a = 'x' where k in ('t')", ["'t'"]),
+        ("select a from t where k in ('t', 'f')", []),
         # What is shown, ordered or grouped by, or given to a function, matters.
         ("select a, 7 from t where id = 5", ["7"]),
         ("select a from t where id = 5 order by 1", ["1"]),
