@@ -176,14 +176,18 @@ def _forms(text: str) -> Iterator[bytes]:
 
 
 def _answers(seat: Seat, text: str) -> Iterator[Answer]:
-    """The answers to it in every form: whole, in pieces, and behind something harmless in one segment."""
+    """The answers to it in every form: whole, in pieces, and behind something harmless in one segment.
+
+    Nothing stands behind it: what is cancelled at a limit is told to the database by another connection, and may
+    have ended by then (docs/limits.md).
+    """
     for whole in _forms(text):
         yield seat.session.ask(whole)
     for whole in _forms(text):
         yield seat.session.in_pieces(whole, range(1, len(whole), max(1, len(whole) // 3)))
     for whole in _forms(text):
-        before, answer, behind = seat.session.answers(HARMLESS + whole + HARMLESS, 3)
-        assert before.rows == behind.rows == [[b"42"]]
+        before, answer = seat.session.answers(HARMLESS + whole, 2)
+        assert before.rows == [[b"42"]], before
         yield answer
 
 
