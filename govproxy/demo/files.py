@@ -18,6 +18,14 @@ rules:
     does: [ddl]
     effect: allow
     overrides: [any]
+  - name: deletes-need-a-colleague
+    who: {groups: [dba]}
+    does: [delete]
+    on: {tables: ["public.tour_*"]}
+    effect: hold
+    approvers: {groups: [leads]}
+    hold: {timeout: 2m}
+    overrides: [any]
   - name: agents-only-read
     who: {agents: true}
     does: [write]

@@ -6,12 +6,15 @@ what it says fails. ``STEPS`` is the list. Knows the demo's people and data, not
 
 from __future__ import annotations
 
+import os
+import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +34,8 @@ from govproxy.demo.files import AGENT, ANALYST, DBA, LEAD, PEOPLE, Who
 from govproxy.errors import GovproxyError
 
 LEDGER_DEADLINE_S = 10.0
+HELD_DEADLINE_S = 60.0
+COLLEAGUE = "lena@shop.example"
 DENIED = "42501"
 REDACTED = "***"
 
@@ -385,6 +390,87 @@ def _over_http(url: str, token: str, body: dict[str, str] | None = None) -> dict
     return said
 
 
+def held(stage: Stage) -> None:
+    """A DELETE waits on its connection until a colleague says yes; the DBA cannot do that for herself."""
+    waiting, approval = _hold(stage, "tour_held")
+    own = stage.govproxy("token", "--config", str(stage.config), "--user", DBA.user, "--group", "leads").strip()
+    check("nobody decides their own request" in _decide(stage, approval, own), "the DBA decided her own request")
+    check(stage.ask_directly("SELECT count(*) FROM tour_held") == [(3,)], "it ran before it was approved")
+    other = stage.govproxy("token", "--config", str(stage.config), "--user", COLLEAGUE, "--group", "leads").strip()
+    stage.console.print(Text(f"  {_decide(stage, approval, other).strip()}", style="green"))
+    waiting.result(HELD_DEADLINE_S)
+    check(stage.ask_directly("SELECT count(*) FROM tour_held") == [(0,)], "it was approved and did not run")
+    stage.run(DBA, "DROP TABLE tour_held")
+
+
+def forged(stage: Stage) -> None:
+    """Whoever can write into the state store still cannot approve: the signature is missing."""
+    waiting, approval = _hold(stage, "tour_forged")
+    with sqlite3.connect(stage.config.parent / "govproxy.db", timeout=10.0) as store:
+        store.execute(
+            "INSERT INTO govproxy_capsules (hold_id, content, signature, key_id, uses, used, expires)"
+            " VALUES (?, ?, ?, 'forged', 1, 0, 9e12)",
+            (approval, orjson.dumps({"id": approval, "status": "approved", "key_id": "forged"}).decode(), "00" * 64),
+        )
+        store.execute("UPDATE govproxy_holds SET status = 'approved', decided = 1 WHERE id = ?", (approval,))
+    store.close()
+    error = waiting.exception(HELD_DEADLINE_S)
+    if not isinstance(error, psycopg.Error):
+        raise StepFailed("a forged approval let a statement run")
+    check(error.sqlstate == DENIED, f"refused with {error.sqlstate} ({error})")
+    check(stage.ask_directly("SELECT count(*) FROM tour_forged") == [(3,)], "a forged approval let it run")
+    _show_refusal(stage, DBA, error)
+    stage.run(DBA, "DROP TABLE tour_forged")
+
+
+def _hold(stage: Stage, table: str) -> tuple[Future[Any], str]:
+    """A DELETE that waits, and the id of its request."""
+    stage.run(DBA, f"CREATE TABLE {table} (id integer)")
+    stage.direct.execute(f"INSERT INTO {table} VALUES (1), (2), (3)".encode())
+    sql = f"DELETE FROM {table} WHERE id > 0"
+    _show_sql(stage, sql)
+    waiting: Future[Any] = Future()
+
+    def play() -> None:
+        try:
+            waiting.set_result(stage.through[DBA.title].execute(sql.encode()))
+        except psycopg.Error as error:
+            waiting.set_exception(error)
+
+    threading.Thread(target=play, daemon=True).start()
+    deadline = time.monotonic() + HELD_DEADLINE_S
+    while time.monotonic() < deadline and not waiting.done():
+        found = orjson.loads(stage.govproxy("approvals", "list", "--config", str(stage.config), "--json"))
+        for one in found:
+            if table in one["sql"]:
+                stage.console.print(Text(f"  waits for approval {one['id']}", style="dim"))
+                return waiting, str(one["id"])
+    raise StepFailed(f"{sql} does not wait for an approval")
+
+
+def _decide(stage: Stage, approval: str, token: str) -> str:
+    """What ``govproxy approvals approve`` says, to whom that token is of."""
+    done = subprocess.run(  # noqa: S603
+        [
+            sys.executable,
+            "-m",
+            "govproxy",
+            "approvals",
+            "approve",
+            approval,
+            "--reason",
+            "the tour",
+            "--config",
+            str(stage.config),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "GOVPROXY_TOKEN": token},
+    )
+    return done.stdout + done.stderr
+
+
 def explained(stage: Stage) -> None:
     """``govproxy explain`` says all of this beforehand, and runs nothing."""
     sql = (
@@ -438,6 +524,8 @@ STEPS: tuple[Callable[[Stage], None], ...] = (
     decided_by_a_rule,
     rehearsed,
     decided_over_http,
+    held,
+    forged,
     explained,
     recorded,
 )
