@@ -9,6 +9,7 @@ cimport cython
 from govproxy._fastpath.maskers import FAMILIES as _FAMILIES, OPERATIONS as _OPERATIONS, STYLES as _STYLES
 from govproxy._fastpath.maskers cimport MaskSpec
 from govproxy._fastpath.prf cimport prf_key
+from govproxy._fastpath.spans import KIND_NAMES
 
 KEYED = frozenset(("hash", "pseudonym", "shift", "fpe"))
 # Families of values that are made of others; whether those are all of one kind.
@@ -27,13 +28,15 @@ cdef class ColumnPlan:
     Op ``parts`` masks a value part by part: ``parts`` has one plan for the elements of an array or the bounds
     of a range, one per field of a record; ``part_oids`` are the types that stand in the binary form.
     Op ``keys`` masks a document by ``rules``. Family ``enum`` has its ``labels``. ``numbers``: text that is known
-    to be long numbers and no cards, so that a whole value that passes for one does so by chance.
+    to be long numbers and no cards, so that a whole value that passes for one does so by chance. ``shown``:
+    names of shapes (``spans.KIND_NAMES``) that a scan leaves as they are.
     """
 
     def __init__(self, op: str, *, name: str = "", family: str = "text", format: int = 0, style: str = "generic",
                  limit: int = -1, pad: int = -1, shift_days: int = 0, constant: bytes = b"",
                  fallback: bytes | None = None, key: bytes = b"", label: str = "", parts: tuple = (),
-                 part_oids: tuple = (), labels: tuple = (), rules: object = None, numbers: bool = False):
+                 part_oids: tuple = (), labels: tuple = (), rules: object = None, numbers: bool = False,
+                 shown: frozenset = frozenset()):
         if op not in _OPERATIONS:
             raise ValueError(f"unknown operation {op!r}")
         if family not in _FAMILIES:
@@ -70,6 +73,12 @@ cdef class ColumnPlan:
         self.labels = tuple(labels)
         self.rules = rules
         self.numbers = numbers
+        self.shown = 0
+        for kind, known in KIND_NAMES.items():
+            if known in shown:
+                self.shown |= 1 << <int>kind
+        if shown - set(KIND_NAMES.values()) or (shown and op != "scan"):
+            raise ValueError("only a scan shows shapes, and only those it knows")
 
     def __repr__(self):
         return f"ColumnPlan({self.op!r}, name={self.name!r}, family={self.family!r}, format={self.format})"

@@ -19,6 +19,7 @@ cdef class Fixed(Node):
 cdef class Seen(Node):
     cdef MaskSpec spec
     cdef Hits hits
+    cdef int shown          # bits of spans.Kind that are left as they are
     cdef bint looks
     cdef bint hex_form
     cdef bint opaque

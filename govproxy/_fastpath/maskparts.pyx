@@ -32,7 +32,7 @@ from govproxy._fastpath.maskpieces cimport fit, is_digit, lower, number_from, pu
 from govproxy._fastpath.outbuf cimport OutBuf, outbuf_free, outbuf_init, outbuf_int32
 from govproxy._fastpath.prf cimport prf_value
 from govproxy._fastpath.prf import subkey as _subkey
-from govproxy._fastpath.spans cimport hits_free
+from govproxy._fastpath.spans cimport drop_kinds, hits_free
 from govproxy._fastpath.textfacts cimport is_candidate
 
 cdef enum:
@@ -89,6 +89,7 @@ cdef class Seen(Node):
                 return self.give_up(out, start)
         elif is_candidate(p, n, p + n):
             detect(p, n, &self.hits)
+            drop_kinds(&self.hits, self.shown)
             if self.hits.size:
                 if self.opaque:
                     return self.give_up(out, start)
@@ -591,6 +592,7 @@ cdef Node _seen(ColumnPlan column):
     node.spec.fallback_size = -1
     family = node.spec.family
     node.looks = column.op == "scan"
+    node.shown = column.shown
     node.structured = family == F_JSON or family == F_JSONB
     node.hex_form = family == F_BYTEA and not column.format
     node.opaque = column.format and not (node.structured or family == F_TEXT or family == F_BYTEA)

@@ -17,6 +17,7 @@ cdef struct ColumnOp:
     FpeLanes* lanes                     # of FF1 columns
     const unsigned char* constant       # length word and value, ready to be copied
     Py_ssize_t constant_size
+    int shown                           # bits of spans.Kind that a scan leaves as they are
 
 # Where a run is being rewritten. All offsets are into ``data``.
 cdef struct Rewrite:
@@ -59,5 +60,6 @@ cdef class MaskPlan:
     cdef int _scan(self, Rewrite* rw, ColumnOp* op, Py_ssize_t field, Py_ssize_t size) except -1
     cdef int _scan_nested(self, Rewrite* rw, ColumnOp* op, Py_ssize_t field, Py_ssize_t size) except -1
     cdef int _scan_hex(self, Rewrite* rw, ColumnOp* op, Py_ssize_t field, Py_ssize_t size) except -1
-    cdef int _nested(self, const unsigned char* p, Py_ssize_t n, bint record) except -1
-    cdef int _element(self, unsigned int oid, const unsigned char* p, Py_ssize_t n, bint* changed) except -1
+    cdef int _nested(self, const unsigned char* p, Py_ssize_t n, bint record, int kinds) except -1
+    cdef int _element(self, unsigned int oid, const unsigned char* p, Py_ssize_t n, int kinds,
+                      bint* changed) except -1

@@ -51,7 +51,7 @@ from govproxy._fastpath.outbuf cimport (
     outbuf_reserve,
 )
 from govproxy._fastpath.prf import subkey as _subkey
-from govproxy._fastpath.spans cimport CARD, NATIONAL_ID, Hit, hits_free
+from govproxy._fastpath.spans cimport CARD, NATIONAL_ID, Hit, drop_kinds, hits_free
 from govproxy._fastpath.textfacts cimport is_candidate
 
 cdef enum Routine:
@@ -193,6 +193,7 @@ cdef class MaskPlan:
             if op.routine != R_PASS:
                 self.passthrough = False
             fill_spec(column, &op.spec, self.owned)
+            op.shown = column.shown
             self.ciphers.append(None)
             if op.spec.op == OP_FPE:
                 self.keyed = True
@@ -362,6 +363,7 @@ cdef class MaskPlan:
         if op.routine != R_SCAN_OTHER:
             raise AssertionError("unknown routine")
         detect(rw.data + field, size, &self.hits)
+        drop_kinds(&self.hits, op.shown)
         if self.hits.size:
             _flush(rw, field - 4)
             outbuf_int32(rw.out, -1)
@@ -399,6 +401,7 @@ cdef class MaskPlan:
         cdef Py_ssize_t at
         cdef bint json
         detect(rw.data + field, size, &self.hits)
+        drop_kinds(&self.hits, op.shown)
         if self.hits.size == 0:
             return 0
         json = op.routine == R_SCAN_JSON or is_structured(rw.data + field, size)
@@ -437,6 +440,7 @@ cdef class MaskPlan:
         if not is_candidate(self.scratch.data, n, self.scratch.data + n):
             return 0
         detect(self.scratch.data, n, &self.hits)
+        drop_kinds(&self.hits, op.shown)
         if self.hits.size == 0:
             return 0
         outbuf_init(&plain)
@@ -459,7 +463,7 @@ cdef class MaskPlan:
     cdef int _scan_nested(self, Rewrite* rw, ColumnOp* op, Py_ssize_t field, Py_ssize_t size) except -1:
         cdef int result
         self.scratch.size = 0
-        result = self._nested(rw.data + field, size, op.routine == R_SCAN_RECORD)
+        result = self._nested(rw.data + field, size, op.routine == R_SCAN_RECORD, op.shown)
         if result == 0:
             return 0
         _flush(rw, field - 4)
@@ -473,7 +477,7 @@ cdef class MaskPlan:
         _replaced(rw, field, size, self.scratch.size - size)
         return 0
 
-    cdef int _nested(self, const unsigned char* p, Py_ssize_t n, bint record) except -1:
+    cdef int _nested(self, const unsigned char* p, Py_ssize_t n, bint record, int kinds) except -1:
         # Writes the masked value into ``scratch``. 0: nothing found, 1: masked, 2: malformed.
         # Array: ndim, has nulls, element type, (size, lower bound) per dimension, then
         # length-prefixed elements. Record: field count, then type and length-prefixed value each.
@@ -511,14 +515,17 @@ cdef class MaskPlan:
                 continue
             if size < 0 or size > n - at:
                 return 2
-            self._element(oid, p + at, size, &changed)
+            self._element(oid, p + at, size, kinds, &changed)
             at += size
         return 1 if changed else 0
 
-    cdef int _element(self, unsigned int oid, const unsigned char* p, Py_ssize_t n, bint* changed) except -1:
+    cdef int _element(
+        self, unsigned int oid, const unsigned char* p, Py_ssize_t n, int kinds, bint* changed
+    ) except -1:
         cdef Py_ssize_t at = self.scratch.size
         if oid not in PLAIN_OIDS:
             detect(p, n, &self.hits)
+            drop_kinds(&self.hits, kinds)
             if self.hits.size:
                 changed[0] = True
                 outbuf_int32(&self.scratch, -1)

@@ -27,5 +27,8 @@ cdef struct Hits:
 
 cdef void hits_free(Hits* hits) noexcept nogil
 
+# Takes spans of some kinds out again, as bits (1 << Kind).
+cdef void drop_kinds(Hits* hits, int kinds) noexcept nogil
+
 # Adds a span behind those there are; what overlaps becomes one.
 cdef int add_hit(Hits* hits, int kind, Py_ssize_t start, Py_ssize_t end, Py_ssize_t keep) except -1 nogil

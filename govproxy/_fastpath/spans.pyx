@@ -29,6 +29,16 @@ cdef void hits_free(Hits* hits) noexcept nogil:
     hits.capacity = 0
 
 
+cdef void drop_kinds(Hits* hits, int kinds) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef Py_ssize_t kept = 0
+    for i in range(hits.size):
+        if not kinds >> hits.items[i].kind & 1:
+            hits.items[kept] = hits.items[i]
+            kept += 1
+    hits.size = kept
+
+
 cdef int add_hit(Hits* hits, int kind, Py_ssize_t start, Py_ssize_t end, Py_ssize_t keep) except -1 nogil:
     # Overlapping spans become one: what either wanted hidden is hidden, by the stronger's constant.
     cdef Hit* last

@@ -85,7 +85,7 @@ class ApprovalsDesk:
         if after is None:
             return {"error": f"there is no request {hold_id}"}
         if isinstance(after, Objected):
-            return {"objection": after.why.value, "detail": after.detail}
+            return {"objection": after.why.value} | ({"detail": after.detail} if after.detail else {})
         return {"approval": standing_form(after)}
 
 

@@ -30,6 +30,7 @@ from govproxy.masking.valueplan import (
     key_label,
     masked,
     redacted,
+    shapes_of,
     whole_row,
 )
 from govproxy.masking.values import Classification, ColumnClass, Masker
@@ -205,23 +206,33 @@ def _column(context: _Context, f: Field, output: OutputColumn | None) -> ColumnP
         return row
     if evidence.sensitive:
         return _sensitive(context, f, wire, evidence, derivation, not_null)
-    if _is_shown(context, f, output):
-        # The rule shows this very column: its own values are not looked through for what it is made of.
-        return ColumnPlan("pass", name=f.name, family=wire.family, format=f.format, label="shown clear")
     if evidence.clean_origin or derivation is not Derivation.OPAQUE or not context.tainted:
         # Only as it stands in the table: computed from such a column, a number is looked at like any other.
         numbers = ColumnRef(f.table_oid, f.attnum) in context.classification.numbers
-        return clean(_ground(context, None), f, wire, "clean", numbers=numbers)
+        shown = _shown(context, f, output)
+        return clean(_ground(context, None), f, wire, "clean", numbers=numbers, shown=shown)
     return redacted(f, wire, not_null, "lineage unknown")
 
 
-def _is_shown(context: _Context, f: Field, output: OutputColumn | None) -> bool:
-    """Whether it is, untouched, one classified column that the identity may see clear."""
+def _shown(context: _Context, f: Field, output: OutputColumn | None) -> frozenset[str]:
+    """The shapes of the classes that the column is made of, where the identity may see all of them clear.
+
+    Security: only those, and only where nothing else is in it. Whoever may see addresses is not shown the card
+    that somebody typed among them, nor the addresses in a note.
+    """
     origin = ColumnRef(f.table_oid, f.attnum)
-    found = context.classification.columns.get(origin)
-    if found is None or context.right(origin, found).see is not Sight.CLEAR:
-        return False
-    return output is None or (output.derivation is Derivation.PLAIN and output.sources <= {origin})
+    made_of = frozenset({origin} if f.table_oid else ())
+    if output is not None:
+        if output.derivation not in (Derivation.PLAIN, Derivation.EXPRESSION):
+            return frozenset()
+        made_of |= output.sources
+    shapes: frozenset[str] = frozenset()
+    for source in made_of:
+        found = context.classification.columns.get(source)
+        if found is None or context.right(source, found).see is not Sight.CLEAR:
+            return frozenset()
+        shapes |= shapes_of(found.sensitive.name)
+    return shapes
 
 
 def _origin(context: _Context, f: Field, evidence: _Evidence) -> None:

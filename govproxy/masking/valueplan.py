@@ -17,6 +17,7 @@ from types import MappingProxyType
 
 from govproxy._fastpath.columnplan import KEYED, ColumnPlan
 from govproxy._fastpath.maskdocuments import KeyFact, KeyRules, Leaf
+from govproxy._fastpath.spans import KIND_NAMES
 from govproxy.masking import taxonomy, wiretypes
 from govproxy.masking.name_lists import FAMILY_NAMES, GIVEN_NAMES
 from govproxy.masking.names import judge_name
@@ -127,6 +128,18 @@ STYLES: Mapping[str, str] = MappingProxyType(
     }
 )
 
+# The shapes that values of a class have, where they are not called as the class is.
+_SHAPES: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        **dict.fromkeys(
+            ("ssn", "tax_id", "passport", "driving_licence", "medical_record", "health_insurance"),
+            frozenset({"national_id"}),
+        ),
+        "bank_account": frozenset({"iban"}),
+        "card_track": frozenset({"card_track", "card"}),
+    }
+)
+
 # Classes whose values stand for one another share a key: a given name is the same in every column of names.
 _KEY_LABELS: Mapping[str, str] = MappingProxyType(dict.fromkeys(("given_name", "family_name"), "person_name"))
 
@@ -166,8 +179,14 @@ _TYPED = frozenset({"bool", *_INTEGERS, "numeric", "float4", "float8", *_DATES, 
 # Security: that holds for a record that is personal for its fields' sake, not for one called personal as a whole.
 _BY_ITS_FIELDS = "personal_record"
 _SURE_KEY = 0.6
+_KINDS = frozenset(KIND_NAMES.values())
 _LETTERS = re.compile(r"[^\W\d_]+")
 _JOINTS = str.maketrans("-.:$/", "_____")  # what joins the words of a key, besides what an identifier may have
+
+
+def shapes_of(class_name: str) -> frozenset[str]:
+    """What the value scan may find in a value of this class because that is what it is."""
+    return _SHAPES.get(class_name, _KINDS & {class_name})
 
 
 def key_label(class_name: str) -> str:
@@ -223,8 +242,19 @@ def redacted(f: Field, wire: WireType, not_null: bool, reason: str) -> ColumnPla
     return ColumnPlan("constant", name=f.name, family=wire.family, format=f.format, constant=value, label=label)
 
 
-def clean(ground: Ground, f: Field, wire: WireType, reason: str, *, numbers: bool = False) -> ColumnPlan:
-    """Seen, apart from strong shapes in it. ``numbers``: a text known to be long numbers and no cards."""
+def clean(
+    ground: Ground,
+    f: Field,
+    wire: WireType,
+    reason: str,
+    *,
+    numbers: bool = False,
+    shown: frozenset[str] = frozenset(),
+) -> ColumnPlan:
+    """Seen, apart from strong shapes in it.
+
+    ``numbers``: a text known to be long numbers and no cards. ``shown``: shapes that may be seen in it.
+    """
     operation = "scan" if ground.scan and wire.scannable else "pass"
     return ColumnPlan(
         operation,
@@ -235,6 +265,7 @@ def clean(ground: Ground, f: Field, wire: WireType, reason: str, *, numbers: boo
         pad=wiretypes.padding(f.type_oid, f.typmod),
         label=reason,
         numbers=numbers and wire.family == "text",
+        shown=shown if operation == "scan" else frozenset(),
     )
 
 

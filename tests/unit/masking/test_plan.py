@@ -16,7 +16,7 @@ from govproxy.masking.taxonomy import by_name
 from govproxy.masking.values import Classification, ColumnClass, Masker, SensitiveClass
 from govproxy.sql.catalog import Catalog, Column, ColumnRef, Relation, RelationKind, Type
 from govproxy.sql.values import Derivation, OutputColumn
-from tests.reference.rows import decode_row, encode_row
+from tests.reference.rows import decode_row, encode_row, split_run
 
 USERS, VIEW, NOTES, UNSEEN, PG_CLASS, PG_STATS = 20001, 20002, 20003, 29999, 1259, 12345
 KEY = MaskKey(bytes(range(32)))
@@ -154,8 +154,37 @@ def test_what_is_seen_clear_drops_out() -> None:
 
     lineage = [output(EXPRESSION, (USERS, 2)), output(EXPRESSION, (USERS, 2), (USERS, 3)), output(PLAIN, (USERS, 2))]
     made = plan([field(), field(), field(USERS, 2)], lineage, right=clear_email)
-    assert [c.op for c in made.columns] == ["scan", "constant", "pass"]
+    assert [c.op for c in made.columns] == ["scan", "constant", "scan"]
     assert plan([field(USERS, 2)], [lineage[2]], right=clear_email, scan=False).passthrough
+
+
+@pytest.mark.parametrize(
+    ("where", "lineage", "shows"),
+    [
+        (field(USERS, 2), output(PLAIN, (USERS, 2)), True),
+        (field(USERS, 2), None, True),
+        (field(), output(EXPRESSION, (USERS, 2)), True),
+        (field(VIEW, 1), output(PLAIN, (USERS, 2)), True),
+        (field(), output(EXPRESSION, (USERS, 2), (NOTES, 1)), False),
+        (field(NOTES, 1), output(PLAIN, (NOTES, 1)), False),
+        (field(), output(CONSTANT), False),
+        (field(), output(OPAQUE), False),
+    ],
+)
+@pytest.mark.parametrize("fmt", [0, 1])
+def test_a_class_that_is_seen_clear_shows_its_own_shape_and_no_other(
+    where: Field, lineage: OutputColumn | None, shows: bool, fmt: int
+) -> None:
+    def clear_email(_ref: ColumnRef, found: ColumnClass) -> Right:
+        return Right(see=Sight.CLEAR if found.sensitive.name == "email" else Sight.MASKED)
+
+    made = plan([replace(where, format=fmt)], None if lineage is None else [lineage], right=clear_email)
+    _, out, _, _ = made.apply(encode_row([b"ann@example.org"]) + encode_row([b"ann@example.org, 4111111111111111"]))
+    alone, beside = (decode_row(part)[0] for part in split_run(out)[0])
+    assert (alone == b"ann@example.org") == shows
+    assert beside is not None
+    assert b"4111111111111111" not in beside
+    assert (b"ann@example.org" in beside) == shows
 
 
 def test_see_none_is_null_whatever_the_type() -> None:
