@@ -23,6 +23,7 @@ from govproxy.control.hidden import Behind, aggregates, path_of, read_hidden, si
 from govproxy.control.metadata import COLLECT_TIMEOUT_MS, MetadataConnection, connect
 from govproxy.control.samples import collect_statistics
 from govproxy.sql.catalog import Catalog, Column, Function, Relation, RelationKind, Type
+from govproxy.sql.functions import COMPUTING_EXTENSIONS
 
 __all__ = ["MetadataConnection", "collect", "connect", "fingerprint", "publishable", "values_mark", "version_of"]
 
@@ -65,8 +66,9 @@ async def collect_structure(connection: MetadataConnection, database: str) -> Ca
         relations = await _relations(reader, types, typmods, hidden.relations)
         functions = await _functions(reader)
         extensions = [row["name"] for row in await reader.rows("extensions", queries.EXTENSIONS)]
-        operators = [row["name"] for row in await reader.rows("operators", queries.OPERATORS)]
-        casts = await reader.rows("casts", queries.CASTS)
+        # What comes with such an extension computes from its operands, as PostgreSQL's own does.
+        operators = [row for row in await reader.rows("operators", queries.OPERATORS) if not _only_computes(row)]
+        casts = [row for row in await reader.rows("casts", queries.CASTS) if not _only_computes(row)]
     structure = Catalog.build(
         database=database,
         version="",
@@ -76,7 +78,7 @@ async def collect_structure(connection: MetadataConnection, database: str) -> Ca
         functions=functions,
         types=types.values(),
         extensions=extensions,
-        user_operators=operators,
+        user_operators=[row["name"] for row in operators],
         user_casts=[(row["source"], row["target"]) for row in casts],
         explicit_casts=[(row["source"], row["target"]) for row in casts if row["context"] != "i"],
         operator_functions=hidden.operator_functions,
@@ -85,6 +87,10 @@ async def collect_structure(connection: MetadataConnection, database: str) -> Ca
         event_triggers=hidden.event_triggers,
     )
     return replace(structure, version=version_of(structure))
+
+
+def _only_computes(row: asyncpg.Record) -> bool:
+    return row["extension"] in COMPUTING_EXTENSIONS
 
 
 async def fingerprint(connection: MetadataConnection) -> str:

@@ -218,15 +218,27 @@ ORDER BY e.enumtypid, e.enumsortorder
 
 EXTENSIONS = "SELECT e.extname::text AS name FROM pg_catalog.pg_extension e"
 
-OPERATORS = """
-SELECT DISTINCT o.oprname::text AS name FROM pg_catalog.pg_operator o
-JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace WHERE n.nspname <> 'pg_catalog'
+
+def _with_extension(table: str, oid: str) -> str:
+    return f"""
+LEFT JOIN pg_catalog.pg_depend x
+    ON x.classid = 'pg_catalog.{table}'::pg_catalog.regclass AND x.objid = {oid} AND x.deptype = 'e'
+LEFT JOIN pg_catalog.pg_extension e ON e.oid = x.refobjid
+"""
+
+
+OPERATORS = f"""
+SELECT DISTINCT o.oprname::text AS name, e.extname::text AS extension FROM pg_catalog.pg_operator o
+JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace {_with_extension("pg_operator", "o.oid")}
+WHERE n.nspname <> 'pg_catalog'
 """
 
 # Casts that initdb did not make.
-CASTS = """
-SELECT c.castsource::int8 AS source, c.casttarget::int8 AS target, c.castcontext::text AS context
-FROM pg_catalog.pg_cast c WHERE c.oid >= 16384
+CASTS = f"""
+SELECT c.castsource::int8 AS source, c.casttarget::int8 AS target, c.castcontext::text AS context,
+       e.extname::text AS extension
+FROM pg_catalog.pg_cast c {_with_extension("pg_cast", "c.oid")}
+WHERE c.oid >= 16384
 """
 
 READABLE = f"""

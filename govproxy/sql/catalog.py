@@ -191,7 +191,7 @@ class Catalog:
     types: dict[int, Type]
     statistics: dict[ColumnRef, ColumnStatistics] = field(default_factory=dict)
     extensions: frozenset[str] = frozenset()
-    user_operators: frozenset[str] = frozenset()  # operator names defined outside pg_catalog
+    user_operators: frozenset[str] = frozenset()  # names of operators that may run anybody's code
     user_casts: frozenset[tuple[int, int]] = frozenset()
     explicit_casts: frozenset[tuple[int, int]] = frozenset()  # those of them that only a written cast uses
     operator_functions: tuple[tuple[str, int], ...] = ()  # of the user's operators, by their name

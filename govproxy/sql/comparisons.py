@@ -16,7 +16,7 @@ from govproxy.sql.functions import Safety, safety
 from govproxy.sql.names import Names, qualified
 from govproxy.sql.scope import Rows, Scope, Value, combine, opaque
 from govproxy.sql.seams import Evaluator
-from govproxy.sql.types import BOOL, TEXT, VARCHAR, operator_result
+from govproxy.sql.types import BOOL, ELEMENT_OF, TEXT, VARCHAR, operator_result
 from govproxy.sql.values import Comparison, Derivation, Written
 
 Node = dict[str, Any]
@@ -187,7 +187,7 @@ class Comparisons:
                     self._note_equality((one, left), list(zip(others, right, strict=True)), place)
         types = [operand.type for operand in operands]
         if over_array:  # the operator is looked up for the element type
-            types = [types[0] if other is None else 0 for other in types]
+            types = [types[0], *(types[0] if other is None else ELEMENT_OF.get(other, 0) for other in types[1:])]
         value = combine(
             [operand.value for operand in operands], BOOL if name in _KINDS else operator_result(name, types)
         )

@@ -209,6 +209,9 @@ HARMLESS_EXTENSIONS = frozenset(
     """.split()  # noqa: SIM905
 )
 
+# Those whose operators and casts do no more than compute, though their functions may.
+COMPUTING_EXTENSIONS = HARMLESS_EXTENSIONS | {"postgis"}
+
 ROLE_SETTINGS = frozenset({"role", "session_authorization"})
 
 # Settings that programs set all the time and that change no name, no right and no literal's meaning.

@@ -34,7 +34,8 @@ ARRAY_OF: Mapping[int, int] = {
     650: 651, 700: 1021, 701: 1022, 869: 1041, 1042: 1014, 1043: 1015, 1082: 1182, 1083: 1183, 1114: 1115,
     1184: 1185, 1186: 1187, 1266: 1270, 1700: 1231, 2205: 2210, 2206: 2211, 2950: 2951, 3802: 3807,
 }  # fmt: skip
-BUILTIN_ARRAYS = frozenset(ARRAY_OF.values())
+ELEMENT_OF: Mapping[int, int] = {array: element for element, array in ARRAY_OF.items()}
+BUILTIN_ARRAYS = frozenset(ELEMENT_OF)
 
 # The polymorphic pseudo-types: a function returning one says nothing of its result.
 PSEUDO_TYPES = frozenset({RECORD, 2276, 2277, 2283, 2776, 3500, 3831, 4537, 5077, 5078, 5079, 5080, 4538, 2287, 705})

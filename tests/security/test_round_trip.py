@@ -44,6 +44,9 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 @pytest.fixture(scope="module")
 def proxy(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
     with databases.direct() as direct:
+        # They bring operators called ``=``, and casts to and from text.
+        direct.execute("CREATE EXTENSION citext")
+        direct.execute("CREATE EXTENSION hstore")
         direct.execute(
             "CREATE TABLE rt_payers (id int PRIMARY KEY, card_number text, phone varchar(24), birth_date date, "
             "email varchar(60), account_phone bigint, device_id uuid, note text)"
@@ -65,6 +68,7 @@ def proxy(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Ite
     running.stop()
     with databases.direct() as direct:
         direct.execute("DROP TABLE rt_payers, rt_refunds, rt_guesses CASCADE")
+        direct.execute("DROP EXTENSION citext, hstore")
 
 
 @pytest.fixture

@@ -125,6 +125,11 @@ def test_user_operators_are_opaque_unless_types_settle_it() -> None:
     assert opaque("SELECT $1 = $2 FROM customers", snapshot)
     assert opaque("SELECT ssn % 'x' FROM customers", snapshot)
     assert opaque("SELECT id = 5 FROM customers", snapshot, None)
+    assert not opaque("SELECT id = ANY($1) FROM customers", snapshot)
+    assert not opaque("SELECT ssn = ANY('{a,b}') FROM customers", snapshot)
+    assert not opaque("SELECT ssn = ANY('{a}'::varchar[]) FROM customers", snapshot)
+    assert opaque("SELECT ssn = ANY('{1}'::int[]) FROM customers", snapshot)
+    assert opaque("SELECT ssn = ANY($1::citext[]) FROM customers", snapshot)
     assert not opaque("SELECT ssn % id OPERATOR(pg_catalog.=) 1 FROM customers", catalog(HERE))
     assert opaque("SELECT ssn OPERATOR(public.||) 'x' FROM customers", catalog(HERE))
 
