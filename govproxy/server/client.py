@@ -8,10 +8,10 @@ statement.
 from __future__ import annotations
 
 import socket
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from govproxy._fastpath.conversation import Conversation
@@ -170,7 +170,13 @@ def _session(worker: Worker, guest: Guest, session_id: str) -> Session:
 def _styles(parameters: Mapping[str, bytes]) -> tuple[str, ...]:
     """The settings by which literals are read, as name=value."""
     shown = [f"{name}={parameters[name].decode('latin-1')}" for name in STYLES if name in parameters]
-    return tuple(map(sys.intern, sorted(shown)))  # nearly all sessions have the same
+    return _same(tuple(sorted(shown)))
+
+
+@lru_cache(maxsize=64)
+def _same(styles: tuple[str, ...]) -> tuple[str, ...]:
+    # Nearly all sessions have the same: they share one.
+    return styles
 
 
 def _hand_over(worker: Worker, session: Session, handover: Handover) -> None:

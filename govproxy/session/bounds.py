@@ -18,12 +18,17 @@ if TYPE_CHECKING:
     from govproxy.session.gate import Gate
 
 
+UNLIMITED = SessionLimits()
+
+
 class Bounds:
     """One session's limits as they are now."""
 
+    __slots__ = ("_began_read_only", "_gate", "_key", "limits")
+
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
-        self.limits = SessionLimits()
+        self.limits = UNLIMITED
         self._key = ""
         self._began_read_only: bool | None = None
 

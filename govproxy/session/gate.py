@@ -95,6 +95,27 @@ class SessionFacts:
 class Gate:
     """One session's gate. Its methods are called by the conversation, on the loop's thread."""
 
+    # An idle session is to cost little: so its objects have no dictionaries.
+    __slots__ = (
+        "_bounds",
+        "_changed_catalog",
+        "_conversation",
+        "_denials",
+        "_initial_timeout_s",
+        "_names",
+        "_renamed",
+        "cancel_upstream",
+        "clock",
+        "codec",
+        "facts",
+        "holding",
+        "search_path",
+        "shared",
+        "statement_timeout_s",
+        "styles",
+        "waiting",
+    )
+
     def __init__(
         self,
         shared: Shared,
@@ -123,7 +144,6 @@ class Gate:
         self._denials = 0
         self._conversation: Conversation | None = None
         self._bounds = Bounds(self)
-        self._questions = Questions(self.waiting, self._judged, self.judge_anew)
 
     # ------------------------------------------------------------------ context
 
@@ -263,7 +283,7 @@ class Gate:
         if self._changed_catalog or changes_what_it_reads(analysis):
             trusted = 0 if self._changed_catalog else settled(analysis)
             analysis = distrusted(analysis, self._renamed | renamed(analysis, self.snapshot.catalog), trusted)
-        return self._questions.judged(
+        return Questions(self.waiting, self._judged, self.judge_anew).judged(
             conversation,
             text,
             analysis,

@@ -24,7 +24,7 @@ Anew = Callable[[Conversation, bytes], Verdict | None]
 
 
 class Questions:
-    """Of one session. ``decide`` makes the verdict of an analysis, ``anew`` begins with the text again."""
+    """Of one statement. ``decide`` makes the verdict of an analysis, ``anew`` begins with the text again."""
 
     def __init__(self, waiting: Waiting, decide: Decide, anew: Anew) -> None:
         self._waiting = waiting

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from govproxy._fastpath.conversation import Conversation
-from govproxy.sql.analyze import Shadow, analyze, remember
+from govproxy.sql.analyze import NO_SHADOW, Shadow, analyze, remember
 from govproxy.sql.catalog import Catalog
 from govproxy.sql.parse import UnparsableStatement
 from govproxy.sql.values import Action, Analysis, StatementFacts
@@ -26,8 +26,10 @@ _PLAIN_LANGUAGES = frozenset({"sql", "internal"})
 class SqlNames:
     """One session's names made in SQL."""
 
+    __slots__ = ("_prepared", "_ran_code_at", "_shadow")
+
     def __init__(self) -> None:
-        self._shadow = Shadow(prepared={}, cursors={})
+        self._shadow = NO_SHADOW
         self._prepared: dict[str, tuple[str, ...]] = {}  # texts of PREPARE, by the name they give
         # When code of somebody's own has run, which may have opened cursors: they end with its transaction.
         self._ran_code_at: int | None = None
@@ -77,6 +79,8 @@ class SqlNames:
 
     def prepare_again(self, catalog: Catalog, search_path: tuple[str, ...] | None) -> None:
         """What PREPARE made is planned anew by the server once names mean something else: so it is here."""
+        if not self._prepared:
+            return
         prepared: dict[str, tuple[StatementFacts, ...]] = {}
         for name, texts in self._prepared.items():
             found: list[StatementFacts] = []

@@ -53,6 +53,8 @@ class _Wait:
 class Waiting:
     """What one session's statement waits for. All on the loop's thread."""
 
+    __slots__ = ("_conversation", "_counters", "_current", "link")
+
     def __init__(self, counters: Counters) -> None:
         self.link: Resumable | None = None
         self._conversation: Conversation | None = None
