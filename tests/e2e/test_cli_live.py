@@ -115,4 +115,4 @@ def test_the_tour_does_what_it_says() -> None:
     with demo.up(console, port=0, console_port=0, size=sample.SMALL) as running:
         assert demo.play(running, console) == []
     assert shown.getvalue().count("ERROR 42501") >= 5
-    assert len(tour.STEPS) == 13
+    assert len(tour.STEPS) == 18
