@@ -9,7 +9,7 @@ cimport cython
 from govproxy._fastpath.maskers import FAMILIES as _FAMILIES, OPERATIONS as _OPERATIONS, STYLES as _STYLES
 from govproxy._fastpath.maskers cimport MaskSpec
 from govproxy._fastpath.prf cimport prf_key
-from govproxy._fastpath.spans import KIND_NAMES
+from govproxy._fastpath.spans import KIND_NAMES as _KIND_NAMES
 
 KEYED = frozenset(("hash", "pseudonym", "shift", "fpe"))
 # Families of values that are made of others; whether those are all of one kind.
@@ -74,10 +74,10 @@ cdef class ColumnPlan:
         self.rules = rules
         self.numbers = numbers
         self.shown = 0
-        for kind, known in KIND_NAMES.items():
+        for kind, known in _KIND_NAMES.items():
             if known in shown:
                 self.shown |= 1 << <int>kind
-        if shown - set(KIND_NAMES.values()) or (shown and op != "scan"):
+        if shown - set(_KIND_NAMES.values()) or (shown and op != "scan"):
             raise ValueError("only a scan shows shapes, and only those it knows")
 
     def __repr__(self):

@@ -45,7 +45,7 @@ from govproxy._fastpath.spans cimport (
     add_hit,
     hits_free,
 )
-from govproxy._fastpath.spans import KIND_NAMES
+from govproxy._fastpath.spans import KIND_NAMES as _KIND_NAMES
 from govproxy._fastpath.textfacts cimport is_candidate
 from govproxy._fastpath.walletshapes cimport is_wallet
 
@@ -429,7 +429,7 @@ def scan(bytes data not None) -> list[tuple[str, int, int]]:
         if is_candidate(p, len(data), p + len(data)):
             detect(p, len(data), &hits)
         for i in range(hits.size):
-            found.append((KIND_NAMES[hits.items[i].kind], hits.items[i].start, hits.items[i].end))
+            found.append((_KIND_NAMES[hits.items[i].kind], hits.items[i].start, hits.items[i].end))
     finally:
         hits_free(&hits)
     return found
