@@ -18,7 +18,6 @@ cdef class ColumnPlan:
     cdef readonly tuple part_oids
     cdef readonly tuple labels
     cdef readonly object rules          # maskdocuments.KeyRules or None
-    cdef readonly bint numbers          # text that is long numbers and no cards
     cdef readonly int shown             # bits of spans.Kind that a scan leaves as they are
     cdef bytes key
 

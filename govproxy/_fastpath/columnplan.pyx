@@ -27,15 +27,14 @@ cdef class ColumnPlan:
 
     Op ``parts`` masks a value part by part: ``parts`` has one plan for the elements of an array or the bounds
     of a range, one per field of a record; ``part_oids`` are the types that stand in the binary form.
-    Op ``keys`` masks a document by ``rules``. Family ``enum`` has its ``labels``. ``numbers``: text that is known
-    to be long numbers and no cards, so that a whole value that passes for one does so by chance. ``shown``:
-    names of shapes (``spans.KIND_NAMES``) that a scan leaves as they are.
+    Op ``keys`` masks a document by ``rules``. Family ``enum`` has its ``labels``. ``shown``: names of shapes
+    (``spans.KIND_NAMES``) that a scan leaves as they are.
     """
 
     def __init__(self, op: str, *, name: str = "", family: str = "text", format: int = 0, style: str = "generic",
                  limit: int = -1, pad: int = -1, shift_days: int = 0, constant: bytes = b"",
                  fallback: bytes | None = None, key: bytes = b"", label: str = "", parts: tuple = (),
-                 part_oids: tuple = (), labels: tuple = (), rules: object = None, numbers: bool = False,
+                 part_oids: tuple = (), labels: tuple = (), rules: object = None,
                  shown: frozenset = frozenset()):
         if op not in _OPERATIONS:
             raise ValueError(f"unknown operation {op!r}")
@@ -72,7 +71,6 @@ cdef class ColumnPlan:
         self.part_oids = tuple(part_oids)
         self.labels = tuple(labels)
         self.rules = rules
-        self.numbers = numbers
         self.shown = 0
         for kind, known in _KIND_NAMES.items():
             if known in shown:

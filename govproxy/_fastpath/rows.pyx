@@ -51,7 +51,7 @@ from govproxy._fastpath.outbuf cimport (
     outbuf_reserve,
 )
 from govproxy._fastpath.prf import subkey as _subkey
-from govproxy._fastpath.spans cimport CARD, NATIONAL_ID, Hit, drop_kinds, hits_free
+from govproxy._fastpath.spans cimport drop_kinds, hits_free
 from govproxy._fastpath.textfacts cimport is_candidate
 
 cdef enum Routine:
@@ -63,7 +63,6 @@ cdef enum Routine:
     R_SCAN_ARRAY        # binary
     R_SCAN_RECORD       # binary
     R_SCAN_OTHER        # binary of an unknown type: a find makes the value NULL
-    R_SCAN_NUMBERS      # text that is a long number: as a whole it passes a card's checks by chance
     R_MASK
     R_NODE              # a value that holds others, by a tree of maskparts
     R_FPE               # FF1, and the pseudonym masker for what it does not take
@@ -72,7 +71,6 @@ cdef enum:
     GREATEST_MESSAGE = 0x7FFFFFFF
     ROOM = 64               # free in the output behind what was flushed
     NESTED_LIMIT = 64       # dimensions of an array; PostgreSQL has 6
-    LONGEST_LEAD = 8        # letters before a number
 
 # Element and field types whose binary form is text, and those that hold no text at all.
 cdef frozenset TEXT_OIDS = frozenset({18, 19, 25, 114, 142, 705, 1042, 1043, 2275, 3802})
@@ -105,7 +103,7 @@ cdef int _routine(ColumnPlan column) except -1:
     if family == F_JSON or family == F_JSONB:
         return R_SCAN_JSON
     if family == F_TEXT:
-        return R_SCAN_NUMBERS if column.numbers else R_SCAN_TEXT
+        return R_SCAN_TEXT
     if column.format == 0:
         return R_SCAN_HEX if family == F_BYTEA else R_SCAN_TEXT
     if family == F_BYTEA:
@@ -115,17 +113,6 @@ cdef int _routine(ColumnPlan column) except -1:
     if family == F_RECORD:
         return R_SCAN_RECORD
     return R_SCAN_OTHER
-
-
-cdef bint is_by_chance(const Hit* hit, const unsigned char* p, Py_ssize_t size) noexcept nogil:
-    # The whole value but for a few letters before it is one number.
-    cdef Py_ssize_t i
-    if hit.kind != CARD and hit.kind != NATIONAL_ID or hit.end != size or hit.start > LONGEST_LEAD:
-        return False
-    for i in range(hit.start):
-        if p[i] <= c' ':
-            return False
-    return True
 
 
 cdef inline int _flush(Rewrite* rw, Py_ssize_t upto) except -1:
@@ -353,11 +340,6 @@ cdef class MaskPlan:
         # Nested and unknown binary forms: the question to the whole value covers all its parts.
         if not is_candidate(rw.data + field, size, rw.limit):
             return 0
-        if op.routine == R_SCAN_NUMBERS:
-            detect(rw.data + field, size, &self.hits)
-            if self.hits.size == 1 and is_by_chance(&self.hits.items[0], rw.data + field, size):
-                return 0
-            return self._scan(rw, op, field, size)
         if op.routine == R_SCAN_ARRAY or op.routine == R_SCAN_RECORD:
             return self._scan_nested(rw, op, field, size)
         if op.routine != R_SCAN_OTHER:

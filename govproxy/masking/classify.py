@@ -65,7 +65,6 @@ def classify(
     for correction in corrections:
         check_correction(correction, own.classes)
     found: dict[ColumnRef, ColumnClass] = {}
-    numbers: set[ColumnRef] = set()
     known: dict[int, frozenset[int]] = {}
     for oid in sorted(catalog.relations):
         relation = catalog.relations[oid]
@@ -75,9 +74,7 @@ def classify(
             verdict = _judge(relation, column, catalog)
             if own.recognitions:
                 verdict = stronger(_own(relation, column, catalog, own), verdict)
-            if verdict is None and _is_number(relation, column, catalog):
-                numbers.add(ref)
-            elif verdict is None:
+            if verdict is None and not _is_number(relation, column, catalog):
                 verdict = _mentions(relation, column, catalog)
             if verdict is None and _unread(relation, column, catalog):
                 # Security: listed, not left out, so that whole rows and opaque statements see it too.
@@ -98,7 +95,6 @@ def classify(
         catalog_version=catalog.version,
         columns={ref: found[ref] for ref in sorted(found, key=lambda ref: (ref.relation, ref.attnum))},
         known=known,
-        numbers=frozenset(numbers - found.keys()),
     )
 
 
@@ -356,5 +352,4 @@ def digest(classification: Classification) -> str:
     """SHA-256 over which column has which class: changes only when masking would."""
     known = sorted((oid, sorted(attnums)) for oid, attnums in classification.known.items())
     columns = [(ref.relation, ref.attnum, c.sensitive.name) for ref, c in classification.columns.items()]
-    numbers = sorted((ref.relation, ref.attnum) for ref in classification.numbers)
-    return hashlib.sha256(repr((classification.database, sorted(columns), known, numbers)).encode()).hexdigest()
+    return hashlib.sha256(repr((classification.database, sorted(columns), known)).encode()).hexdigest()

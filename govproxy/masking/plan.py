@@ -207,10 +207,7 @@ def _column(context: _Context, f: Field, output: OutputColumn | None) -> ColumnP
     if evidence.sensitive:
         return _sensitive(context, f, wire, evidence, derivation, not_null)
     if evidence.clean_origin or derivation is not Derivation.OPAQUE or not context.tainted:
-        # Only as it stands in the table: computed from such a column, a number is looked at like any other.
-        numbers = ColumnRef(f.table_oid, f.attnum) in context.classification.numbers
-        shown = _shown(context, f, output)
-        return clean(_ground(context, None), f, wire, "clean", numbers=numbers, shown=shown)
+        return clean(_ground(context, None), f, wire, "clean", shown=_shown(context, f, output))
     return redacted(f, wire, not_null, "lineage unknown")
 
 

@@ -248,13 +248,9 @@ def clean(
     wire: WireType,
     reason: str,
     *,
-    numbers: bool = False,
     shown: frozenset[str] = frozenset(),
 ) -> ColumnPlan:
-    """Seen, apart from strong shapes in it.
-
-    ``numbers``: a text known to be long numbers and no cards. ``shown``: shapes that may be seen in it.
-    """
+    """Seen, apart from strong shapes in it. ``shown``: those of them that may be seen."""
     operation = "scan" if ground.scan and wire.scannable else "pass"
     return ColumnPlan(
         operation,
@@ -264,7 +260,6 @@ def clean(
         limit=wiretypes.length_limit(f.type_oid, f.typmod),
         pad=wiretypes.padding(f.type_oid, f.typmod),
         label=reason,
-        numbers=numbers and wire.family == "text",
         shown=shown if operation == "scan" else frozenset(),
     )
 

@@ -70,15 +70,13 @@ class Classification:
     """The map of one database for one catalog version: only sensitive columns are listed.
 
     ``known`` lists every relation that was looked at: a relation outside it is *unknown*, and
-    unknown is treated as sensitive, never as clean. ``numbers`` lists texts that are long numbers and no cards:
-    there a value that passes a card's checks as a whole does so by chance.
+    unknown is treated as sensitive, never as clean.
     """
 
     database: str
     catalog_version: str
     columns: Mapping[ColumnRef, ColumnClass] = field(default_factory=dict)
     known: Mapping[int, frozenset[int]] = field(default_factory=dict)  # relation -> attnums seen
-    numbers: frozenset[ColumnRef] = frozenset()
 
     def is_known(self, column: ColumnRef) -> bool:
         """True when this exact column was classified (as sensitive or as clean)."""

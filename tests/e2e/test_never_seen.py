@@ -14,6 +14,7 @@ from psycopg import sql
 
 from bench.quality.kinds import KINDS, STYLES, Kind
 from bench.quality.negatives import NEGATIVES
+from govproxy._fastpath.detectors import scan
 from govproxy.demo.sample import LOGIN_ROLE
 from tests.e2e.test_classify import classify
 from tests.support.proxy import Proxy
@@ -119,6 +120,10 @@ def test_the_map_knows_every_column_that_can_be_told(proxy: Proxy, schemas: dict
             assert not [value for value in made.values if len(value) > 6 and value in row["reason"]]
 
 
+# Some of them pass every check of a card, and are masked as one: see docs/limits.md.
+BY_CHANCE = frozenset({"random 16-digit number", "18-digit snowflake", "14-digit GTIN"})
+
+
 @pytest.mark.parametrize("style", STYLES)
 def test_the_first_query_is_masked_and_shows_what_is_clean(
     proxy: Proxy, schemas: dict[str, list[Made]], style: str
@@ -140,6 +145,9 @@ def test_the_first_query_is_masked_and_shows_what_is_clean(
                     wrong.append(("shown", made.kind.title, made.column))
                 if made.told and ours == theirs:
                     wrong.append(("as it is", made.kind.title, made.column))
-                if not made.kind.classes and ours != theirs:
+                altered = [b for a, b in zip(ours, theirs, strict=True) if a != b]
+                if made.kind.title in BY_CHANCE:
+                    altered = [value for value in altered if not scan(str(value).encode())]
+                if not made.kind.classes and altered:
                     wrong.append(("altered", made.kind.title, made.column))
     assert wrong == []

@@ -42,8 +42,6 @@ MAPS = sa.Table(
     sa.Column("columns_known", sa.Text, nullable=False),
 )
 
-# Stands where a class would, for columns of long numbers that are no cards.
-_NUMBERS = "numbers"
 # A class by its name; None when nobody knows it any more.
 ClassNamed = Callable[[str], SensitiveClass | None]
 _Reader = Callable[[sa.Connection], Any]
@@ -138,11 +136,7 @@ def _map(database: str, row: Any, class_named: ClassNamed) -> StoredMap | None:
     try:
         found, known = orjson.loads(row.columns_found), orjson.loads(row.columns_known)
         columns: dict[ColumnRef, ColumnClass] = {}
-        numbers: set[ColumnRef] = set()
         for relation, attnum, name, confidence, reason in found:
-            if name == _NUMBERS:
-                numbers.add(ColumnRef(int(relation), int(attnum)))
-                continue
             sensitive = class_named(name)
             if sensitive is None:
                 return None
@@ -154,7 +148,6 @@ def _map(database: str, row: Any, class_named: ClassNamed) -> StoredMap | None:
             catalog_version="",
             columns=columns,
             known={int(oid): frozenset(map(int, attnums)) for oid, attnums in known.items()},
-            numbers=frozenset(numbers),
         )
     except (TypeError, ValueError, AttributeError):
         return None
@@ -167,8 +160,6 @@ def save_map(database: str, evidence: str, classification: Classification) -> Ca
         [ref.relation, ref.attnum, c.sensitive.name, c.confidence, c.reason]
         for ref, c in classification.columns.items()
     ]
-    numbers = sorted((ref.relation, ref.attnum) for ref in classification.numbers)
-    found += [[relation, attnum, _NUMBERS, 1.0, ""] for relation, attnum in numbers]
     known = {str(oid): sorted(attnums) for oid, attnums in classification.known.items()}
     values = {
         "database_name": database,

@@ -197,7 +197,6 @@ def test_a_map_comes_back_as_it_was_and_a_damaged_one_not_at_all(tmp_path: Path)
         catalog_version="",
         columns={SALARY: kept("income", "hr", "staff", "salary").verdict},
         known={20_000: frozenset({-1, 1, 2, 3})},
-        numbers=frozenset({ColumnRef(20_000, 3)}),
     )
     in_store(tmp_path, save_map("shop", "e", made), save_map("shop", "e2", made))
     (stored,) = in_store(tmp_path, load_map("shop", NAMED))

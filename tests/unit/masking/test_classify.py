@@ -338,18 +338,9 @@ class TestAsAValue:
 class TestNumbersThatAreNoCards:
     IDS = (*[str(4_000_000_000_000_000 + 97 * number) for number in range(200)],)
 
-    def test_listed_apart_and_not_a_class(self) -> None:
-        found = classify(catalog(table(1, "t", [column("ref", "text")]), values={(1, 1): self.IDS}))
-        assert found.columns == {}
-        assert found.numbers == {ColumnRef(1, 1)}
-        assert digest(found) != digest(classify(catalog(table(1, "t", [column("ref", "text")]))))
-
-    def test_a_correction_that_gives_a_class_counts(self) -> None:
-        found = classify(
-            catalog(table(1, "t", [column("ref", "text")]), values={(1, 1): self.IDS}),
-            [Correction(pattern="public.t.ref", tag="card")],
-        )
-        assert found.numbers == frozenset()
+    def test_they_mention_nothing(self) -> None:
+        """One in ten passes a card's checks by chance: masked as a value, but no ground to distrust the column."""
+        assert classify(catalog(table(1, "t", [column("ref", "text")]), values={(1, 1): self.IDS})).columns == {}
 
 
 class TestAmongPeople:

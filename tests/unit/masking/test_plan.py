@@ -375,23 +375,6 @@ def test_xml_stays_xml(masker: Masker, form: int) -> None:
     assert (value == b"<masked/>") == (masker is Masker.REDACT)
 
 
-def test_numbers_that_are_no_cards_are_so_where_they_come_from_only() -> None:
-    ref = ColumnRef(NOTES, 2)
-    known = replace(CLASSIFICATION, numbers=frozenset({ref}))
-    fields = [
-        Field(name="ref", table_oid=NOTES, attnum=2, type_oid=25, typmod=-1, format=0),
-        Field(name="ref", table_oid=0, attnum=0, type_oid=25, typmod=-1, format=0),
-    ]
-    outputs = [
-        OutputColumn(name="ref", sources=frozenset({ref}), derivation=derivation)
-        for derivation in (Derivation.PLAIN, Derivation.EXPRESSION)
-    ]
-    made = build_plan(
-        fields, outputs, known, sources, masked, opaque=False, reads_sensitive=False, key=KEY, catalog=None
-    )
-    assert [(column.op, column.numbers) for column in made.columns] == [("scan", True), ("scan", False)]
-
-
 PAIR, PAIR_TYPE, HOLDER = 20010, 20011, 20012
 
 
