@@ -1,7 +1,8 @@
 # Check digits of cards and personal numbers. See checkdigits.pyx. Digits are values 0..9, ``p`` is bytes.
 
 cdef bint luhn_ok(const unsigned char* digits, Py_ssize_t n) noexcept nogil
-cdef bint card_ok(const unsigned char* digits, Py_ssize_t n) noexcept nogil
+cdef bint issuer_ok(const unsigned char* d, Py_ssize_t n) noexcept nogil
+cdef bint goods_ok(const unsigned char* digits, Py_ssize_t n) noexcept nogil
 cdef bint nir_ok(const unsigned char* d) noexcept nogil
 cdef bint chinese_id_ok(const unsigned char* d, int check) noexcept nogil
 cdef bint fiscal_code_ok(const unsigned char* p) noexcept nogil

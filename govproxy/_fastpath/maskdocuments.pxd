@@ -15,13 +15,18 @@ cdef class Leaf:
 cdef class KeyFact:
     cdef readonly object leaf       # Leaf or None
     cdef readonly bint hidden
+    cdef readonly int about         # of what kind it says the things below it are, -1 for no word of it
     cdef int number                 # of the leaf, -1 without one
+
+# What all keys above a place have said: the number of a leaf and one more in the lower 16 bits, above them what the
+# place is about.
+ctypedef int Said
 
 cdef class KeyRules:
     cdef object judge
     cdef list leaves
     cdef dict numbers
-    cdef int root
+    cdef Said root
     cdef bint keeps
     cdef PrfKey key
     cdef ByteCache known
@@ -29,13 +34,13 @@ cdef class KeyRules:
     cdef Hits hits
     cdef OutBuf plain
     cdef OutBuf made
-    # The leaf's number for a key, and whether the key itself is not to be seen.
-    cdef int find(self, const unsigned char* p, Py_ssize_t n, int outer, bint* hidden) except -2
+    # What is said below a key, and whether the key itself is not to be seen.
+    cdef Said find(self, const unsigned char* p, Py_ssize_t n, Said outer, bint* hidden) except -2
     cdef int alias(self, const unsigned char* p, Py_ssize_t n, OutBuf* out) except -1
     cdef bint has_shape(self, const OutBuf* plain) except -1
     # The masked form of a text leaf into ``made``; -1: it may stay as it is; 0: NULL.
-    cdef int text(self, int leaf, const unsigned char* p, Py_ssize_t n) except -2
-    cdef bint number(self, int leaf, const unsigned char* p, Py_ssize_t n) except -1
+    cdef int text(self, Said said, const unsigned char* p, Py_ssize_t n) except -2
+    cdef bint number(self, Said said, const unsigned char* p, Py_ssize_t n) except -1
 
 cdef class Json(Node):
     cdef KeyRules rules
@@ -43,9 +48,12 @@ cdef class Json(Node):
     cdef OutBuf plain
     cdef OutBuf stack
     cdef int document(self, const unsigned char* p, Py_ssize_t n, OutBuf* out) except -1
-    cdef Py_ssize_t put_key(self, const unsigned char* p, Py_ssize_t n, Py_ssize_t i, int* leaf, OutBuf* out) except -2
-    cdef Py_ssize_t put_text(self, const unsigned char* p, Py_ssize_t n, Py_ssize_t i, int leaf, OutBuf* out) except -2
-    cdef Py_ssize_t put_other(self, const unsigned char* p, Py_ssize_t n, Py_ssize_t i, int leaf, OutBuf* out) except -2
+    cdef Py_ssize_t put_key(self, const unsigned char* p, Py_ssize_t n, Py_ssize_t i, Said* said,
+                            OutBuf* out) except -2
+    cdef Py_ssize_t put_text(self, const unsigned char* p, Py_ssize_t n, Py_ssize_t i, Said said,
+                             OutBuf* out) except -2
+    cdef Py_ssize_t put_other(self, const unsigned char* p, Py_ssize_t n, Py_ssize_t i, Said said,
+                              OutBuf* out) except -2
 
 cdef class Pairs(Node):
     cdef KeyRules rules
@@ -60,6 +68,6 @@ cdef class Xml(Node):
     cdef OutBuf stack
     cdef int document(self, const unsigned char* p, Py_ssize_t n, OutBuf* out) except -1
     cdef Py_ssize_t put_tag(self, const unsigned char* p, Py_ssize_t n, Py_ssize_t i, OutBuf* out) except -2
-    cdef Py_ssize_t put_name(self, const unsigned char* p, Py_ssize_t n, Py_ssize_t i, int outer, int* leaf,
+    cdef Py_ssize_t put_name(self, const unsigned char* p, Py_ssize_t n, Py_ssize_t i, Said outer, Said* said,
                              OutBuf* out) except -2
-    cdef int put_leaf(self, int leaf, OutBuf* out) except -1
+    cdef int put_leaf(self, Said said, OutBuf* out) except -1

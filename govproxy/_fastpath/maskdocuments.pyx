@@ -1,9 +1,9 @@
 """Documents masked by their keys: JSON, hstore and XML.
 
-A key says of what class the values below it are, as the name of a column does; an inner key that says something
-counts before an outer one. Leaves of a class are masked by it. The others become neutral ("***", 0,
-false), or, where the rules keep them, stay but for strong shapes in them. Structure stays, types of leaves stay,
-null stays. A key that is somebody's value itself gets an alias.
+A key says of what class the values below it are, as the name of a column does, the keys above it being its
+table; an inner key that says something counts before an outer one. Leaves of a class are masked by it. The
+others become neutral ("***", 0, false), or, where the rules keep them, stay but for strong shapes in them. Structure
+stays, types of leaves stay, null stays. A key that is somebody's value itself gets an alias.
 
 Security: what is not exactly JSON (RFC 8259), the output form of hstore, or plain XML without declarations
 of its own is not taken at all. Escapes are resolved before a key is looked up or a value is looked at. Nesting needs no
@@ -30,6 +30,8 @@ cdef enum:
     LONGEST_KEY = 64        # longer ones are no names
     CACHE_BYTES = 1 << 18
     MOST_FRESH = 2000       # keys that are judged by one plan; further ones say nothing
+    MOST_LEAVES = 0xFFFE
+    ENTRY = 4               # bytes on the stack for one nesting
 
 cdef enum Expect:
     E_VALUE
@@ -53,19 +55,27 @@ cdef class Leaf:
 
 @cython.final
 cdef class KeyFact:
-    """What a key says: the ``leaf`` of its class or None, and whether it is ``hidden``."""
+    """What a key says: the ``leaf`` of its class or None, whether it is ``hidden``, and what is ``about`` below it.
 
-    def __init__(self, leaf=None, *, bint hidden=False):
+    That is a number of the judge's own, 1 to 255, or -1 where the key says nothing of the kind.
+    """
+
+    def __init__(self, leaf=None, *, bint hidden=False, int about=-1):
         if leaf is not None and not isinstance(leaf, Leaf):
             raise TypeError("not a leaf")
+        if not (about == -1 or 1 <= about <= 255):
+            raise ValueError("1 to 255, or -1")
         self.leaf = leaf
         self.hidden = hidden
+        self.about = about
         self.number = -1
 
 
 @cython.final
 cdef class KeyRules:
     """What keys say. ``judge`` is asked once for each key, as text without escapes, and answers with a KeyFact.
+
+    It is told what the nearest key above that said something is about, 0 where none did.
 
     ``root`` is the leaf of what stands under no key that says something, None for none; ``keeps``: leaves of
     no class stay. ``key`` has 32 bytes and makes the aliases of keys that are not to be seen.
@@ -76,13 +86,14 @@ cdef class KeyRules:
         self.leaves = []
         self.numbers = {}
         self.keeps = keeps
-        self.root = -1
+        self.root = 0
         self.known = ByteCache(CACHE_BYTES)
         self.fresh = 0
         prf_key(&self.key, key)
         if root is not None:
             self.leaves.append(<Leaf?>root)
-            self.numbers[id(root)] = self.root = 0
+            self.numbers[id(root)] = 0
+            self.root = 1
 
     def __cinit__(self):
         self.hits.items = NULL
@@ -117,15 +128,16 @@ cdef class KeyRules:
             return xml
         raise ValueError(f"no documents: {family!r}")
 
-    cdef int find(self, const unsigned char* p, Py_ssize_t n, int outer, bint* hidden) except -2:
+    cdef Said find(self, const unsigned char* p, Py_ssize_t n, Said outer, bint* hidden) except -2:
         cdef PyObject* borrowed
         cdef KeyFact fact
         cdef bytes key
+        cdef int about = outer >> 16
         hidden[0] = False
         if n > LONGEST_KEY:
             hidden[0] = True
             return outer
-        borrowed = self.known.find(0, p, n)
+        borrowed = self.known.find(about, p, n)
         if borrowed != NULL:
             fact = <KeyFact>borrowed
         elif self.fresh >= MOST_FRESH:
@@ -135,15 +147,21 @@ cdef class KeyRules:
         else:
             self.fresh += 1
             key = PyBytes_FromStringAndSize(<const char*>p, n)
-            fact = self.judge(key.decode("utf-8", "replace"))
+            fact = self.judge(key.decode("utf-8", "replace"), about)
             if fact.leaf is not None:
                 if id(fact.leaf) not in self.numbers:
+                    if len(self.leaves) == MOST_LEAVES:
+                        raise OverflowError("more leaves than there can be classes")
                     self.numbers[id(fact.leaf)] = len(self.leaves)
                     self.leaves.append(fact.leaf)
                 fact.number = self.numbers[id(fact.leaf)]
-            self.known.add(0, key, fact, 64)
+            self.known.add(about, key, fact, 64)
         hidden[0] = fact.hidden
-        return fact.number if fact.number >= 0 else outer
+        if fact.number >= 0:
+            outer = (outer & ~0xFFFF) | (fact.number + 1)
+        if fact.about >= 0:
+            outer = (outer & 0xFFFF) | (fact.about << 16)
+        return outer
 
     cdef bint has_shape(self, const OutBuf* plain) except -1:
         if not is_candidate(plain.data, plain.size, plain.data + plain.size):
@@ -158,7 +176,8 @@ cdef class KeyRules:
         put(out, b"k_", 2)
         return put_hex(out, tag, 6)
 
-    cdef int text(self, int leaf, const unsigned char* p, Py_ssize_t n) except -2:
+    cdef int text(self, Said said, const unsigned char* p, Py_ssize_t n) except -2:
+        cdef int leaf = (said & 0xFFFF) - 1
         self.made.size = 0
         if leaf >= 0:
             return (<Leaf>self.leaves[leaf]).text.write(p, n, &self.made)
@@ -172,8 +191,9 @@ cdef class KeyRules:
                 return 1
         return -1
 
-    cdef bint number(self, int leaf, const unsigned char* p, Py_ssize_t n) except -1:
+    cdef bint number(self, Said said, const unsigned char* p, Py_ssize_t n) except -1:
         # Into ``made``: the masked number, 0 where there is none, or the number itself.
+        cdef int leaf = (said & 0xFFFF) - 1
         cdef bint stays = False
         self.made.size = 0
         if leaf >= 0:
@@ -329,17 +349,24 @@ cdef int put_string(const unsigned char* p, Py_ssize_t n, OutBuf* out) except -1
     return put_byte(out, c'"')
 
 
-cdef int push(OutBuf* stack, bint is_object, int leaf) except -1:
+cdef int push(OutBuf* stack, bint is_object, Said said) except -1:
     put_byte(stack, is_object)
-    put_byte(stack, <unsigned char>(leaf + 1 >> 8))
-    return put_byte(stack, <unsigned char>(leaf + 1 & 0xFF))
+    put_byte(stack, <unsigned char>(said >> 16))
+    put_byte(stack, <unsigned char>(said >> 8 & 0xFF))
+    return put_byte(stack, <unsigned char>(said & 0xFF))
 
 
-cdef inline int leaf_on(const OutBuf* stack) noexcept nogil:
+cdef inline bint in_object(const OutBuf* stack) noexcept nogil:
+    return stack.data[stack.size - ENTRY] != 0
+
+
+cdef inline Said said_on(const OutBuf* stack, Said root) noexcept nogil:
     # What the outer keys have said.
+    cdef const unsigned char* top
     if stack.size == 0:
-        return -1
-    return (stack.data[stack.size - 2] << 8 | stack.data[stack.size - 1]) - 1
+        return root
+    top = stack.data + stack.size - 3
+    return top[0] << 16 | top[1] << 8 | top[2]
 
 
 @cython.final
@@ -368,7 +395,7 @@ cdef class Json(Node):
         cdef Expect expect = E_VALUE
         cdef Py_ssize_t i = 0
         cdef unsigned char c
-        cdef int leaf = self.rules.root
+        cdef Said said = self.rules.root
         self.stack.size = 0
         while i < n:
             c = p[i]
@@ -380,10 +407,10 @@ cdef class Json(Node):
                 return 0
             if expect == E_COMMA_OR_END:
                 if c == c',':
-                    expect = E_KEY if self.stack.data[self.stack.size - 3] else E_VALUE
-                    leaf = leaf_on(&self.stack)
-                elif c == (c'}' if self.stack.data[self.stack.size - 3] else c']'):
-                    self.stack.size -= 3
+                    expect = E_KEY if in_object(&self.stack) else E_VALUE
+                    said = said_on(&self.stack, self.rules.root)
+                elif c == (c'}' if in_object(&self.stack) else c']'):
+                    self.stack.size -= ENTRY
                     expect = E_COMMA_OR_END if self.stack.size else E_NOTHING
                 else:
                     return 0
@@ -391,42 +418,43 @@ cdef class Json(Node):
                 i += 1
             elif expect == E_KEY or expect == E_KEY_OR_END:
                 if c == c'"':
-                    leaf = leaf_on(&self.stack)
-                    i = self.put_key(p, n, i, &leaf, out)
+                    said = said_on(&self.stack, self.rules.root)
+                    i = self.put_key(p, n, i, &said, out)
                     if i < 0:
                         return 0
                     expect = E_VALUE
                 elif c == c'}' and expect == E_KEY_OR_END:
-                    self.stack.size -= 3
+                    self.stack.size -= ENTRY
                     expect = E_COMMA_OR_END if self.stack.size else E_NOTHING
                     put_byte(out, c)
                     i += 1
                 else:
                     return 0
             elif c == c'{' or c == c'[':
-                push(&self.stack, c == c'{', leaf)
+                push(&self.stack, c == c'{', said)
                 expect = E_KEY_OR_END if c == c'{' else E_VALUE_OR_END
                 put_byte(out, c)
                 i += 1
             elif c == c']' and expect == E_VALUE_OR_END:
-                self.stack.size -= 3
+                self.stack.size -= ENTRY
                 expect = E_COMMA_OR_END if self.stack.size else E_NOTHING
                 put_byte(out, c)
                 i += 1
             else:
-                i = self.put_text(p, n, i, leaf, out) if c == c'"' else self.put_other(p, n, i, leaf, out)
+                i = self.put_text(p, n, i, said, out) if c == c'"' else self.put_other(p, n, i, said, out)
                 if i < 0:
                     return 0
                 expect = E_COMMA_OR_END if self.stack.size else E_NOTHING
         return 1 if expect == E_NOTHING else 0
 
-    cdef Py_ssize_t put_key(self, const unsigned char* p, Py_ssize_t n, Py_ssize_t i, int* leaf, OutBuf* out) except -2:
+    cdef Py_ssize_t put_key(self, const unsigned char* p, Py_ssize_t n, Py_ssize_t i, Said* said,
+                            OutBuf* out) except -2:
         # The key at i with its colon. Behind both, -1 where they do not stand there.
         cdef bint hidden
         cdef Py_ssize_t end = read_string(p, n, i, &self.plain)
         if end < 0:
             return -1
-        leaf[0] = self.rules.find(self.plain.data, self.plain.size, leaf[0], &hidden)
+        said[0] = self.rules.find(self.plain.data, self.plain.size, said[0], &hidden)
         if hidden or self.rules.has_shape(&self.plain):
             put_byte(out, c'"')
             self.rules.alias(self.plain.data, self.plain.size, out)
@@ -440,22 +468,22 @@ cdef class Json(Node):
         put_byte(out, c':')
         return end + 1
 
-    cdef Py_ssize_t put_text(self, const unsigned char* p, Py_ssize_t n, Py_ssize_t i, int leaf,
+    cdef Py_ssize_t put_text(self, const unsigned char* p, Py_ssize_t n, Py_ssize_t i, Said said,
                              OutBuf* out) except -2:
         cdef Py_ssize_t end = read_string(p, n, i, &self.plain)
-        cdef int said
+        cdef int kind
         if end < 0:
             return -1
-        said = self.rules.text(leaf, self.plain.data, self.plain.size)
-        if said < 0:
+        kind = self.rules.text(said, self.plain.data, self.plain.size)
+        if kind < 0:
             put(out, p + i, end - i)
-        elif said:
+        elif kind:
             put_string(self.rules.made.data, self.rules.made.size, out)
         else:
             put(out, b'"***"', 5)       # a text stays a text
         return end
 
-    cdef Py_ssize_t put_other(self, const unsigned char* p, Py_ssize_t n, Py_ssize_t i, int leaf,
+    cdef Py_ssize_t put_other(self, const unsigned char* p, Py_ssize_t n, Py_ssize_t i, Said said,
                               OutBuf* out) except -2:
         cdef Py_ssize_t end = i
         while end < n and (is_digit(p[end]) or is_letter(p[end]) or p[end] == c'.' or p[end] == c'+' or p[end] == c'-'):
@@ -463,12 +491,12 @@ cdef class Json(Node):
         if end - i == 4 and memcmp(p + i, b"null", 4) == 0:
             put(out, b"null", 4)
         elif (end - i == 4 and memcmp(p + i, b"true", 4) == 0) or (end - i == 5 and memcmp(p + i, b"false", 5) == 0):
-            if leaf < 0 and self.rules.keeps:
+            if (said & 0xFFFF) == 0 and self.rules.keeps:
                 put(out, p + i, end - i)
             else:
                 put(out, b"false", 5)
         elif is_number(p + i, end - i):
-            self.rules.number(leaf, p + i, end - i)
+            self.rules.number(said, p + i, end - i)
             put(out, self.rules.made.data, self.rules.made.size)
         else:
             return -1
@@ -523,8 +551,8 @@ cdef class Pairs(Node):
     cdef int write_text(self, const unsigned char* p, Py_ssize_t n, OutBuf* out) except -1:
         cdef Py_ssize_t i = 0
         cdef bint hidden
-        cdef int leaf
-        cdef int said
+        cdef Said said
+        cdef int kind
         while i < n:
             if i:
                 if n - i < 2 or p[i] != c',' or p[i + 1] != c' ':
@@ -534,7 +562,7 @@ cdef class Pairs(Node):
             i = read_pair_part(p, n, i, &self.plain)
             if i < 0:
                 return 0
-            leaf = self.rules.find(self.plain.data, self.plain.size, self.rules.root, &hidden)
+            said = self.rules.find(self.plain.data, self.plain.size, self.rules.root, &hidden)
             if hidden or self.rules.has_shape(&self.plain):
                 put_byte(out, c'"')
                 self.rules.alias(self.plain.data, self.plain.size, out)
@@ -552,10 +580,10 @@ cdef class Pairs(Node):
             i = read_pair_part(p, n, i, &self.plain)
             if i < 0:
                 return 0
-            said = self.rules.text(leaf, self.plain.data, self.plain.size)
-            if said < 0:
+            kind = self.rules.text(said, self.plain.data, self.plain.size)
+            if kind < 0:
                 put_pair_part(self.plain.data, self.plain.size, out)
-            elif said:
+            elif kind:
                 put_pair_part(self.rules.made.data, self.rules.made.size, out)
             else:
                 put(out, b"NULL", 4)
@@ -567,8 +595,8 @@ cdef class Pairs(Node):
         cdef Py_ssize_t place
         cdef int left
         cdef int size
-        cdef int leaf
-        cdef int said
+        cdef Said said
+        cdef int kind
         cdef bint hidden
         if n < 4:
             return 0
@@ -586,7 +614,7 @@ cdef class Pairs(Node):
             outbuf_reserve(&self.plain, 1)
             put(&self.plain, p + at, size)
             at += size
-            leaf = self.rules.find(self.plain.data, self.plain.size, self.rules.root, &hidden)
+            said = self.rules.find(self.plain.data, self.plain.size, self.rules.root, &hidden)
             place = out.size
             outbuf_int32(out, size)
             if hidden or self.rules.has_shape(&self.plain):
@@ -604,12 +632,12 @@ cdef class Pairs(Node):
                 continue
             if size < 0 or size > n - at:
                 return 0
-            said = self.rules.text(leaf, p + at, size)
-            if said < 0:
+            kind = self.rules.text(said, p + at, size)
+            if kind < 0:
                 put(out, p + at, size)
-            elif said:
+            elif kind:
                 put(out, self.rules.made.data, self.rules.made.size)
-            if said:
+            if kind:
                 store_u32(out.data + place, <unsigned int>(out.size - place - 4))
             at += size
         return 1 if left == 0 and at == n else 0
@@ -740,7 +768,7 @@ cdef class Xml(Node):
                     return 0
                 i = end + 2
             else:
-                self.put_leaf(leaf_on(&self.stack) if self.stack.size else self.rules.root, out)
+                self.put_leaf(said_on(&self.stack, self.rules.root), out)
                 i = self.put_tag(p, n, i, out)
                 if i < 0:
                     return 0
@@ -751,16 +779,21 @@ cdef class Xml(Node):
 
     cdef Py_ssize_t put_tag(self, const unsigned char* p, Py_ssize_t n, Py_ssize_t i, OutBuf* out) except -2:
         # The tag that opens at i. Behind it, -1 where it is none (a declaration, say).
-        cdef int outer = leaf_on(&self.stack) if self.stack.size else self.rules.root
-        cdef int leaf
+        cdef Said outer
+        cdef Said said
         cdef unsigned char quote
         cdef bint closing = i + 1 < n and p[i + 1] == c'/'
         put_byte(out, c'<')
         i += 1
         if closing:
+            # Its name is judged, and shown, where that of the opening tag was.
+            if self.stack.size == 0:
+                return -1
+            self.stack.size -= ENTRY
             put_byte(out, c'/')
             i += 1
-        i = self.put_name(p, n, i, outer, &leaf, out)
+        outer = said_on(&self.stack, self.rules.root)
+        i = self.put_name(p, n, i, outer, &said, out)
         while i >= 0:
             while i < n and is_space(p[i]):
                 i += 1
@@ -769,11 +802,7 @@ cdef class Xml(Node):
             if p[i] == c'>':
                 put_byte(out, c'>')
                 if not closing:
-                    push(&self.stack, False, leaf)
-                elif self.stack.size == 0:
-                    return -1
-                else:
-                    self.stack.size -= 3
+                    push(&self.stack, False, said)
                 return i + 1
             if p[i] == c'/' and i + 1 < n and p[i + 1] == c'>' and not closing:
                 put(out, b"/>", 2)
@@ -781,7 +810,7 @@ cdef class Xml(Node):
             if closing:
                 return -1
             put_byte(out, c' ')
-            i = self.put_name(p, n, i, leaf, &outer, out)
+            i = self.put_name(p, n, i, said, &outer, out)
             if i < 0 or n - i < 2 or p[i] != c'=' or (p[i + 1] != c'"' and p[i + 1] != c"'"):
                 return -1
             quote = p[i + 1]
@@ -804,7 +833,7 @@ cdef class Xml(Node):
             i += 1
         return -1
 
-    cdef Py_ssize_t put_name(self, const unsigned char* p, Py_ssize_t n, Py_ssize_t i, int outer, int* leaf,
+    cdef Py_ssize_t put_name(self, const unsigned char* p, Py_ssize_t n, Py_ssize_t i, Said outer, Said* said,
                              OutBuf* out) except -2:
         # The name of an element or attribute at i; a prefix before a colon says nothing.
         cdef Py_ssize_t start = i
@@ -816,26 +845,26 @@ cdef class Xml(Node):
                 local = i
         if i == local:
             return -1
-        leaf[0] = self.rules.find(p + local, i - local, outer, &hidden)
+        said[0] = self.rules.find(p + local, i - local, outer, &hidden)
         if hidden:
             self.rules.alias(p + start, i - start, out)
         else:
             put(out, p + start, i - start)
         return i
 
-    cdef int put_leaf(self, int leaf, OutBuf* out) except -1:
+    cdef int put_leaf(self, Said said, OutBuf* out) except -1:
         # What was collected of text; blanks between elements are structure.
         cdef Py_ssize_t i = 0
-        cdef int said
+        cdef int kind
         while i < self.plain.size and is_space(self.plain.data[i]):
             i += 1
         if i == self.plain.size:
             put(out, self.plain.data, self.plain.size)
         else:
-            said = self.rules.text(leaf, self.plain.data, self.plain.size)
-            if said < 0:
+            kind = self.rules.text(said, self.plain.data, self.plain.size)
+            if kind < 0:
                 put_escaped(self.plain.data, self.plain.size, out)
-            elif said:
+            elif kind:
                 put_escaped(self.rules.made.data, self.rules.made.size, out)
         self.plain.size = 0
         return 0

@@ -3,14 +3,18 @@
 What acts on a single value must not be met by chance: ``checkdigits`` says how often each is.
 """
 
+from libc.string cimport memcmp, strlen
+
 from govproxy._fastpath.charclass cimport ALPHA, CLASS, DIGIT, UPPER, is_alnum, is_digit, run_end
 from govproxy._fastpath.checkdigits cimport (
     belgian_ok,
-    card_ok,
     chinese_id_ok,
     cnpj_ok,
     cpf_ok,
+    goods_ok,
+    issuer_ok,
     korean_ok,
+    luhn_ok,
     mrz_ok,
     nir_ok,
     norwegian_ok,
@@ -29,6 +33,8 @@ cdef enum:
     W_NORWEGIAN = 6
     WRITTEN = 7
     LONGEST_TRACK = 80
+    CARD_WORDS = 12
+    NEAR = 32           # how far before a number a word may speak of it
 
 # How people write such numbers: 0 stands for a digit, the rest for itself.
 ctypedef const char* Form
@@ -40,6 +46,53 @@ FORMS[3] = b"000.0000.0000.00"
 FORMS[4] = b"00000000-0000"
 FORMS[5] = b"000000-0000000"
 FORMS[6] = b"000000 00000"
+
+# Parts of words that say that the number behind them is a card's, in small letters.
+ctypedef const char* Word
+cdef Word[CARD_WORDS] SAYING_CARD
+SAYING_CARD[0] = b"card"
+SAYING_CARD[1] = b"kart"
+SAYING_CARD[2] = b"carte"
+SAYING_CARD[3] = b"tarjeta"
+SAYING_CARD[4] = b"cartao"
+SAYING_CARD[5] = b"cart\xc3\xa3o"
+SAYING_CARD[6] = b"carta"
+SAYING_CARD[7] = b"kaart"
+SAYING_CARD[8] = b"kort"
+SAYING_CARD[9] = b"visa"
+SAYING_CARD[10] = b"maestro"
+SAYING_CARD[11] = b"amex"
+
+
+cdef bint says_card(const unsigned char* p, Py_ssize_t s) noexcept nogil:
+    # Whether one of those words stands shortly before s.
+    cdef unsigned char[NEAR] before
+    cdef Py_ssize_t size = s if s < NEAR else NEAR
+    cdef Py_ssize_t i
+    cdef size_t length
+    cdef int w
+    for i in range(size):
+        before[i] = p[s - size + i]
+        if CLASS[before[i]] & UPPER:
+            before[i] |= 0x20
+    for w in range(CARD_WORDS):
+        length = strlen(SAYING_CARD[w])
+        for i in range(size - <Py_ssize_t>length + 1):
+            if memcmp(before + i, SAYING_CARD[w], length) == 0:
+                return True
+    return False
+
+
+cdef bint card_ok(const unsigned char* p, Py_ssize_t s, const unsigned char* digits, Py_ssize_t n,
+                  bint grouped) noexcept nogil:
+    # A card by its own issuer's range, or, of any length, where a word before it says so. A number of 12 or 13 digits
+    # in one run that is a bar code as well is one, unless such a word speaks against it.
+    cdef bint issued = issuer_ok(digits, n)
+    if not issued and not 2 <= digits[0] <= 6 or not luhn_ok(digits, n):
+        return False
+    if issued and (grouped or n > 13 or not goods_ok(digits, n)):
+        return True
+    return says_card(p, s)
 
 
 cdef bint written_ok(int form, const unsigned char* digits) noexcept nogil:
@@ -159,14 +212,15 @@ cdef Py_ssize_t match_number(const unsigned char* p, Py_ssize_t n, Py_ssize_t s,
             digits[i] = p[s + i] - 48
         if size == 12 and s >= 2 and p[s - 1] == c'-' and is_alnum(p[s - 2]):
             return 0    # the last group of a UUID
-        if size >= 12 and card_ok(digits, size):
-            end = track_end(p, n, s, e)
-            add_hit(hits, CARD if end == e else CARD_TRACK, s, end, 0)
-            return end
+        # Security: a state's number first, for it is hidden whole.
         if ((size == 15 and nir_ok(digits)) or (size == 18 and chinese_id_ok(digits, digits[17]))
                 or (size == 11 and (norwegian_ok(digits) or belgian_ok(digits))) or (size == 13 and swiss_ok(digits))):
             add_hit(hits, NATIONAL_ID, s, e, 0)
             return e
+        if size >= 12 and card_ok(p, s, digits, size, False):
+            end = track_end(p, n, s, e)
+            add_hit(hits, CARD if end == e else CARD_TRACK, s, end, 0)
+            return end
         return 0
     if size == 4 or size == 1:
         return match_groups(p, n, s, e, hits)
@@ -227,7 +281,7 @@ cdef Py_ssize_t match_groups(const unsigned char* p, Py_ssize_t n, Py_ssize_t s,
             return 0
         so_far += sizes[g]
         if (so_far >= 13 and (sep == c' ' or g == groups - 1)) or (so_far == 12 and g == groups - 1):
-            if card_ok(digits, so_far):
+            if card_ok(p, s, digits, so_far, True):
                 add_hit(hits, CARD, s, ends[g], 0)
                 return ends[g]
         if sizes[g] < 4 or sizes[g] > 6:

@@ -61,6 +61,10 @@ _ISSUERS: tuple[tuple[int, int, frozenset[int]], ...] = (
     (6000, 6999, frozenset({16, 17, 18, 19})),
     (2200, 2204, frozenset({16, 17, 18, 19})),
     (8100, 8171, frozenset({16, 17, 18, 19})),
+    (9792, 9792, frozenset({16})),
+    (1800, 1800, frozenset({15})),
+    (2131, 2131, frozenset({15})),
+    *((lead, lead, frozenset(range(12, 20))) for lead in (604, 6304, 6390, 6759, 6761, 6762, 6763)),
 )
 
 

@@ -12,14 +12,15 @@ from __future__ import annotations
 import json
 import re
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from govproxy._fastpath.detectors import scan
 from govproxy.masking import checks
-from govproxy.masking.identity_numbers import HEALTH, NATIONAL, UNMISTAKABLE
+from govproxy.masking.bank_numbers import BANKS
+from govproxy.masking.identity_numbers import HEALTH, INSURANCE, NATIONAL, TRADERS, UNMISTAKABLE
 from govproxy.masking.name_lists import FAMILY_NAMES, GIVEN_NAMES
-from govproxy.masking.names import fold, judge_name
+from govproxy.masking.names import TableContext, fold, judge_name, table_context
 from govproxy.masking.taxonomy import Family
 
 
@@ -74,6 +75,28 @@ class _Detector:
 
 _NUMERIC = frozenset({Family.TEXT, Family.OTHER, Family.BYTES, Family.INTEGER, Family.NUMBER})
 
+
+# Those that a counter does not pass by chance.
+_SURE = UNMISTAKABLE | {"BIC"}
+
+
+def _numbers(
+    name: str, checked: Mapping[str, Callable[[str], bool]], *, digits: int, confidence: float = 0.9
+) -> Iterator[_Detector]:
+    """Columns of numbers that have a check of their own each."""
+    for shape, check in checked.items():
+        yield _Detector(
+            name,
+            shape,
+            check,
+            digits=digits,
+            share=0.97,
+            together=_many if shape in _SURE else _starts_differ,
+            confidence=confidence,
+            families=_NUMERIC,
+        )
+
+
 DETECTORS: tuple[_Detector, ...] = (
     _Detector("private_key", "private key", checks.is_private_key, share=0.2, enough=1, confidence=0.99),
     _Detector("jwt", "JSON web token", checks.is_jwt, share=0.5, enough=3, confidence=0.99),
@@ -91,32 +114,11 @@ DETECTORS: tuple[_Detector, ...] = (
     _Detector("ip_address", "IPv6 address", checks.is_ipv6, enough=10, confidence=0.95),
     _Detector("ip_address", "IPv4 address", checks.is_ipv4, digits=4, together=_octets_are_high, confidence=0.85),
     _Detector("device_id", "IMEI", checks.is_imei, digits=15, families=_NUMERIC),
-    *(
-        _Detector(
-            "national_id",
-            shape,
-            check,
-            digits=4,
-            share=0.97,
-            together=_many if shape in UNMISTAKABLE else _starts_differ,
-            confidence=0.9,
-            families=_NUMERIC,
-        )
-        for shape, check in NATIONAL.items()
-    ),
-    *(
-        _Detector(
-            "medical_record",
-            shape,
-            check,
-            digits=7,
-            share=0.97,
-            together=_starts_differ,
-            confidence=0.88,
-            families=_NUMERIC,
-        )
-        for shape, check in HEALTH.items()
-    ),
+    *_numbers("national_id", NATIONAL, digits=4),
+    *_numbers("tax_id", TRADERS, digits=6),
+    *_numbers("medical_record", HEALTH, digits=7, confidence=0.88),
+    *_numbers("health_insurance", INSURANCE, digits=4, confidence=0.88),
+    *_numbers("bank_account", BANKS, digits=0, confidence=0.85),
     _Detector("phone", "international phone number", checks.is_international_phone, digits=7, confidence=0.95),
     _Detector("phone", "phone number", checks.is_formatted_phone, digits=7, share=0.9, confidence=0.85),
     _Detector(
@@ -336,10 +338,10 @@ _LEAF_STRONG = frozenset({"email", "iban", "card", "jwt", "api_token", "private_
 def _judge_leaf(path: str, leaves: Sequence[str], owners: Sequence[str]) -> DocumentEvidence | None:
     """Security: reasons name the class, never the key: keys may be data themselves (``{"ann@x.org": 1}``)."""
     parts = path.split("\x00")
-    above = next((part for part in reversed(parts[:-1]) if part), None)
+    above = [part for part in reversed(parts[:-1]) if part]
     if all(leaf in {"true", "false", "null", ""} for leaf in leaves):
         return None
-    for owner in (above,) if above is not None else (*owners, ""):
+    for owner in _told_by(above) if above else (*owners, ""):
         evidence = next(iter(judge_name(parts[-1], owner)), None)
         if evidence is not None and evidence.confidence >= 0.6:
             return DocumentEvidence(
@@ -354,6 +356,11 @@ def _judge_leaf(path: str, leaves: Sequence[str], owners: Sequence[str]) -> Docu
                 return DocumentEvidence(confidence=0.9, reason=f"values shaped like {detector.shape}")
     found = vote(leaves, Family.TEXT)
     return None if found is None else DocumentEvidence(confidence=0.8, reason=f"values shaped like {found.shape}")
+
+
+def _told_by(above: Sequence[str]) -> tuple[str, ...]:
+    """Of the keys above a leaf, the nearest first, the one that says what it is about, or else the nearest."""
+    return (next((key for key in above if table_context(key) != TableContext()), above[0]),)
 
 
 def _json_leaves(text: str) -> list[tuple[str, str]] | None:

@@ -287,10 +287,56 @@ def is_dea(text: str) -> bool:
     return (n[0] + n[2] + n[4] + 2 * (n[1] + n[3] + n[5])) % 10 == n[6]
 
 
+def is_cnpj(text: str) -> bool:
+    """Brazil, firms and people who trade alone: twelve digits, from 2026 on letters as well, and two mod 11 digits."""
+    bare = text.upper().translate({ord(sign): None for sign in " ./-"})
+    if (
+        re.fullmatch(r"[0-9A-Z]{12}[0-9]{2}", bare) is None
+        or not any(map(str.isdigit, bare[:12]))
+        or len(set(bare)) == 1
+    ):
+        return False
+    for size in (12, 13):
+        rest = sum((ord(sign) - 48) * (2 + place % 8) for place, sign in enumerate(reversed(bare[:size]))) % 11
+        if int(bare[size]) != (0 if rest < 2 else 11 - rest):
+            return False
+    return True
+
+
+def is_abn(text: str) -> bool:
+    """Australia, businesses and people who trade alone: eleven digits, mod 89."""
+    digits = digits_of(text, " ")
+    if len(digits) != 11 or digits[0] == "0":
+        return False
+    return (_weighted(digits, (10, *range(1, 21, 2))) - 10) % 89 == 0
+
+
+def is_australian_medicare(text: str) -> bool:
+    """Australia: eight digits, a mod 10 digit, the card's issue, perhaps the person's place on it."""
+    digits = digits_of(text, " -/")
+    if len(digits) not in (10, 11) or digits[0] not in "23456" or digits[9] == "0":
+        return False
+    return _weighted(digits[:8], (1, 3, 7, 9, 1, 3, 7, 9)) % 10 == int(digits[8])
+
+
+def is_mbi(text: str) -> bool:
+    """United States, Medicare beneficiaries: eleven characters, each of its own kind, without S, L, O, I, B, Z."""
+    letter, either = "[AC-HJKMNP-RT-Y]", "[0-9AC-HJKMNP-RT-Y]"
+    shape = f"[1-9]{letter}{either}[0-9]-?{letter}{either}[0-9]-?{letter}{{2}}[0-9]{{2}}"
+    return re.fullmatch(shape, text.upper()) is not None
+
+
 # Numbers of health care, kept apart: another class.
 HEALTH: Mapping[str, Callable[[str], bool]] = MappingProxyType(
     {"NHS number": is_nhs_number, "NPI": is_npi, "DEA number": is_dea}
 )
+
+INSURANCE: Mapping[str, Callable[[str], bool]] = MappingProxyType(
+    {"Australian Medicare number": is_australian_medicare, "Medicare beneficiary id": is_mbi}
+)
+
+# Numbers of businesses that single people have as well.
+TRADERS: Mapping[str, Callable[[str], bool]] = MappingProxyType({"Brazilian CNPJ": is_cnpj, "Australian ABN": is_abn})
 
 # So long, or with so much besides digits, that chance does not make a column of them.
 UNMISTAKABLE = frozenset(
@@ -301,6 +347,9 @@ UNMISTAKABLE = frozenset(
         "Mexican CURP",
         "Korean RRN",
         "Finnish identity code",
+        "Brazilian CNPJ",
+        "Australian ABN",
+        "Medicare beneficiary id",
     }
 )
 

@@ -381,10 +381,13 @@ def judge_name(column: str, table: str = "", schema: str = "", *, people: bool =
     ``people``: the table's other columns have shown that it is about people. Classes below
     ``BELIEVED`` are left out.
     """
-    words = words_of(column)
     context = table_context(table, schema)
-    if people:
-        context = replace(context, people=True, goods=False)
+    return judge_within(column, replace(context, people=True, goods=False) if people else context)
+
+
+def judge_within(column: str, context: TableContext) -> tuple[NameEvidence, ...]:
+    """The same where it is known what the column stands in."""
+    words = words_of(column)
     best: dict[str, NameEvidence] = {}
     for start, end, phrase in _matches(words):
         before, after = words[:start], words[end:]

@@ -20,7 +20,7 @@ from govproxy._fastpath.maskdocuments import KeyFact, KeyRules, Leaf
 from govproxy._fastpath.spans import KIND_NAMES
 from govproxy.masking import taxonomy, wiretypes
 from govproxy.masking.name_lists import FAMILY_NAMES, GIVEN_NAMES
-from govproxy.masking.names import judge_name
+from govproxy.masking.names import TableContext, judge_name, judge_within, table_context
 from govproxy.masking.values import ColumnClass, Masker
 from govproxy.masking.wiretypes import WireType
 from govproxy.sql.catalog import Catalog, Column, ColumnRef
@@ -179,6 +179,8 @@ _TYPED = frozenset({"bool", *_INTEGERS, "numeric", "float4", "float8", *_DATES, 
 # Security: that holds for a record that is personal for its fields' sake, not for one called personal as a whole.
 _BY_ITS_FIELDS = "personal_record"
 _SURE_KEY = 0.6
+# What a key stands in: nothing said, people, things.
+_SURROUNDINGS = (TableContext(people=True), TableContext(people=True), TableContext(goods=True))
 _KINDS = frozenset(KIND_NAMES.values())
 _LETTERS = re.compile(r"[^\W\d_]+")
 _JOINTS = str.maketrans("-.:$/", "_____")  # what joins the words of a key, besides what an identifier may have
@@ -423,13 +425,14 @@ def _rules(ground: Ground, found: ColumnClass, masker: Masker | None) -> KeyRule
             leaves[of.sensitive.name] = _leaf(ground, of, chosen)
         return leaves[of.sensitive.name]
 
-    def judge(key: str) -> KeyFact:
+    def judge(key: str, above: int) -> KeyFact:
         if _is_value(key):
             return KeyFact(None, hidden=True)
-        evidence = next(iter(judge_name(key, people=True)), None)
+        about = _about(key)
+        evidence = next(iter(judge_within(key, _SURROUNDINGS[above])), None)
         if evidence is None or evidence.confidence < _SURE_KEY:
-            return KeyFact()
-        return KeyFact(leaf(_by_name(evidence.name)))
+            return KeyFact(about=about)
+        return KeyFact(leaf(_by_name(evidence.name)), about=about)
 
     container = found.sensitive.name in _CONTAINERS
     return KeyRules(
@@ -438,6 +441,17 @@ def _rules(ground: Ground, found: ColumnClass, masker: Masker | None) -> KeyRule
         root=None if container else leaf(found),
         keeps=(masker or found.sensitive.masker) is Masker.SCAN,
     )
+
+
+def _about(key: str) -> int:
+    """What stands below a key, as a place in ``_SURROUNDINGS``; -1 where the key does not say.
+
+    Security: everything in a personal document is somebody's, but for what a key plainly calls a thing.
+    """
+    context = table_context(key)
+    if context.people:
+        return 1
+    return 2 if context.goods and not context.places and not context.medical else -1
 
 
 def _leaf(ground: Ground, found: ColumnClass, masker: Masker | None) -> Leaf:

@@ -215,7 +215,7 @@ def hidden(document: object) -> object:
 @given(documents, st.booleans(), st.sampled_from([None, 1]))
 def test_documents_keep_keys_and_hide_leaves(document: object, ascii_only: bool, indent: int | None) -> None:
     text = json.dumps(document, ensure_ascii=ascii_only, indent=indent).encode()
-    rules = KeyRules(lambda key: KeyFact(), key=KEY)
+    rules = KeyRules(lambda key, above: KeyFact(), key=KEY)
     result = compiled(ColumnPlan("keys", family="json", rules=rules), text)
     assert result is not None
     assert json.loads(result) == hidden(document)

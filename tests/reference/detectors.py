@@ -120,22 +120,46 @@ def luhn(digits: bytes) -> bool:
     return total % 10 == 0
 
 
+MAESTRO = rb"5018|5020|5038|5893|6304|6759|676[123]|0604"
+DINERS = rb"30[0-5]|36|38|39"
 ISSUERS = (
     (rb"4", (13, 16, 19)),
-    (rb"5[1-5]|220[0-4]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720|9792", (16,)),
-    (rb"34|37", (15,)),
-    (rb"30[0-5]|36|38|39", range(14, 20)),
-    (rb"35|60|62|64|65|81|82|508", range(16, 20)),
-    (rb"63[789]|506", (16, 19)),
-    (rb"5018|5020|5038|5893|6304|6759|676[123]|0604", range(12, 20)),
+    (rb"62|81", (16, 19)),
+    (MAESTRO, range(12, 20)),
+    (rb"5[1-5]|220[0-4]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720|9792|5019", (16,)),
+    (rb"35|60|64|65|82|50[689]|63[6789]", (16,)),
+    (rb"506|63[789]", (19,)),
+    (rb"34|37|1800|2131", (15,)),
+    (DINERS, (14, 16)),
+)
+SAYING_CARD = (
+    "card",
+    "kart",
+    "carte",
+    "tarjeta",
+    "cartao",
+    "cartão",
+    "carta",
+    "kaart",
+    "kort",
+    "visa",
+    "maestro",
+    "amex",
 )
 
 
-def card(digits: bytes) -> bool:
-    for prefix, lengths in ISSUERS:
-        if re.match(prefix, digits):
-            return len(digits) in lengths and luhn(digits)
-    return False
+def goods(digits: bytes) -> bool:
+    return sum((char - 48) * (3 if place % 2 else 1) for place, char in enumerate(reversed(digits))) % 10 == 0
+
+
+def card(data: bytes, start: int, digits: bytes, *, grouped: bool) -> bool:
+    issued = any(re.match(prefix, digits) and len(digits) in lengths for prefix, lengths in ISSUERS)
+    if not luhn(digits) or not (issued or digits[:1] in b"23456"):
+        return False
+    if issued and (grouped or len(digits) > 13 or not goods(digits)):
+        return True
+    before = re.sub(rb"[A-Z]", lambda found: found[0].lower(), data[max(start - 32, 0) : start])
+    return any(word.encode() in before for word in SAYING_CARD)
 
 
 def nir(digits: bytes) -> bool:
@@ -347,13 +371,13 @@ def _number(data: bytes, start: int, end: int) -> Span | None:
             return None
         if len(word) == 12 and re.search(rb"[A-Za-z0-9]-\Z", data[:start]):
             return None
-        if len(word) >= 12 and card(word):
-            behind = _track_end(data, start, end)
-            return ("card" if behind == end else "card_track", start, behind)
         if (len(word) == 15 and nir(word)) or (len(word) == 18 and chinese_id(word)):
             return ("national_id", start, end)
         if (len(word) == 11 and (norwegian(word) or belgian(word))) or (len(word) == 13 and swiss(word)):
             return ("national_id", start, end)
+        if len(word) >= 12 and card(data, start, word, grouped=False):
+            behind = _track_end(data, start, end)
+            return ("card" if behind == end else "card_track", start, behind)
         return None
     return _groups(data, start, end) if len(word) in (1, 4) else _written(data, start)
 
@@ -384,7 +408,7 @@ def _groups(data: bytes, start: int, end: int) -> Span | None:
         if size > 7:
             return None
         fits = (len(digits) >= 13 and (sep == b" " or whole)) or (len(digits) == 12 and whole)
-        if fits and card(digits):
+        if fits and card(data, start, digits, grouped=True):
             return ("card", start, ends[last])
         if not 4 <= size <= 6:
             return None

@@ -34,7 +34,7 @@ LEAVES = {
 
 
 def rules(*, keeps: bool = False, root: Leaf | None = None) -> KeyRules:
-    return KeyRules(lambda key: LEAVES.get(key, KeyFact()), key=KEY, keeps=keeps, root=root)
+    return KeyRules(lambda key, above: LEAVES.get(key, KeyFact()), key=KEY, keeps=keeps, root=root)
 
 
 def masked(value: bytes, family: str = "json", form: int = 0, *, keeps: bool = False) -> bytes | None:
@@ -71,10 +71,36 @@ def test_json_by_keys(document: str, expected: str) -> None:
     assert masked(b"\x01" + document.encode(), "jsonb", 1) == b"\x01" + expected.encode()
 
 
+@pytest.mark.parametrize("about", [0, -2, 256])
+def test_what_a_key_is_about_is_a_byte(about: int) -> None:
+    with pytest.raises(ValueError, match="1 to 255"):
+        KeyFact(about=about)
+
+
 def test_an_inner_key_counts_before_an_outer_one_and_not_beyond_its_value() -> None:
     document = '{"email": {"age": 37, "x": "ann@example.com"}, "y": "z", "age": [{"email": "bob@example.org"}, 45]}'
     expected = '{"email": {"age": 30, "x": "a***@example.com"}, "y": "***", "age": [{"email": "b***@example.org"}, 40]}'
     assert masked(document.encode()) == expected.encode()
+
+
+@pytest.mark.parametrize("family", ["json", "xml"])
+def test_a_key_is_judged_by_what_stands_above_it(family: str) -> None:
+    asked: list[tuple[str, int]] = []
+
+    def judge(key: str, above: int) -> KeyFact:
+        asked.append((key, above))
+        return KeyFact(leaf("hash", "name") if key == "name" else None, about={"shop": 7, "person": 255}.get(key, -1))
+
+    documents = {
+        "json": '{"name": 1, "shop": [{"x": {"name": 1}}, {"person": {"name": 1, "x": 1}, "name": 1}], "x": 1}',
+        "xml": "<x><name>1</name><shop name='1'><x><name>1</name></x><person><name>1</name></person></shop><x/></x>",
+    }
+    made = KeyRules(judge, key=KEY)
+    plan = MaskPlan([ColumnPlan("keys", family=family, rules=made, fallback=b"whole")])
+    for _ in range(2):
+        plan.apply(encode_row([documents[family].encode()]))
+    expected = [("name", 0), ("shop", 0), ("x", 0), ("x", 7), ("name", 7), ("person", 7), ("name", 255)]
+    assert sorted(asked) == sorted([*expected, ("x", 255)] if family == "json" else expected)
 
 
 def test_what_is_kept_is_looked_at() -> None:
@@ -275,7 +301,7 @@ def test_no_xml_is_talked_into_showing_a_value(document: str, keeps: bool) -> No
 def test_keys_are_judged_once_and_not_without_end() -> None:
     asked: list[str] = []
 
-    def judge(key: str) -> KeyFact:
+    def judge(key: str, above: int) -> KeyFact:
         asked.append(key)
         return KeyFact()
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from govproxy.masking import checks, identity_numbers
+from govproxy.masking import bank_numbers, checks, identity_numbers
 
 VALID: dict[Callable[[str], bool], tuple[str, ...]] = {
     checks.is_card: ("4111 1111 1111 1111", "378282246310005", "5555-5555-5555-4444", "6011111111111117"),
@@ -46,6 +46,12 @@ VALID: dict[Callable[[str], bool], tuple[str, ...]] = {
     identity_numbers.is_aadhaar: ("2341 2341 2346",),
     identity_numbers.is_curp: ("BEML920313HMCLNS09",),
     identity_numbers.is_indian_pan: ("ABCPE1234F",),
+    identity_numbers.is_cnpj: ("11.222.333/0001-81", "11222333000181", "12.ABC.345/01DE-35"),
+    identity_numbers.is_abn: ("51 824 753 556",),
+    identity_numbers.is_australian_medicare: ("2123 45670 1", "21234567011"),
+    identity_numbers.is_mbi: ("1EG4-TE5-MK73", "1EG4TE5MK73"),
+    bank_numbers.is_routing_number: ("021000021", "091000019"),
+    bank_numbers.is_bic: ("DEUTDEFF", "DEUTDEFF500", "BNPAFRPPXXX"),
 }
 INVALID: dict[Callable[[str], bool], tuple[str, ...]] = {
     checks.is_card: ("4111111111111112", "0000000000000000", "1234567890123452", "4111", "4111a11111111111"),
@@ -74,6 +80,12 @@ INVALID: dict[Callable[[str], bool], tuple[str, ...]] = {
     identity_numbers.is_chinese_id: ("110105194912310021",),
     identity_numbers.is_personnummer: ("811218-9875",),
     identity_numbers.is_aadhaar: ("2341 2341 2345",),
+    identity_numbers.is_cnpj: ("11.222.333/0001-82", "00000000000000", "12.ABC.345/01DE-36"),
+    identity_numbers.is_abn: ("51 824 753 557", "01 824 753 556"),
+    identity_numbers.is_australian_medicare: ("2123 45671 1", "1123 45670 1", "2123 45670 0"),
+    identity_numbers.is_mbi: ("1EG4-TE5-MKZ3", "0EG4-TE5-MK73", "1SG4-TE5-MK73"),
+    bank_numbers.is_routing_number: ("021000022", "991000019", "02100002"),
+    bank_numbers.is_bic: ("DEUTXYFF", "DEUTDEF", "STANDARD", "deutdeff"),
 }
 
 

@@ -183,6 +183,7 @@ def test_documents_with_personal_content(document: object) -> None:
     [
         {"theme": "dark", "page": 3},
         {"product": {"name": "Chair", "color": "red"}},
+        {"product": {"details": {"name": "Chair", "sizes": [{"name": "L"}]}}},
         {"email_enabled": True},
         {"has_phone": False, "items": [1, 2]},
         {},
@@ -191,6 +192,17 @@ def test_documents_with_personal_content(document: object) -> None:
 )
 def test_documents_without(document: object) -> None:
     assert judge_documents([json.dumps(document)] * 5, Family.JSON) is None
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"customer": {"data": {"name": "Zxqv"}}},
+        {"order": {"product": {"name": "Chair"}, "buyer": {"attributes": [{"name": "Zxqv"}]}}},
+    ],
+)
+def test_names_below_people_are_found_however_deep(document: object) -> None:
+    assert judge_documents([json.dumps(document)] * 5, Family.JSON) is not None
 
 
 def test_documents_that_cannot_be_read_are_personal() -> None:

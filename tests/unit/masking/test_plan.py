@@ -419,6 +419,47 @@ def test_what_is_personal_as_a_whole_shows_no_number_in_it(name: str, number: by
     assert (b"526922786" in (shown or b"")) == (number is not None)
 
 
+def masked_document(document: object, masker: Masker | None) -> object:
+    """As an identity sees it that may see the column masked."""
+    personal = ColumnClass(sensitive=by_name("personal_json"), confidence=1.0, reason="test")
+    ref = ColumnRef(USERS, 2)
+    classification = Classification(
+        database="shop", catalog_version="1", columns={ref: personal}, known={USERS: frozenset({2})}
+    )
+    made = build_plan(
+        [field(USERS, 2, 3802)],
+        None,
+        classification,
+        lambda source: frozenset({source}),
+        lambda _ref, _found: Right(masker=masker),
+        opaque=False,
+        reads_sensitive=True,
+        key=KEY,
+    )
+    _, output, _, _ = made.apply(encode_row([json.dumps(document).encode()]))
+    (value,) = decode_row(output)
+    assert value is not None
+    return json.loads(value)
+
+
+def test_the_name_of_a_thing_is_no_persons() -> None:
+    lamp = {"name": "Lamp", "price": 5, "label": "new", "maker": {"name": "Acme"}}
+    document = {
+        "product": lamp,
+        "items": [{"details": lamp}],
+        "customer": {"name": "Ann Miller", "data": {"name": "Ann Miller"}},
+        "team": {"name": "Blue", "members": [{"name": "Ann Miller"}]},
+        "name": "Ann Miller",
+        "anything": {"name": "Ann Miller"},
+    }
+    kept = masked_document(document, Masker.SCAN)
+    assert isinstance(kept, dict)
+    assert (kept["product"], kept["items"], kept["team"]["name"]) == (lamp, [{"details": lamp}], "Blue")
+    for shown in (kept, masked_document(document, None)):
+        assert "Miller" not in json.dumps(shown)
+    assert "Lamp" not in json.dumps(masked_document(document, None))
+
+
 @pytest.mark.parametrize(
     ("key", "shown"),
     [
@@ -436,23 +477,6 @@ def test_what_is_personal_as_a_whole_shows_no_number_in_it(name: str, number: by
     ],
 )
 def test_keys_that_may_be_values_are_not_shown(key: str, shown: bool) -> None:
-    right = Right(masker=Masker.SCAN)
-    personal = ColumnClass(sensitive=by_name("personal_json"), confidence=1.0, reason="test")
-    ref = ColumnRef(USERS, 2)
-    classification = Classification(
-        database="shop", catalog_version="1", columns={ref: personal}, known={USERS: frozenset({2})}
-    )
-    made = build_plan(
-        [field(USERS, 2, 3802)],
-        None,
-        classification,
-        lambda source: frozenset({source}),
-        lambda _ref, _found: right,
-        opaque=False,
-        reads_sensitive=True,
-        key=KEY,
-    )
-    _, output, _, _ = made.apply(encode_row([json.dumps({key: 1}).encode()]))
-    (value,) = decode_row(output)
-    assert value is not None
-    assert (key in json.loads(value)) == shown
+    kept = masked_document({key: 1}, Masker.SCAN)
+    assert isinstance(kept, dict)
+    assert (key in kept) == shown
