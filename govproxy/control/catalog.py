@@ -19,6 +19,7 @@ from typing import Any
 import asyncpg  # type: ignore[import-untyped]
 
 from govproxy.control import catalog_queries as queries
+from govproxy.control.dependencies import read_dependencies
 from govproxy.control.hidden import Behind, aggregates, path_of, read_hidden, size_of
 from govproxy.control.metadata import COLLECT_TIMEOUT_MS, MetadataConnection, connect
 from govproxy.control.samples import collect_statistics
@@ -63,6 +64,7 @@ async def collect_structure(connection: MetadataConnection, database: str) -> Ca
             await reader.rows("types", queries.TYPES), await reader.rows("enums", queries.ENUM_LABELS)
         )
         hidden = await read_hidden(reader.rows)
+        dependencies = await read_dependencies(reader.rows)
         relations = await _relations(reader, types, typmods, hidden.relations)
         functions = await _functions(reader)
         extensions = [row["name"] for row in await reader.rows("extensions", queries.EXTENSIONS)]
@@ -85,6 +87,7 @@ async def collect_structure(connection: MetadataConnection, database: str) -> Ca
         cast_functions=hidden.cast_functions,
         domain_functions=hidden.domain_functions,
         event_triggers=hidden.event_triggers,
+        dependencies=dependencies,
     )
     return replace(structure, version=version_of(structure))
 
@@ -139,6 +142,7 @@ def version_of(catalog: Catalog) -> str:
         catalog.cast_functions,
         catalog.domain_functions,
         catalog.event_triggers,
+        catalog.dependencies,
     )
     digest.update(repr(rest).encode())
     return digest.hexdigest()
@@ -299,11 +303,10 @@ def _relation(row: _Row, part: _Parts, definition: str | None, behind: Behind) -
         owner=row["owner"],
         row_security=row["row_security"],
         triggers=tuple(behind.triggers),
+        switched_off=tuple(behind.switched_off),
         rules=tuple(behind.rules),
         references=tuple(behind.references),
         runs=tuple(behind.runs),
-        views=tuple(behind.views),
-        sequences=tuple(behind.sequences),
     )
 
 

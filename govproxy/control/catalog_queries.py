@@ -28,7 +28,7 @@ SELECT c.oid::int8 AS oid, n.nspname::text AS schema, c.relname::text AS name, c
        c.reltuples::float8 AS rows, c.relpages::int8 AS pages, c.relhastriggers AND EXISTS (
            SELECT FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid
            JOIN pg_catalog.pg_language l ON l.oid = p.prolang
-           WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND NOT ({_IDLE})) AS triggers,
+           WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgenabled <> 'D' AND NOT ({_IDLE})) AS triggers,
        c.relhasrules AND EXISTS (
            SELECT FROM pg_catalog.pg_rewrite w WHERE w.ev_class = c.oid AND w.ev_type <> '1') AS rules,
        c.relrowsecurity AS row_security, pg_catalog.pg_get_userbyid(c.relowner)::text AS owner,
@@ -67,9 +67,10 @@ FROM pg_catalog.pg_constraint c WHERE c.contype IN ('p', 'f') AND c.conrelid <> 
 # indexes, views, conditions of triggers) directly, through an operator or through a cast.
 TRIGGERS = """
 SELECT t.tgrelid::int8 AS relation, t.tgname::text AS name, t.tgfoid::int8 AS function, t.tgtype::int4 AS type,
+       t.tgenabled <> 'D' AS runs,
        (SELECT pg_catalog.array_agg(a.attname::text) FROM pg_catalog.pg_attribute a
         WHERE a.attrelid = t.tgrelid AND a.attnum = ANY (t.tgattr::int2[])) AS columns
-FROM pg_catalog.pg_trigger t WHERE NOT t.tgisinternal AND t.tgenabled <> 'D'
+FROM pg_catalog.pg_trigger t WHERE NOT t.tgisinternal
 ORDER BY t.oid
 """
 
@@ -116,21 +117,6 @@ SELECT c.confrelid::int8 AS referenced, c.conrelid::int8 AS relation, c.conkey::
        c.confkey::int4[] AS keys, c.confdeltype::text AS on_delete, c.confupdtype::text AS on_update
 FROM pg_catalog.pg_constraint c WHERE c.contype = 'f'
 ORDER BY c.oid
-"""
-
-# Views over a relation, and the sequences that go with it.
-DEPENDENTS = """
-SELECT DISTINCT d.refobjid::int8 AS relation, w.ev_class::int8 AS dependent, 'view' AS what
-FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_rewrite w ON w.oid = d.objid
-WHERE d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
-  AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND w.ev_type = '1'
-  AND w.ev_class <> d.refobjid AND d.refobjid >= 16384
-UNION ALL
-SELECT d.refobjid::int8, d.objid::int8, 'sequence'
-FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class c ON c.oid = d.objid
-WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.relkind = 'S' AND d.deptype IN ('a', 'i')
-  AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
-ORDER BY 1, 2
 """
 
 EVENT_TRIGGERS = """

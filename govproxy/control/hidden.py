@@ -27,11 +27,10 @@ class Behind:
     """What runs behind one relation."""
 
     triggers: list[Trigger] = field(default_factory=list)
+    switched_off: list[Trigger] = field(default_factory=list)
     rules: list[str] = field(default_factory=list)
     references: list[Reference] = field(default_factory=list)
     runs: list[tuple[str, int]] = field(default_factory=list)
-    views: list[int] = field(default_factory=list)
-    sequences: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +54,8 @@ async def read_hidden(rows: Rows) -> Hidden:
     for row in await rows("triggers", queries.TRIGGERS):
         events = "".join(letter for bit, letter in _EVENTS if row["type"] & bit)
         columns = tuple(row["columns"] or ())
-        of(row["relation"]).triggers.append(
-            Trigger(name=row["name"], function=row["function"], events=events, columns=columns)
-        )
+        trigger = Trigger(name=row["name"], function=row["function"], events=events, columns=columns)
+        (of(row["relation"]).triggers if row["runs"] else of(row["relation"]).switched_off).append(trigger)
     for row in await rows("rules", queries.RULES):
         of(row["relation"]).rules.append(row["definition"])
     for row in await rows("references", queries.REFERENCES):
@@ -72,9 +70,6 @@ async def read_hidden(rows: Rows) -> Hidden:
         )
     for row in await rows("calls in definitions", queries.RUNS):
         of(row["relation"]).runs.append((row["what"], row["function"]))
-    for row in await rows("dependents", queries.DEPENDENTS):
-        behind = of(row["relation"])
-        (behind.views if row["what"] == "view" else behind.sequences).append(row["dependent"])
     return Hidden(
         relations=found,
         operator_functions=tuple(

@@ -6,7 +6,7 @@ nothing.
 
 from __future__ import annotations
 
-from govproxy.errors import GovproxyError, Reason, StatementCancelled, StatementDenied, StatementTimeout
+from govproxy.errors import GovproxyError, Reason, Retry, StatementCancelled, StatementDenied, StatementTimeout
 from govproxy.policy.rules import LoopBreaker
 from govproxy.policy.values import Decision, Verb
 
@@ -64,14 +64,31 @@ def written_back(columns: tuple[str, ...]) -> StatementDenied:
     )
 
 
+# What lets it pass after all: `passes=` of a refusal that has come too often.
+_PASSES = {Retry.NO: "with-permission", Retry.CHANGED: "changed", Retry.LATER: "later"}
+
+
 def repeated(error: GovproxyError, count: int, breaker: LoopBreaker) -> StatementDenied:
     """The same refusal for the ``count``-th time, for a model to read: stop, and ask somebody."""
     ends = f" At {breaker.end_session_after} this session ends." if breaker.end_session_after else ""
+    if error.retry is Retry.LATER:
+        nothing = "asking more often changes nothing"
+        stop = "Wait: the same passes once what it waits for has happened; ask once a minute at most."
+    else:
+        nothing = "repeating it changes nothing"
+        stop = "Stop and ask the person you act for."
     again = StatementDenied(
-        f"{error.message}; refused {count} times within {breaker.within_s} s: repeating it changes nothing",
-        hint=f"Stop and ask the person you act for.{ends} {error.hint or ''}".rstrip(),
+        f"{error.message}; refused {count} times within {breaker.within_s} s: {nothing} (loop breaker)",
+        hint=f"{stop}{ends} {error.hint or ''}".rstrip(),
         reason=Reason.REPEATED,
-        facts={**error.facts, "refused": str(count), "because": error.reason.value},
+        facts={
+            **error.facts,
+            "stopped_by": "loop-breaker",
+            "refused": str(count),
+            "because": error.reason.value,
+            "passes": "after-approval" if error.reason is Reason.NEEDS_APPROVAL else _PASSES[error.retry],
+        },
+        retry=error.retry,
     )
     again.sqlstate = error.sqlstate  # it is the same refusal, whatever is said with it
     return again

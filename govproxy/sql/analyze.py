@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from govproxy.sql import copying, parse, redact
+from govproxy.sql import effects_code as code
+from govproxy.sql import effects_drop as drops
 from govproxy.sql import effects_query as queries
 from govproxy.sql import effects_schema as schema
 from govproxy.sql import effects_session as session
@@ -71,12 +73,16 @@ STATEMENTS: Mapping[str, tuple[str, Handler]] = {
     "CompositeTypeStmt": ("CREATE TYPE", schema.create_composite),
     "CreateSchemaStmt": ("CREATE SCHEMA", schema.create_schema),
     "IndexStmt": ("CREATE INDEX", schema.create_index),
-    "CreateFunctionStmt": ("CREATE FUNCTION", schema.create_function),
-    "CreateTrigStmt": ("CREATE TRIGGER", schema.create_trigger),
-    "CreatePolicyStmt": ("CREATE POLICY", schema.create_policy),
-    "AlterPolicyStmt": ("ALTER POLICY", schema.create_policy),
-    "RuleStmt": ("CREATE RULE", schema.create_rule),
-    "DefineStmt": ("CREATE", schema.define),
+    "CreateFunctionStmt": ("CREATE FUNCTION", code.create_function),
+    "CreateTrigStmt": ("CREATE TRIGGER", code.create_trigger),
+    "CreateEventTrigStmt": ("CREATE EVENT TRIGGER", code.create_event_trigger),
+    "CreateCastStmt": ("CREATE CAST", code.create_cast),
+    "CreatePolicyStmt": ("CREATE POLICY", code.create_policy),
+    "AlterPolicyStmt": ("ALTER POLICY", code.create_policy),
+    "RuleStmt": ("CREATE RULE", code.create_rule),
+    "DefineStmt": ("CREATE", code.define),
+    "AlterFunctionStmt": ("ALTER FUNCTION", code.alter_function),
+    "AlterDomainStmt": ("ALTER DOMAIN", schema.alter_domain),
     "AlterTableStmt": ("ALTER TABLE", schema.alter_table),
     "AlterSeqStmt": ("ALTER SEQUENCE", schema.alter_sequence),
     "RenameStmt": ("ALTER", schema.rename),
@@ -86,15 +92,15 @@ STATEMENTS: Mapping[str, tuple[str, Handler]] = {
     "AlterDefaultPrivilegesStmt": ("ALTER DEFAULT PRIVILEGES", schema.alter_default_privileges),
     "CommentStmt": ("COMMENT", schema.comment),
     "SecLabelStmt": ("SECURITY LABEL", schema.comment),
-    "DropStmt": ("DROP", schema.drop),
-    "DropOwnedStmt": ("DROP OWNED", schema.drop_owned),
-    "ReassignOwnedStmt": ("REASSIGN OWNED", schema.drop_owned),
-    "TruncateStmt": ("TRUNCATE TABLE", schema.truncate),
+    "DropStmt": ("DROP", drops.drop),
+    "DropOwnedStmt": ("DROP OWNED", drops.drop_owned),
+    "ReassignOwnedStmt": ("REASSIGN OWNED", drops.drop_owned),
+    "TruncateStmt": ("TRUNCATE TABLE", drops.truncate),
     "GrantStmt": ("GRANT", schema.grant),
     "GrantRoleStmt": ("GRANT ROLE", schema.grant_role),
     "CreateRoleStmt": ("CREATE ROLE", schema.create_role),
     "AlterRoleStmt": ("ALTER ROLE", schema.alter_role),
-    "DropRoleStmt": ("DROP ROLE", schema.drop_role),
+    "DropRoleStmt": ("DROP ROLE", drops.drop_role),
     **{kind: (schema.tag_of(kind), schema.simple) for kind in schema.SIMPLE},
 }
 

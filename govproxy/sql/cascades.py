@@ -1,7 +1,7 @@
-"""What else goes when rows or objects go: foreign keys, views, sequences, partitions and children.
+"""What else goes when rows go: foreign keys, of tables, their partitions and children.
 
 From the catalog alone. Rows that go or change by a foreign key are an effect on the table that has
-it; what is dropped with something is dropped as well. Knows nothing of statements.
+it. What goes with objects that are dropped is in ``dependents``. Knows nothing of statements.
 """
 
 from __future__ import annotations
@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from govproxy.sql.catalog import Catalog, Relation, RelationKind
+from govproxy.sql.catalog import Catalog, Relation
 from govproxy.sql.values import Action
 
 MAX_REACHED = 500
 
 
 class Reached(NamedTuple):
-    """One relation that something cascades to, and what happens to it."""
+    """One relation that something cascades to, and what happens to it; None: more than was followed."""
 
     action: Action
-    relation: Relation
+    relation: Relation | None
     columns: tuple[str, ...] = ()
 
 
@@ -30,7 +30,9 @@ def of_rows(action: Action, relation: Relation, columns: tuple[str, ...], catalo
     """What follows from DELETE or UPDATE of rows of ``relation``; ``columns`` that are set, none: any."""
     found: dict[tuple[Action, int], Reached] = {}
     todo = [(action, relation, columns)]
-    while todo and len(found) < MAX_REACHED:
+    while todo:
+        if len(found) >= MAX_REACHED:
+            return (*found.values(), Reached(action, None))
         done, current, changed = todo.pop()
         for owner in (current, *parts(current, catalog)):
             for reference in owner.references:
@@ -54,7 +56,9 @@ def of_truncate(relation: Relation, catalog: Catalog) -> tuple[Reached, ...]:
     """The tables that TRUNCATE … CASCADE empties as well: all that refer to it, by whatever action."""
     found: dict[int, Reached] = {}
     todo = [relation]
-    while todo and len(found) < MAX_REACHED:
+    while todo:
+        if len(found) >= MAX_REACHED:
+            return (*found.values(), Reached(Action.TRUNCATE, None))
         current = todo.pop()
         for owner in (current, *parts(current, catalog)):
             for reference in owner.references:
@@ -63,41 +67,6 @@ def of_truncate(relation: Relation, catalog: Catalog) -> tuple[Reached, ...]:
                     found[child.oid] = Reached(Action.TRUNCATE, child)
                     todo.append(child)
     return tuple(found.values())
-
-
-def of_drop(relation: Relation, catalog: Catalog, *, cascade: bool) -> tuple[Reached, ...]:
-    """What is dropped with a relation, and (ALTER) what loses a foreign key by it."""
-    found: dict[int, Reached] = {}
-    todo = [relation]
-    while todo and len(found) < MAX_REACHED:
-        current = todo.pop()
-        gone = [*current.sequences, *(current.views if cascade else ())]
-        if cascade or current.kind is RelationKind.PARTITIONED:
-            gone += current.children
-        for oid in gone:
-            other = catalog.relations.get(oid)
-            if other is not None and oid not in found and oid != relation.oid:
-                found[oid] = Reached(Action.DROP, other)
-                todo.append(other)
-        for reference in current.references if cascade else ():
-            child = catalog.relations.get(reference.relation)
-            if child is not None and child.oid not in found and child.oid != relation.oid:
-                found[child.oid] = Reached(Action.ALTER, child)
-    return tuple(found.values())
-
-
-def of_schema(schema: str, catalog: Catalog) -> tuple[Reached, ...]:
-    """What DROP SCHEMA … CASCADE takes along, in other schemas as well."""
-    found: dict[int, Reached] = {}
-    for relation in catalog.relations.values():
-        if relation.schema == schema and relation.kind in _OBJECTS and len(found) < MAX_REACHED:
-            found[relation.oid] = Reached(Action.DROP, relation)
-            for reached in of_drop(relation, catalog, cascade=True):
-                found.setdefault(reached.relation.oid, reached)
-    return tuple(found.values())
-
-
-_OBJECTS = frozenset(RelationKind) - {RelationKind.COMPOSITE, RelationKind.TOAST, RelationKind.INDEX}
 
 
 def parts(relation: Relation, catalog: Catalog) -> Iterator[Relation]:

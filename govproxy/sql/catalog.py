@@ -79,6 +79,46 @@ class Reference:
     on_update: str
 
 
+class ObjectId(NamedTuple):
+    """Any object. ``kind`` is relation, function, type, or that of a `Thing`; ``column`` 0: all of it."""
+
+    kind: str
+    oid: int
+    column: int = 0
+
+
+class Dependency(NamedTuple):
+    """What depends on an object, or on one ``column`` of it. ``automatic``: it falls without CASCADE."""
+
+    dependent: ObjectId
+    column: int = 0
+    automatic: bool = False
+
+
+class Thing(NamedTuple):
+    """An object that is neither relation, function nor type; ``table`` is what it is a part of, 0 if nothing."""
+
+    schema: str
+    name: str
+    table: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dependencies:
+    """What falls with what. ``owned``: by each role, relations left out, which know theirs.
+
+    ``known`` is False where the server does not tell.
+    """
+
+    of: Mapping[tuple[str, int], tuple[Dependency, ...]] = field(default_factory=dict)
+    things: Mapping[tuple[str, int], Thing] = field(default_factory=dict)
+    owned: Mapping[str, tuple[ObjectId, ...]] = field(default_factory=dict)
+    known: bool = True
+
+
+NO_DEPENDENCIES = Dependencies()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relation:
     """One relation. ``definition`` is ``pg_get_viewdef`` (all names qualified) for views.
@@ -104,11 +144,10 @@ class Relation:
     owner: str | None = None
     row_security: bool = False
     triggers: tuple[Trigger, ...] = ()
+    switched_off: tuple[Trigger, ...] = ()  # triggers that do not run now
     rules: tuple[str, ...] = ()  # as pg_get_ruledef prints them, besides what makes a view
     references: tuple[Reference, ...] = ()
     runs: tuple[tuple[str, int], ...] = ()
-    views: tuple[int, ...] = ()  # that are defined over it
-    sequences: tuple[int, ...] = ()  # that go with it
 
     def column(self, name: str) -> Column | None:
         """The live column of that exact name, or None."""
@@ -198,6 +237,7 @@ class Catalog:
     cast_functions: tuple[tuple[int, int], ...] = ()  # of the user's casts, by the type they lead to
     domain_functions: tuple[tuple[int, int], ...] = ()  # that check a domain's values, by the domain
     event_triggers: tuple[tuple[str, tuple[str, ...], int], ...] = ()  # event, command tags (none: all), function
+    dependencies: Dependencies = NO_DEPENDENCIES
 
     # Indexes, derived; see ``build``.
     by_name: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -230,6 +270,7 @@ class Catalog:
         cast_functions: Iterable[tuple[int, int]] = (),
         domain_functions: Iterable[tuple[int, int]] = (),
         event_triggers: Iterable[tuple[str, tuple[str, ...], int]] = (),
+        dependencies: Dependencies = NO_DEPENDENCIES,
     ) -> Self:
         """The snapshot with its indexes. Indexes under a bare name are in order of OID."""
         by_oid = {relation.oid: relation for relation in relations}
@@ -252,6 +293,7 @@ class Catalog:
             cast_functions=tuple(cast_functions),
             domain_functions=tuple(domain_functions),
             event_triggers=tuple(event_triggers),
+            dependencies=dependencies,
             by_name={(relation.schema, relation.name): oid for oid, relation in by_oid.items()},
             by_bare_name=_by_bare_name({oid: relation.name for oid, relation in by_oid.items()}),
             functions_by_name=_by_bare_name({oid: routine.name for oid, routine in routines.items()}),

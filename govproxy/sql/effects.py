@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from govproxy.sql import behind, cascades, functions, lineage, system
+from govproxy.sql import behind, cascades, dependents, functions, lineage, system
 from govproxy.sql.bodies import Header
-from govproxy.sql.catalog import Catalog, ColumnRef, Function, Relation, RelationKind, is_temporary_schema
+from govproxy.sql.catalog import Catalog, ColumnRef, Function, ObjectId, Relation, RelationKind, is_temporary_schema
+from govproxy.sql.dependents import KINDS, Fallen
 from govproxy.sql.hidden import NOTHING, Describe, Found, Hidden, Start, domains
 from govproxy.sql.tree import Node, Walk, alias_of, conversions, field_names, new_walk
 from govproxy.sql.values import (
@@ -30,18 +31,6 @@ from govproxy.sql.values import (
 
 Fact = str | int | bool
 Facts = Mapping[str, Fact]
-
-KINDS: Mapping[RelationKind, str] = {
-    RelationKind.TABLE: "table",
-    RelationKind.PARTITIONED: "table",
-    RelationKind.VIEW: "view",
-    RelationKind.MATERIALISED_VIEW: "materialized_view",
-    RelationKind.FOREIGN_TABLE: "foreign_table",
-    RelationKind.SEQUENCE: "sequence",
-    RelationKind.COMPOSITE: "type",
-    RelationKind.TOAST: "table",
-    RelationKind.INDEX: "index",
-}
 
 NO_FACTS: Facts = {}
 
@@ -356,8 +345,10 @@ class Collector:
         said = dict(facts)
         follows = not alone and (bool(relation.runs) if action is Action.SELECT else action in _SETS_OFF)
         reached = _reached(action, relation, columns, facts, self.catalog) if follows else ()
-        if reached:
-            said["cascades"] = ",".join(f"{one.relation.schema}.{one.relation.name}" for one in reached)
+        falls = _falls(relation, facts, self.catalog) if follows and action is Action.DROP else ()
+        with_it = [*[one.relation for one in reached if one.relation is not None], *_relations(falls, self.catalog)]
+        if with_it:
+            said["cascades"] = ",".join(dict.fromkeys(f"{one.schema}.{one.name}" for one in with_it))
         marked = catalog or system.sensitivity(relation.schema, relation.name, frozenset())
         if marked is not None:
             said["catalog"] = marked
@@ -373,7 +364,9 @@ class Collector:
             )
         )
         self._administers(action, relation.schema, relation.name)
-        if follows:
+        for effect in falls:
+            self.take(effect)
+        if follows and action is not Action.DROP:
             self._follows(action, relation, columns, reached)
         if "via" not in said and action in _THROUGH:
             said.pop("cascades", None)
@@ -384,18 +377,18 @@ class Collector:
     ) -> None:
         """What else happens: by foreign keys and CASCADE, triggers, rules, and calls in definitions."""
         origin = f"{relation.schema}.{relation.name}"
+        touching = [(relation, action, columns)]
         for one in reached:
             facts: dict[str, Fact] = {"via": origin, "by": "cascade"}
             if one.action in ROW_CHANGES:
                 facts["where"] = "effective"
-            self.on(one.action, one.relation, columns=one.columns, facts=facts, alone=True)
-        if action is Action.DROP:
-            return
+            if one.relation is None:
+                self.take(replace(dependents.unknown(one.action, origin), facts={**facts, "unresolved": True}))
+            else:
+                self.on(one.action, one.relation, columns=one.columns, facts=facts, alone=True)
+                touching.append((one.relation, one.action, one.columns))
         starts = []
-        for touched, done, changed in (
-            (relation, action, columns),
-            *((r.relation, r.action, r.columns) for r in reached),
-        ):
+        for touched, done, changed in touching:
             # Who reads goes by what is said of the table named, whatever its parts say.
             for part in (touched, *(cascades.parts(touched, self.catalog) if action is not Action.SELECT else ())):
                 if part.triggers or part.rules or part.runs or part.has_triggers or self.catalog.domain_functions:
@@ -445,6 +438,12 @@ class Collector:
                 seen[parent.oid] = parent
                 todo.extend(parent.parents)
         return seen.values()
+
+    def falls(self, starts: Iterable[ObjectId], via: str, *, cascade: bool, along: Iterable[ObjectId] = ()) -> None:
+        """What goes with objects that are no relations."""
+        found: Fallen = dependents.fallen(starts, self.catalog, cascade=cascade, along=along)
+        for effect in dependents.effects(found, via, Action.DROP, self.catalog):
+            self.take(effect)
 
     # Trees
 
@@ -600,10 +599,20 @@ def _reached(
             return cascades.of_rows(action, relation, columns, catalog)
         case Action.TRUNCATE if facts.get("cascade"):
             return cascades.of_truncate(relation, catalog)
-        case Action.DROP if facts.get("cascade") or "column" not in facts:
-            return cascades.of_drop(relation, catalog, cascade=bool(facts.get("cascade")))
         case _:
             return ()
+
+
+def _falls(relation: Relation, facts: Facts, catalog: Catalog) -> tuple[Effect, ...]:
+    """What goes with a relation that is dropped, or with a column of it (fact ``column``)."""
+    column = relation.column(str(facts["column"])) if "column" in facts else None
+    start = ObjectId("relation", relation.oid, column.attnum if column is not None else 0)
+    found = dependents.fallen((start,), catalog, cascade=bool(facts.get("cascade")))
+    return dependents.effects(found, f"{relation.schema}.{relation.name}", Action.DROP, catalog)
+
+
+def _relations(found: Iterable[Effect], catalog: Catalog) -> Iterable[Relation]:
+    return (catalog.relations[effect.relation] for effect in found if effect.relation is not None)
 
 
 def _columns_read(found: lineage.Lineage, catalog: Catalog) -> dict[int, tuple[str, ...]]:

@@ -8,15 +8,15 @@ otherwise. Roles, databases and tablespaces are objects like any other (kinds ``
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import NamedTuple
 
-from govproxy.sql.bodies import Header
-from govproxy.sql.cascades import of_schema
+from govproxy.sql import dependents
 from govproxy.sql.catalog import is_temporary_schema
 from govproxy.sql.computed import filling, looking, runs_foreign_code
-from govproxy.sql.effects import NO_FACTS, Collector, Fact, Facts
+from govproxy.sql.effects import Collector, Fact, Facts
+from govproxy.sql.effects_drop import falls_with_part
 from govproxy.sql.effects_query import creates_relation
+from govproxy.sql.hidden import Start
 from govproxy.sql.objects import (
     IN_A_SCHEMA,
     OF_A_TABLE,
@@ -29,7 +29,7 @@ from govproxy.sql.objects import (
     schemas_of,
     verb,
 )
-from govproxy.sql.tree import Node, field_names
+from govproxy.sql.tree import Node
 from govproxy.sql.values import Action, Derivation, Effect, Flow, OutputColumn
 
 
@@ -46,14 +46,12 @@ SIMPLE: Mapping[str, Simple] = {
     "AlterDatabaseRefreshCollStmt": Simple(Action.ALTER, "database", "dbname"),
     "AlterDatabaseSetStmt": Simple(Action.ALTER, "database", "dbname"),
     "AlterDatabaseStmt": Simple(Action.ALTER, "database", "dbname"),
-    "AlterDomainStmt": Simple(Action.ALTER, "domain", "typeName"),
     "AlterEnumStmt": Simple(Action.ALTER, "type", "typeName"),
     "AlterEventTrigStmt": Simple(Action.ALTER, "event_trigger", "trigname"),
     "AlterExtensionContentsStmt": Simple(Action.ALTER, "extension", "extname"),
     "AlterExtensionStmt": Simple(Action.ALTER, "extension", "extname"),
     "AlterFdwStmt": Simple(Action.ALTER, "foreign_data_wrapper", "fdwname"),
     "AlterForeignServerStmt": Simple(Action.ALTER, "foreign_server", "servername"),
-    "AlterFunctionStmt": Simple(Action.ALTER, "function", "func"),
     "AlterOpFamilyStmt": Simple(Action.ALTER, "operator_family", "opfamilyname"),
     "AlterOperatorStmt": Simple(Action.ALTER, "operator", "opername"),
     "AlterPublicationStmt": Simple(Action.REPLICATION, "publication", "pubname"),
@@ -67,11 +65,9 @@ SIMPLE: Mapping[str, Simple] = {
     "AlterTypeStmt": Simple(Action.ALTER, "type", "typeName"),
     "AlterUserMappingStmt": Simple(Action.ALTER, "user_mapping", "servername"),
     "CreateAmStmt": Simple(Action.CREATE, "access_method", "amname"),
-    "CreateCastStmt": Simple(Action.CREATE, "cast", "targettype"),
     "CreateConversionStmt": Simple(Action.CREATE, "conversion", "conversion_name"),
     "CreateDomainStmt": Simple(Action.CREATE, "domain", "domainname"),
     "CreateEnumStmt": Simple(Action.CREATE, "type", "typeName"),
-    "CreateEventTrigStmt": Simple(Action.CREATE, "event_trigger", "trigname"),
     "CreateExtensionStmt": Simple(Action.CREATE, "extension", "extname"),
     "CreateFdwStmt": Simple(Action.CREATE, "foreign_data_wrapper", "fdwname"),
     "CreateForeignServerStmt": Simple(Action.CREATE, "foreign_server", "servername"),
@@ -170,103 +166,9 @@ def create_index(kind: str, body: Node, notes: Collector) -> None:
     temporary = is_own if schema is None else is_temporary_schema(schema)
     home = "pg_temp" if temporary else notes.schema_of(relation)
     notes.take(Effect(action=Action.CREATE, kind="index", schema=home, name=name, temporary=temporary, facts=facts))
-    _looks(body, relation, notes)
+    looks(body, relation, notes)
     notes.reach_fields(kind, body, ("relation",))
     notes.changed_catalog(temporary)
-
-
-def create_function(kind: str, body: Node, notes: Collector) -> None:
-    """CREATE FUNCTION, CREATE PROCEDURE: what the body does counts now, as for views and rules."""
-    named = object_name("function", body["funcname"])
-    options = {item["DefElem"]["defname"]: item["DefElem"].get("arg", {}) for item in body.get("options", ())}
-    language = str(options.get("language", {}).get("String", {}).get("sval", "sql")).lower()
-    facts: dict[str, Fact] = {
-        "language": language,
-        "security_definer": bool(options.get("security", {}).get("Boolean", {}).get("boolval", False)),
-        "replace": bool(body.get("replace")),
-    }
-    sort = "procedure" if body.get("is_procedure") else "function"
-    temporary = is_temporary_schema(named.schema)
-    text = options.get("as", {}).get("List", {}).get("items", [])
-    if text:
-        header = _header(body)
-        found, understood = notes.code(language, str(text[0].get("String", {}).get("sval", "")), header)
-        via = f"{notes.home(named.schema)}.{named.name}"
-        for effect in found.effects:
-            notes.take(replace(effect, facts={**effect.facts, "via": via, "by": "body"}))
-        if not understood or found.unread:
-            facts["body"] = "unreadable"
-    notes.add(Action.CREATE, sort, notes.home(named.schema), named.name, facts)
-    notes.reach_fields(kind, body, ("funcname", "returnType"))
-    notes.opaque = True
-    notes.changed_catalog(temporary)
-
-
-_MODES = {"FUNC_PARAM_OUT": "o", "FUNC_PARAM_INOUT": "b", "FUNC_PARAM_VARIADIC": "v", "FUNC_PARAM_TABLE": "t"}
-
-
-def _header(body: Node) -> Header:
-    """What the language of a new function must know of it."""
-    parameters = [item["FunctionParameter"] for item in body.get("parameters", ())]
-    returns = body.get("returnType", {})
-    named = field_names(returns.get("names", []))[-1:]
-    tables = any(parameter.get("mode") == "FUNC_PARAM_TABLE" for parameter in parameters)
-    if named and named[0] in ("trigger", "event_trigger", "void"):
-        result = named[0]
-    else:
-        result = "set" if tables or returns.get("setof") else "value"
-    return Header(
-        names=tuple(str(parameter.get("name", "")) for parameter in parameters),
-        modes="".join(_MODES.get(parameter.get("mode", ""), "i") for parameter in parameters),
-        returns=result,
-        procedure=bool(body.get("is_procedure")),
-    )
-
-
-def create_trigger(kind: str, body: Node, notes: Collector) -> None:
-    """CREATE TRIGGER."""
-    function = ".".join(field_names(body.get("funcname", [])))
-    _made_on_table(kind, body, "trigger", str(body["trigname"]), body["relation"], notes, {"function": function})
-
-
-def create_policy(kind: str, body: Node, notes: Collector) -> None:
-    """CREATE POLICY, ALTER POLICY."""
-    action = Action.CREATE if kind == "CreatePolicyStmt" else Action.ALTER
-    _made_on_table(kind, body, "policy", str(body["policy_name"]), body["table"], notes, NO_FACTS, action)
-
-
-def create_rule(kind: str, body: Node, notes: Collector) -> None:
-    """CREATE RULE: what it would do counts now."""
-    _made_on_table(kind, body, "rule", str(body["rulename"]), body["relation"], notes, NO_FACTS)
-
-
-def _made_on_table(
-    kind: str,
-    body: Node,
-    sort: str,
-    name: str,
-    table: Node,
-    notes: Collector,
-    facts: Facts,
-    action: Action = Action.CREATE,
-) -> None:
-    said = {**facts, "table": str(table["relname"])}
-    notes.add(action, sort, notes.schema_of(table), name, said)
-    notes.relation(Action.ALTER, table, facts={"commands": f"{action.value}_{sort}"})
-    if sort == "policy":
-        _looks(body, table, notes)
-    notes.reach_fields(kind, body, ("relation", "table", "constrrel", "funcname", "transitionRels"))
-    notes.changed_catalog()
-
-
-def define(kind: str, body: Node, notes: Collector) -> None:
-    """CREATE AGGREGATE, OPERATOR, TYPE, COLLATION, TEXT SEARCH …"""
-    sort = kind_of(body["kind"])
-    named = object_name(sort, body.get("defnames"))
-    schema = notes.home(named.schema) if sort in IN_A_SCHEMA else named.schema
-    notes.add(Action.CREATE, sort, schema, named.name)
-    notes.reach_fields(kind, body, ("defnames",))
-    notes.changed_catalog()
 
 
 # ALTER
@@ -283,11 +185,16 @@ def alter_table(kind: str, body: Node, notes: Collector) -> None:
         if command["subtype"] == "AT_DropColumn":
             facts: Facts = {"column": str(command["name"]), "cascade": command.get("behavior") == "DROP_CASCADE"}
             notes.relation(Action.DROP, body["relation"], columns=(str(command["name"]),), facts=facts, kind=sort)
+        elif command["subtype"] == "AT_DropConstraint":
+            cascade = command.get("behavior") == "DROP_CASCADE"
+            falls_with_part("constraint", str(command["name"]), body["relation"], notes, cascade=cascade)
+        elif command["subtype"] in _ENABLES_TRIGGERS:
+            _enables(command, body["relation"], notes)
         part = command.get("def", {}).get("PartitionCmd", {}).get("name")
         if part is not None:
             notes.relation(Action.ALTER, part, facts={"commands": _snake(command["subtype"])})
     _fills(body, body["relation"], notes)
-    for output in _looks(body, body["relation"], notes):
+    for output in looks(body, body["relation"], notes):
         # New or changed columns that are computed from others.
         if output.sources:
             unclear = output.derivation is Derivation.OPAQUE
@@ -296,7 +203,21 @@ def alter_table(kind: str, body: Node, notes: Collector) -> None:
     notes.changed_catalog(is_temporary_schema(body["relation"].get("schemaname", "")))
 
 
-def _looks(body: Node, relation: Node, notes: Collector) -> tuple[OutputColumn, ...]:
+_ENABLES_TRIGGERS = frozenset(
+    {"AT_EnableTrig", "AT_EnableAlwaysTrig", "AT_EnableReplicaTrig", "AT_EnableTrigAll", "AT_EnableTrigUser"}
+)
+
+
+def _enables(command: Node, table: Node, notes: Collector) -> None:
+    """A trigger that was switched off runs again: what it does counts now."""
+    for relation in notes.resolve(table):
+        via = f"{relation.schema}.{relation.name}"
+        wanted = [trigger for trigger in relation.switched_off if command.get("name", trigger.name) == trigger.name]
+        starts = [Start("trigger", via, function=trigger.function) for trigger in wanted]
+        notes.unread(notes.set_off(starts), "trigger", via)
+
+
+def looks(body: Node, relation: Node, notes: Collector) -> tuple[OutputColumn, ...]:
     """What a definition looks at of the rows that are there."""
     select = looking(body, relation) if notes.resolve(relation) else {}
     return (notes.trace(select).outputs or ()) if select else ()
@@ -323,6 +244,22 @@ def _alters(relation: Node, sort: str, notes: Collector, facts: Facts, columns: 
         notes.relation(Action.ALTER, relation, columns=columns, facts=facts, kind=sort)
     else:
         notes.add(Action.ALTER, sort, str(relation.get("schemaname", "")), str(relation["relname"]), facts)
+
+
+def alter_domain(kind: str, body: Node, notes: Collector) -> None:
+    """ALTER DOMAIN: its checks are those of every column that is of it."""
+    named = object_name("domain", body["typeName"])
+    for schema in schemas_of("domain", named, notes):
+        notes.add(Action.ALTER, "domain", schema, named.name)
+    via = f"{named.schema}.{named.name}" if named.schema else named.name
+    for start in dependents.named("domain", named.schema, named.name, notes.catalog, notes.search_path):
+        for edge in notes.catalog.dependencies.of.get((start.kind, start.oid), ()):
+            table = notes.catalog.relations.get(edge.dependent.oid) if edge.dependent.kind == "relation" else None
+            if table is not None and edge.dependent.column:
+                said: Facts = {"commands": "alter_domain", "via": via, "by": "cascade"}
+                notes.on(Action.ALTER, table, facts=said, alone=True)
+    notes.reach_fields(kind, body, ("typeName",))
+    notes.changed_catalog()
 
 
 def alter_sequence(kind: str, body: Node, notes: Collector) -> None:
@@ -379,45 +316,6 @@ def comment(kind: str, body: Node, notes: Collector) -> None:
     said: Facts = {"commands": "comment" if kind == "CommentStmt" else "security_label"}
     on_object(Action.ALTER, kind_of(body["objtype"]), body.get("object"), notes, said)
     notes.changed_catalog()
-
-
-# DROP, TRUNCATE
-
-
-def drop(_: str, body: Node, notes: Collector) -> None:
-    """DROP of each object named."""
-    kind = kind_of(body["removeType"])
-    facts: Facts = {"cascade": body.get("behavior") == "DROP_CASCADE", "if_exists": bool(body.get("missing_ok"))}
-    if kind == "publication":
-        for item in body["objects"]:
-            notes.add(Action.REPLICATION, kind, name=object_name(kind, item).name, facts=facts)
-    else:
-        for item in body["objects"]:
-            on_object(Action.DROP, kind, item, notes, facts)
-            if kind == "schema" and facts["cascade"]:
-                _drops_all_in(object_name(kind, item).name, notes)
-    dropped = [effect for effect in notes.effects if effect.action is Action.DROP]
-    notes.changed_catalog(bool(dropped) and all(effect.temporary for effect in dropped))
-
-
-def _drops_all_in(schema: str, notes: Collector) -> None:
-    for reached in of_schema(schema, notes.catalog):
-        notes.on(reached.action, reached.relation, facts={"via": schema, "by": "cascade"}, alone=True)
-
-
-def drop_owned(kind: str, body: Node, notes: Collector) -> None:
-    """DROP OWNED BY, REASSIGN OWNED BY."""
-    action = Action.DROP if kind == "DropOwnedStmt" else Action.ALTER
-    for role in body["roles"]:
-        notes.add(action, "owned", name=role_name(role["RoleSpec"]), cascade=body.get("behavior") == "DROP_CASCADE")
-    notes.changed_catalog()
-
-
-def truncate(_: str, body: Node, notes: Collector) -> None:
-    """TRUNCATE of each table."""
-    facts: Facts = {"cascade": body.get("behavior") == "DROP_CASCADE", "restart": bool(body.get("restart_seqs"))}
-    for relation in body["relations"]:
-        notes.relation(Action.TRUNCATE, relation["RangeVar"], facts=facts)
 
 
 # Rights and roles
@@ -480,10 +378,3 @@ def _role_options(body: Node) -> dict[str, Fact]:
             "Boolean" not in option.get("arg", {})
         )
     return facts
-
-
-def drop_role(_: str, body: Node, notes: Collector) -> None:
-    """DROP ROLE of each."""
-    for role in body["roles"]:
-        notes.add(Action.DROP, "role", name=role_name(role["RoleSpec"]))
-    notes.changed_catalog()

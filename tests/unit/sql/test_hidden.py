@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from govproxy.sql.analyze import analyze
-from govproxy.sql.catalog import Catalog, Reference, RelationKind, Trigger, Type
+from govproxy.sql.catalog import (
+    Catalog,
+    Dependencies,
+    Dependency,
+    ObjectId,
+    Reference,
+    RelationKind,
+    Thing,
+    Trigger,
+    Type,
+)
 from govproxy.sql.values import Effect
 from tests.unit.sql.world import function, relation
 
@@ -28,8 +40,6 @@ RELATIONS = (
             Trigger(name="of_total", function=52, events="u", columns=("total",)),
         ),
         has_triggers=True,
-        views=(6,),
-        sequences=(9,),
     ),
     relation(
         2,
@@ -40,7 +50,7 @@ RELATIONS = (
         references=(Reference(relation=3, columns=(2,), referenced=(1,), on_delete="n", on_update="c"),),
         triggers=(Trigger(name="boom", function=53, events="d"),),
     ),
-    relation(3, "notes", "id!", "item_id", primary_key=(1,)),
+    relation(3, "notes", "id!", "item_id", primary_key=(1,), owner="eve"),
     relation(4, "audit", "id!", "what", primary_key=(1,)),
     relation(5, "odd", "id!", primary_key=(1,), triggers=(Trigger(name="t", function=54, events="i"),)),
     relation(
@@ -53,7 +63,7 @@ RELATIONS = (
         has_rules=True,
     ),
     relation(7, "guarded", "id!", runs=(("policy", 60), ("default", 61), ("index", 62)), row_security=True),
-    relation(8, "silent", "id!", has_triggers=True),
+    relation(8, "silent", "id!", has_triggers=True, switched_off=(Trigger(name="off", function=53, events="i"),)),
     relation(9, "orders_id_seq", kind=RelationKind.SEQUENCE),
     relation(10, "part", "id!", kind=RelationKind.PARTITIONED, children=(11,)),
     relation(11, "part_1", "id!", parents=(10,), triggers=(Trigger(name="b", function=53, events="i"),)),
@@ -91,6 +101,33 @@ CATALOG = Catalog.build(
     operator_functions=[("###", 60)],
     domain_functions=[(900, 60)],
     event_triggers=[("ddl_command_end", ("CREATE TABLE",), 53)],
+    dependencies=Dependencies(
+        of={
+            ("relation", 1): (
+                Dependency(dependent=ObjectId("relation", 6), column=1),
+                Dependency(dependent=ObjectId("relation", 9), column=1, automatic=True),
+                Dependency(dependent=ObjectId("constraint", 70), column=1),
+            ),
+            ("relation", 10): (Dependency(dependent=ObjectId("relation", 11), automatic=True),),
+            ("function", 53): (
+                Dependency(dependent=ObjectId("trigger", 71)),
+                Dependency(dependent=ObjectId("trigger", 72)),
+            ),
+            ("type", 900): (
+                Dependency(dependent=ObjectId("relation", 4, 2)),
+                Dependency(dependent=ObjectId("function", 63)),
+            ),
+            ("extension", 73): (Dependency(dependent=ObjectId("function", 68), automatic=True),),
+        },
+        things={
+            ("constraint", 70): Thing(schema="public", name="items_order_id_fkey", table=2),
+            ("trigger", 71): Thing(schema="", name="boom", table=2),
+            ("trigger", 72): Thing(schema="", name="b", table=11),
+            ("extension", 73): Thing(schema="", name="postgis"),
+            ("index", 74): Thing(schema="public", name="by_name", table=3),
+        },
+        owned={"eve": (ObjectId("function", 60),)},
+    ),
 )
 
 
@@ -203,6 +240,93 @@ def test_what_is_dropped_takes_along_what_depends_on_it() -> None:
         ("truncate", "public.notes", "cascade"),
     }
     assert hidden("TRUNCATE orders") == set()
+
+
+def test_so_does_what_is_no_relation() -> None:
+    assert hidden("DROP FUNCTION boom CASCADE") == {
+        ("alter", "public.items", "cascade"),
+        ("alter", "public.part_1", "cascade"),
+    }
+    assert hidden("DROP FUNCTION boom") == set()
+    assert hidden("DROP DOMAIN checked CASCADE") == {
+        ("drop", "public.audit", "cascade"),
+        ("drop", "public.look", "cascade"),
+    }
+    (column,) = [e for e in effects("DROP DOMAIN checked CASCADE") if e.relation == 4]
+    assert (column.columns, column.facts["column"]) == (("what",), "what")
+    assert hidden("DROP EXTENSION postgis") == {("drop", "public.of_postgis", "cascade")}
+    assert hidden("DROP INDEX by_name") == {("alter", "public.notes", "cascade")}
+    assert hidden("DROP TRIGGER log ON orders") == {("alter", "public.orders", "cascade")}
+    assert hidden("ALTER TABLE orders DROP COLUMN id CASCADE") == {
+        ("drop", "public.v", "cascade"),
+        ("drop", "public.orders_id_seq", "cascade"),
+        ("alter", "public.items", "cascade"),
+    }
+    assert hidden("ALTER TABLE orders DROP COLUMN total CASCADE") == set()
+    assert hidden("ALTER DOMAIN checked ADD CHECK (VALUE > 0)") == {("alter", "public.audit", "cascade")}
+    assert hidden("TRUNCATE orders RESTART IDENTITY") == {("alter", "public.orders_id_seq", "cascade")}
+
+
+def test_what_a_role_owns_goes_with_drop_owned() -> None:
+    assert hidden("DROP OWNED BY eve") == {
+        ("grant", "eve", "cascade"),
+        ("drop", "public.notes", "cascade"),
+        ("drop", "public.wipe", "cascade"),
+    }
+    assert hidden("REASSIGN OWNED BY eve TO adam") == {("alter", "public.notes", "cascade")}
+    (anything,) = [e for e in effects("DROP OWNED BY CURRENT_USER") if e.action.value == "drop" and "by" in e.facts]
+    assert (anything.object, anything.facts["unresolved"]) == ("", True)
+
+
+def test_where_nobody_tells_a_cascade_may_reach_anything() -> None:
+    untold = replace(CATALOG, dependencies=Dependencies(known=False))
+    (statement,) = analyze("DROP TABLE audit CASCADE", untold, ("public",)).statements
+    assert [e.facts["unresolved"] for e in statement.effects if "by" in e.facts] == [True]
+    (statement,) = analyze("DROP TABLE audit", untold, ("public",)).statements
+    assert [e for e in statement.effects if "by" in e.facts] == []
+
+
+def test_more_than_can_be_followed_may_be_anything() -> None:
+    many = [relation(5_000 + number, f"r{number}", "id") for number in range(600)]
+    views = tuple(Dependency(dependent=ObjectId("relation", one.oid)) for one in many)
+    crowded = Catalog.build(
+        database="crowded",
+        version="1",
+        server_version=150000,
+        relations=[*RELATIONS, *many],
+        dependencies=Dependencies(of={("relation", 4): views}),
+    )
+    (statement,) = analyze("DROP TABLE audit CASCADE", crowded, ("public",)).statements
+    assert [e.object for e in statement.effects if e.facts.get("unresolved")] == [""]
+    referring = Reference(relation=5_000, columns=(1,), referenced=(1,), on_delete="c", on_update="a")
+    keys = [replace(one, references=(replace(referring, relation=one.oid + 1),)) for one in many[:-1]]
+    deep = Catalog.build(database="deep", version="1", server_version=150000, relations=[*keys, many[-1]])
+    for sql in ("DELETE FROM r0 WHERE id = 1", "TRUNCATE r0 CASCADE"):
+        (statement,) = analyze(sql, deep, ("public",)).statements
+        (rest,) = [e for e in statement.effects if e.facts.get("unresolved")]
+        assert (rest.object, rest.facts["by"]) == ("", "cascade")
+
+
+def test_code_for_later_counts_when_it_is_put_there() -> None:
+    assert hidden("CREATE TRIGGER x AFTER INSERT ON notes FOR EACH ROW EXECUTE FUNCTION boom()") == {
+        ("truncate", "public.audit", "trigger")
+    }
+    made = effects("CREATE TRIGGER x AFTER INSERT ON notes FOR EACH ROW EXECUTE FUNCTION raw('x')")[0]
+    assert made.facts["body"] == "unreadable"
+    assert (
+        "body" not in effects("CREATE TRIGGER x AFTER INSERT ON notes FOR EACH ROW EXECUTE FUNCTION not_yet()")[0].facts
+    )
+    assert ("truncate", "public.audit", "event_trigger") in hidden(
+        "CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION boom()"
+    )
+    assert hidden("CREATE CAST (int AS text) WITH FUNCTION wipe()") == {("delete", "public.audit", "cast")}
+    assert ("delete", "public.audit", "operator") in hidden("CREATE OPERATOR <+> (LEFTARG = int, FUNCTION = quiet)")
+    assert ("delete", "public.audit", "aggregate") in hidden("CREATE AGGREGATE ag (int) (SFUNC = wipe, STYPE = int)")
+    assert hidden("ALTER TABLE silent ENABLE TRIGGER ALL") == {("truncate", "public.audit", "trigger")}
+    assert hidden("ALTER TABLE silent ENABLE TRIGGER another") == set()
+    assert hidden("ALTER TABLE silent DISABLE TRIGGER ALL") == set()
+    (altered,) = effects("ALTER FUNCTION look() SECURITY DEFINER SET search_path = evil")
+    assert altered.facts == {"security_definer": True, "setting": "search_path"}
 
 
 def test_a_plan_runs_no_trigger() -> None:
