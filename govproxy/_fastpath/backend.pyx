@@ -15,6 +15,7 @@ from govproxy._fastpath.copyguard cimport CopyReader
 from govproxy._fastpath.copyrows cimport COPY_BINARY, CopyMasker
 from govproxy._fastpath.cursor cimport Cursor, load_i32, need, read_cstring
 from govproxy._fastpath.guard cimport *
+from govproxy._fastpath.metering cimport may_leave, spend
 from govproxy._fastpath.replies cimport Expected
 from govproxy._fastpath.rows cimport MaskPlan, RowCounts
 from govproxy._fastpath.outbuf cimport OutBuf, outbuf_byte, outbuf_int32, outbuf_put_int32
@@ -55,10 +56,11 @@ cdef Py_ssize_t backend_messages(State state, const unsigned char* data, Py_ssiz
             pos += part
             continue
         if event == EVENT_COPY_DATA:
-            if state.limits is not None and not head.stopped and is_over(
-                state, head, message if size - pos >= total else NULL, total
+            if state.limits is not None and not head.stopped and not (
+                size - pos >= total and is_trailer(message, total)
             ):
-                stop(state, head, STOP_NONE)
+                if not _may_go(state, head, total):
+                    break
             if head.swallow:
                 pos += _dropped_row(state, size - pos, total)
                 continue
@@ -69,6 +71,8 @@ cdef Py_ssize_t backend_messages(State state, const unsigned char* data, Py_ssiz
                     break
                 _copied(state, message, total)
                 pos += total
+                if state.limits is not None and state.limits.meter is not None:
+                    spend(state, 1, total)
                 continue
             part = total if total < size - pos else size - pos
             state.backend_skip = total - part
@@ -76,6 +80,8 @@ cdef Py_ssize_t backend_messages(State state, const unsigned char* data, Py_ssiz
             state.size_bytes += <uint64_t>total
             sink_pass(&state.sinks.frontend, message, part)
             pos += part
+            if state.limits is not None and state.limits.meter is not None:
+                spend(state, 1, total)
             continue
         if size - pos < total:
             if total > state.max_message_bytes:
@@ -154,6 +160,8 @@ cdef int _account(
     elif event == EVENT_FUNCTION_RESULT:
         if not (<Verdict>head.subject).clear:
             raise InternalError("a function result for an identity that is masked")
+        if state.limits is not None and state.limits.meter is not None:
+            spend(state, 1, total)
     elif event == EVENT_ASIDE_READY:
         return _aside_ready(state, head, message, total)
     elif event == EVENT_ASIDE_ERROR:
@@ -183,18 +191,47 @@ cdef Py_ssize_t _rows(
 ) except -1:
     # Takes the run of DataRow at the start of data; 0 when not even the first can be judged yet.
     cdef Verdict verdict = _verdict_of(head)
-    cdef MaskPlan plan
-    cdef RowCounts counts
-    cdef Py_ssize_t taken
     cdef Py_ssize_t allowed
     if state.limits is not None and not head.stopped:
         allowed = allowed_rows(state, head, data, size)
-        if allowed == 0:
-            stop(state, head, STOP_NONE)
-        else:
+        if allowed != 0:
             size = allowed
+        elif not _may_go(state, head, first):
+            return 0
     if head.swallow:
         return _dropped_row(state, size, first)
+    if state.limits is not None and state.limits.meter is not None:
+        return _metered_rows(state, head, verdict, data, size, first)
+    return _allowed_rows(state, head, verdict, data, size, first)
+
+
+cdef bint _may_go(State state, Expected* head, Py_ssize_t size) except -1:
+    # One row of that size. False: it waits until it is known whether it may; stopped rows go, to be dropped.
+    if is_over(state, head, size):
+        stop(state, head, STOP_NONE)
+    elif state.limits.meter is not None and not may_leave(state, size):
+        if state.dry:
+            return False
+        stop(state, head, STOP_WINDOW)
+    return True
+
+
+cdef Py_ssize_t _metered_rows(
+    State state, Expected* head, Verdict verdict, const unsigned char* data, Py_ssize_t size, Py_ssize_t first
+) except -1:
+    cdef uint64_t rows = state.rows
+    cdef Py_ssize_t taken = _allowed_rows(state, head, verdict, data, size, first)
+    if state.rows != rows:
+        spend(state, state.rows - rows, <uint64_t>(taken + state.backend_skip))
+    return taken
+
+
+cdef Py_ssize_t _allowed_rows(
+    State state, Expected* head, Verdict verdict, const unsigned char* data, Py_ssize_t size, Py_ssize_t first
+) except -1:
+    cdef MaskPlan plan
+    cdef RowCounts counts
+    cdef Py_ssize_t taken
     if verdict.clear:
         return _untouched_rows(state, data, size)
     plan = state.plan

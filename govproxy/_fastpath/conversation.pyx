@@ -14,11 +14,12 @@ from govproxy._fastpath.asking cimport ask, ask_on
 from govproxy._fastpath.backend cimport backend_messages
 from govproxy._fastpath.cursor cimport load_i32
 from govproxy._fastpath.frontend cimport frontend_messages
+from govproxy._fastpath.guard cimport release_rows
 from govproxy._fastpath.outbuf cimport outbuf_append, outbuf_consume, outbuf_free, outbuf_init, outbuf_trim
 from govproxy._fastpath.replies cimport Expected
 from govproxy._fastpath.sinks cimport sink_data, sink_pass, sink_reset, sink_size
 from govproxy._fastpath.limits cimport Limits, Quota
-from govproxy._fastpath.state cimport GUARD_NONE, HOLD_CANCEL, HOLD_QUOTA, State
+from govproxy._fastpath.state cimport GUARD_NONE, HOLD_CANCEL, HOLD_QUOTA, HOLD_ROWS, State
 from govproxy._fastpath.statements cimport Portal
 from govproxy._fastpath.transitions cimport PHASE_CLOSED
 from govproxy._fastpath.verdicts cimport Verdict
@@ -108,6 +109,8 @@ cdef class Conversation(State):
                 self.backend_skip_drops = False
             data += part
             size -= part
+        if self.dry:
+            return outbuf_append(&self.backend_stash, data, size)
         if self.backend_stash.size:
             outbuf_append(&self.backend_stash, data, size)
             self.backend_taken = backend_messages(self, self.backend_stash.data, self.backend_stash.size)
@@ -115,6 +118,11 @@ cdef class Conversation(State):
             part = backend_messages(self, data, size)
             if part < size:
                 outbuf_append(&self.backend_stash, data + part, size - part)
+        return self._after_backend()
+
+    cdef int _after_backend(self) except -1:
+        if self.hold & HOLD_ROWS:
+            release_rows(self)
         if self.inquiry is not None and ask_on(self):
             self._frontend_stashed()
         if self.stalled:
@@ -153,6 +161,9 @@ cdef class Conversation(State):
             return self.held and self.frontend_stash.size < MAX_HELD_BYTES
         return not self.stalled
 
+    cdef bint wants_backend(self) noexcept:
+        return not self.dry
+
     # ------------------------------------------------------------------ for the gate and the engine
 
     def resume(self, Verdict verdict not None):
@@ -178,8 +189,13 @@ cdef class Conversation(State):
         self.record_outcome(self.number, self.now_ns, b"withdrawn", NULL, 0, 0, 0)
         self.record(verdict, <const unsigned char*>PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text))
 
-    def set_limits(self, Limits limits, Quota quota):
-        """What the policy allows from the next statement on; None is no limit."""
+    def set_limits(self, Limits limits, Quota quota, bounds):
+        """What the policy allows from the next statement on; None is no limit.
+
+        ``bounds`` is told what happens: ``limit_reached(reason, number)`` gives the ErrorResponse, ``cancel`` stops
+        the database, ``draw``, ``replenish(size)`` and ``fetch_ahead`` ask for more of a window.
+        """
+        self.bounds = bounds
         if limits is not None or self.guard == GUARD_NONE:
             self.limits = limits
         self.quota = quota
@@ -190,6 +206,12 @@ cdef class Conversation(State):
             self.hold &= ~HOLD_CANCEL
         if counted:
             self.hold &= ~HOLD_QUOTA
+            if self.dry:
+                self.dry = False
+                self.tick()
+                self.backend_taken = backend_messages(self, self.backend_stash.data, self.backend_stash.size)
+                self._after_backend()
+                return
         if self.stalled:
             self.tick()
             self.go_on()

@@ -359,7 +359,9 @@ cdef class Link:
             self.client.pending.size != 0,
         )
         return self._want(
-            self.server, not self.ending and self.client.pending.size == 0, self.server.pending.size != 0
+            self.server,
+            not self.ending and self.client.pending.size == 0 and self.conversation.wants_backend(),
+            self.server.pending.size != 0,
         )
 
     cdef int _want(self, Leg leg, bint read, bint write) except -1:

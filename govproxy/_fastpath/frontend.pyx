@@ -12,7 +12,17 @@ from libc.stdint cimport uint64_t
 from libc.string cimport memcmp
 
 from govproxy._fastpath.cursor cimport Cursor, load_i32, need, read_cstring, read_u16, read_i32
-from govproxy._fastpath.guard cimport STOP_STATEMENTS, count_statement, guard_execute, guard_query
+from govproxy._fastpath.guard cimport (
+    STOP_STATEMENTS,
+    STOP_WINDOW,
+    Stop,
+    alone_with_rows,
+    count_statement,
+    guard_execute,
+    guard_query,
+    held_back,
+)
+from govproxy._fastpath.metering cimport may_return
 from govproxy._fastpath.outbuf cimport outbuf_append, outbuf_byte, outbuf_int32
 from govproxy._fastpath.replies cimport Expected
 from govproxy._fastpath.sinks cimport sink_bytes, sink_flush, sink_pass
@@ -41,6 +51,7 @@ cdef enum:
 
 cdef bytes COPY_FAIL = b"f\x00\x00\x00\x0crefused\x00"
 cdef bytes FLUSH = b"H\x00\x00\x00\x04"
+cdef const unsigned char* LIMITED = b"53400"
 cdef bytes READY_IDLE = b"Z\x00\x00\x00\x05I"
 
 
@@ -62,7 +73,7 @@ cdef Py_ssize_t frontend_messages(State state, const unsigned char* data, Py_ssi
         if state.replies.count >= MAX_EXPECTED:
             state.stalled = True
             break
-        if state.hold and state.phase != PHASE_COPYING:
+        if state.hold and state.phase != PHASE_COPYING and held_back(state, act):
             state.stalled = True   # limits: see guard.pyx
             break
         if act == ACT_COPY_DATA or act == ACT_DISCARD:
@@ -260,13 +271,22 @@ cdef int _forwarding(State state, Verdict verdict, bint runs_now) except -1:
 # ---------------------------------------------------------------------- simple protocol
 
 
-cdef int _refuse_uncounted(
-    State state, Verdict verdict, bint extended, const unsigned char* text, Py_ssize_t size
+cdef int _refuse_limited(
+    State state, Verdict verdict, bint extended, const unsigned char* text, Py_ssize_t size, Stop reason
 ) except -1:
-    # No statement is left of this minute's.
+    # Nothing is left of this minute's statements, or of a window over what is returned.
     _record(state, verdict, text, size)
-    state.record_outcome(state.number, state.now_ns, b"limited", <const unsigned char*>b"53400", 0, 0, 0)
-    return state.refuse(state.gate.limit_reached(state, STOP_STATEMENTS, state.number), extended)
+    state.record_outcome(state.number, state.now_ns, b"limited", LIMITED, 0, 0, 0)
+    state.counted = False
+    return state.refuse(state.bounds.limit_reached(reason, state.number), extended)
+
+
+cdef bint _is_metered(State state, Verdict verdict) noexcept:
+    return state.limits is not None and state.limits.meter is not None and (verdict.returns_rows or verdict.copies_out)
+
+
+cdef bint _is_stoppable(State state, Verdict verdict) noexcept:
+    return state.limits is not None and state.limits.stops and (verdict.returns_rows or verdict.copies_out)
 
 
 cdef int _refuse_unguarded(State state) except -1:
@@ -296,7 +316,11 @@ cdef int _query(State state, Cursor* body, const unsigned char* message, Py_ssiz
     if state.quota is not None:
         go = count_statement(state, verdict)
         if go != 1:
-            return _refuse_uncounted(state, verdict, False, text, size) if go == 2 else 0
+            return _refuse_limited(state, verdict, False, text, size, STOP_STATEMENTS) if go == 2 else 0
+    if _is_metered(state, verdict):
+        go = may_return(state, verdict)
+        if go != 1:
+            return _refuse_limited(state, verdict, False, text, size, STOP_WINDOW) if go == 2 else 0
     if verdict.outcome == HOLD:
         verdict = _hold(state, verdict, text, size, None, None)
         if verdict is None:
@@ -320,6 +344,8 @@ cdef int _query(State state, Cursor* body, const unsigned char* message, Py_ssiz
     entry.guarded = state.guard != GUARD_NONE
     entry.number = _record(state, verdict, text, size)
     entry.started_ns = state.now_ns
+    if _is_stoppable(state, verdict):
+        alone_with_rows(state)
     if verdict.forward is None:
         sink_pass(&state.sinks.backend, message, total)
     else:
@@ -361,10 +387,15 @@ cdef int _function_call(State state, Cursor* body, const unsigned char* message,
     cdef int function_oid = read_i32(body)
     cdef Verdict verdict = state.gate.function_call(state, function_oid & 0xFFFFFFFF)
     cdef Expected* entry
+    cdef int go
     if verdict.outcome == DENY:
         return _refuse_verdict(state, verdict, False, NULL, 0)
     if not state.ledger_ready():
         return _refuse_unrecorded(state, False)
+    if _is_metered(state, verdict):
+        go = may_return(state, None)
+        if go != 1:
+            return _refuse_limited(state, verdict, False, NULL, 0, STOP_WINDOW) if go == 2 else 0
     entry = state.replies.push(REPLY_FUNCTION_CALL, verdict)
     entry.number = state.record(verdict, NULL, 0)
     entry.started_ns = state.now_ns
@@ -489,8 +520,9 @@ cdef int _bind(State state, Cursor* body, const unsigned char* message, Py_ssize
         go = count_statement(state, verdict)
         if go != 1:
             text = _text_of(statement)
-            return _refuse_uncounted(
-                state, verdict, True, <const unsigned char*>PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text)
+            return _refuse_limited(
+                state, verdict, True, <const unsigned char*>PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text),
+                STOP_STATEMENTS,
             ) if go == 2 else 0
     if verdict.outcome == HOLD:
         text = _text_of(statement)
@@ -586,6 +618,7 @@ cdef int _execute(State state, Cursor* body, const unsigned char* message, Py_ss
     cdef bytes name = _name(body)
     cdef Portal portal
     cdef Expected* entry
+    cdef int go
     read_i32(body)
     _at_end(body)
     portal = <Portal>state.portals.get(name)
@@ -610,6 +643,10 @@ cdef int _execute(State state, Cursor* body, const unsigned char* message, Py_ss
         portal.started_ns = state.now_ns
         portal.rows = portal.size_bytes = portal.masked_values = 0
         portal.open = True
+    if _is_metered(state, portal.verdict):
+        go = may_return(state, None)
+        if go != 1:
+            return _refuse_run(state, portal) if go == 2 else 0
     if state.limits is not None and guard_execute(state, portal) != 1:
         return 0
     if not portal.verdict.clear and portal.verdict.returns_rows and not _will_be_described(state, portal):
@@ -619,12 +656,20 @@ cdef int _execute(State state, Cursor* body, const unsigned char* message, Py_ss
     entry = state.replies.push(REPLY_EXECUTE, portal)
     entry.number = portal.number
     entry.guarded = state.guard != GUARD_NONE
+    if _is_stoppable(state, portal.verdict):
+        alone_with_rows(state)
     state.unsynced = True
     state.ran_in = state.segment + 1
     sink_pass(&state.sinks.backend, message, total)
     if entry.guarded:
         sink_bytes(&state.sinks.backend, FLUSH)
     return _forwarding(state, portal.verdict, True)
+
+
+cdef int _refuse_run(State state, Portal portal) except -1:
+    # A window is full: what was bound does not run.
+    state.close_portal(portal, b"limited", LIMITED)
+    return state.refuse(state.bounds.limit_reached(STOP_WINDOW, portal.number), True)
 
 
 cdef bint _will_be_described(State state, Portal portal) noexcept:

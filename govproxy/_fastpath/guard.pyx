@@ -6,15 +6,19 @@ proxy has the last word (ADR 10): a simple Query inside a transaction of the pro
 with nothing forwarded behind it until its count is known. Statements of the proxy's own are
 ``REPLY_ASIDE`` entries, which the client never hears of.
 
+Nothing is forwarded behind rows that may be stopped before they have ended, nor while a CancelRequest of the
+proxy's own is on its way: it can hit the statement it is meant for and no other (ADR 23).
+
 Security: what exceeds a limit is undone before the client may say anything else, and where that
 cannot be made sure the session ends, and with it the transaction.
 """
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from libc.stdint cimport uint64_t
+from libc.stdint cimport INT64_MAX, int64_t, uint64_t
 
 from govproxy._fastpath.cursor cimport load_i32
 from govproxy._fastpath.limits cimport Limits, Quota
+from govproxy._fastpath.metering cimport bytes_left, rows_left
 from govproxy._fastpath.replies cimport Expected
 from govproxy._fastpath.sinks cimport sink_bytes
 from govproxy._fastpath.state cimport *
@@ -71,7 +75,35 @@ cdef int count_statement(State state, Verdict verdict) except -1:
     state.hold |= HOLD_QUOTA
     state.stalled = True
     state.pending = verdict
-    state.gate.draw(state)
+    state.bounds.draw()
+    return 0
+
+
+cdef bint held_back(State state, unsigned char act) except -1:
+    if state.hold & HOLD_ROWS and act != ACT_SYNC and act != ACT_FLUSH:
+        if state.unsynced and not state.flushed:
+            state.flushed = True   # else the database would keep what is waited for
+            sink_bytes(&state.sinks.backend, FLUSH)
+        return True
+    return (state.hold & ~HOLD_ROWS) != 0
+
+
+cdef int alone_with_rows(State state) except -1:
+    # PostgreSQL has signalled its backend when it closes the connection of a CancelRequest, and a backend forgets
+    # a signal that comes between two messages. What is not with it yet cannot be hit.
+    state.replies.last().stoppable = True
+    state.hold |= HOLD_ROWS
+    state.flushed = False
+    return 0
+
+
+cdef int release_rows(State state) except -1:
+    cdef size_t i
+    for i in range(state.replies.count):
+        if state.replies.at(i).stoppable:
+            return 0
+    state.hold &= ~HOLD_ROWS
+    state.flushed = False
     return 0
 
 
@@ -135,6 +167,11 @@ cdef Py_ssize_t allowed_rows(State state, Expected* head, const unsigned char* d
     cdef Py_ssize_t pos = 0
     cdef Py_ssize_t total
     cdef Limits limits = state.limits
+    cdef int64_t left_rows = INT64_MAX
+    cdef int64_t left_bytes = INT64_MAX
+    if limits.meter is not None:
+        left_rows = rows_left(limits.meter, state.now_ns)
+        left_bytes = bytes_left(limits.meter, state.now_ns)
     if head.kind == REPLY_EXECUTE:
         rows += (<Portal>head.subject).rows
         sent += (<Portal>head.subject).size_bytes
@@ -144,19 +181,29 @@ cdef Py_ssize_t allowed_rows(State state, Expected* head, const unsigned char* d
         sent += <uint64_t>total
         if (limits.rows and rows > limits.rows) or (limits.size_bytes and sent > limits.size_bytes):
             return pos
+        left_rows -= 1
+        left_bytes -= total
+        if left_rows < 0 or left_bytes < 0:
+            return pos
         if total > size - pos:
             break
         pos += total
     return size
 
 
-cdef bint is_over(State state, Expected* head, const unsigned char* message, Py_ssize_t size) noexcept:
-    # The same for one CopyData; the binary format ends in one that is no row.
-    if message != NULL and size == HEADER + 2 and message[HEADER] == 0xFF and message[HEADER + 1] == 0xFF:
-        return False
-    return (state.limits.rows != 0 and state.rows - state.rows_before + 1 > state.limits.rows) or (
-        state.limits.size_bytes != 0 and state.size_bytes + <uint64_t>size > state.limits.size_bytes
+cdef bint is_over(State state, Expected* head, Py_ssize_t size) noexcept:
+    # Whether one row more of that size is more than a statement may return.
+    cdef uint64_t sent = state.size_bytes
+    if head.kind == REPLY_EXECUTE:
+        sent += (<Portal>head.subject).size_bytes
+    return (state.limits.rows != 0 and _rows_of(state, head) + 1 > state.limits.rows) or (
+        state.limits.size_bytes != 0 and sent + <uint64_t>size > state.limits.size_bytes
     )
+
+
+cdef bint is_trailer(const unsigned char* message, Py_ssize_t size) noexcept:
+    # COPY's binary format ends in a CopyData that is no row.
+    return size == HEADER + 2 and message[HEADER] == 0xFF and message[HEADER + 1] == 0xFF
 
 
 cdef int stop(State state, Expected* head, Stop reason) except -1:
@@ -167,7 +214,7 @@ cdef int stop(State state, Expected* head, Stop reason) except -1:
             reason = STOP_ROWS
     _tell(state, head, reason)
     state.hold |= HOLD_CANCEL
-    state.gate.cancel(state)
+    state.bounds.cancel()
     return 0
 
 
@@ -181,7 +228,7 @@ cdef uint64_t _rows_of(State state, Expected* head) noexcept:
 cdef int _tell(State state, Expected* head, Stop reason) except -1:
     cdef Portal portal
     state.held_complete = None
-    sink_bytes(&state.sinks.frontend, state.gate.limit_reached(state, reason, head.number))
+    sink_bytes(&state.sinks.frontend, state.bounds.limit_reached(reason, head.number))
     if head.kind == REPLY_EXECUTE or head.kind == REPLY_EXECUTE_COPY_OUT:
         portal = <Portal>head.subject
         end_of_rows(state, portal)
@@ -315,6 +362,9 @@ cdef int aside_ready(State state, Expected* head, unsigned char status) except -
         if state.attempts >= MAX_ATTEMPTS:
             raise UpstreamFault("a transaction cannot be begun")
         return 1
+    if purpose == ASIDE_ROLLBACK and status != <unsigned char>b"I" and state.attempts < MAX_ATTEMPTS:
+        state.attempts += 1   # hit by the CancelRequest that stopped the statement
+        return begin_aside(state, ASIDE_ROLLBACK, b"ROLLBACK") + 1
     if purpose == ASIDE_COMMIT or purpose == ASIDE_ROLLBACK:
         if status != <unsigned char>b"I":
             raise UpstreamFault("a transaction cannot be ended")

@@ -10,6 +10,7 @@ cdef struct Expected:
     bint swallow           # the proxy asked, not the client: the reply stays here
     bint stopped           # a limit ended it: the client has its error already (of an aside: it failed)
     bint guarded           # its changes can still be taken back
+    bint stoppable         # a limit may stop its rows: nothing goes behind it
     int aside              # what a statement of the proxy's own is for
     uint64_t number        # of the ledger's statement this belongs to, 0 if none
     uint64_t started_ns

@@ -25,7 +25,8 @@ cdef enum Hold:
     # Why the client's next message waits, as bits.
     HOLD_GUARD = 1
     HOLD_CANCEL = 2  # until a CancelRequest has been delivered: it must not hit the next statement
-    HOLD_QUOTA = 4   # until it is known how many statements are left
+    HOLD_QUOTA = 4   # until it is known how much is left of a window
+    HOLD_ROWS = 8    # until the rows that are coming have ended: a CancelRequest of ours must hit nothing else
 
 cdef enum Aside:
     # What a statement of the proxy's own is for.
@@ -74,8 +75,10 @@ cdef class State:
     cdef uint64_t ran_in                  # one more than the segment in which something was executed last
     # Limits: None and 0 for a session without any
     cdef readonly Limits limits
+    cdef object bounds                    # session.bounds: whom the data plane asks and tells about them
     cdef readonly Quota quota
     cdef readonly int hold                # bits of Hold
+    cdef readonly bint dry                # rows wait until it is known how much is left of a window
     cdef bint counted                     # the message being looked at has been taken off the quota
     cdef Guard guard
     cdef bint wrapped                     # in a transaction that the proxy began

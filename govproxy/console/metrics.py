@@ -98,7 +98,17 @@ class _Workers(Collector):
                 misses.add_metric([worker, reason], count)
         yield hits
         yield misses
+        yield self._limited()
         yield self._miss_times()
+
+    def _limited(self) -> Metric:
+        family = CounterMetricFamily(
+            PREFIX + "limited_statements", "Statements that a limit stopped or refused", labels=["worker", "limit"]
+        )
+        for figures in self._workers:
+            for limit, count in sorted(figures.limited.items()):
+                family.add_metric([str(figures.worker), limit], count)
+        return family
 
     def _filled(self, family: GaugeMetricFamily | CounterMetricFamily, field: str) -> Metric:
         for figures in self._workers:

@@ -1,4 +1,4 @@
-"""Limits that outlive a process: statements per minute, counted in the state store for a whole fleet.
+"""Limits that outlive a process: windows over statements, rows and bytes, in the state store for a whole fleet.
 
 Workers draw batches; each draw is one short transaction. While the store cannot be used an instance
 goes on with its part of the limit, as many instances as it saw last, counted in memory: nobody gets
@@ -45,8 +45,10 @@ class Fleet:
         self._here = Shares()
         self._retry_at = 0.0
 
-    async def draw(self, key: str, *, limit: int, want: int, unused: int, worker: int) -> tuple[int, float]:
-        """How many of ``want`` statements may run now, and in how many seconds there may be more."""
+    async def draw(
+        self, key: str, *, limit: int, want: int, unused: int, worker: int, window_s: float = WINDOW_S
+    ) -> tuple[int, float]:
+        """How much of ``want`` may be used now, and in how many seconds there may be more."""
         if len(self._known) > MAX_KEYS:
             self._known.clear()
         known = self._known.setdefault(key, _Known())
@@ -60,7 +62,7 @@ class Fleet:
                 want=want,
                 unused=unused,
                 unused_of=known.given_at.get(worker, 0.0),
-                window_s=WINDOW_S,
+                window_s=window_s,
             )
             try:
                 async with asyncio.timeout(TIMEOUT_S):
@@ -73,7 +75,7 @@ class Fleet:
                     known.given_at[worker] = drawn.given_at
                 known.instances = drawn.instances
                 # What is given is remembered here as well, should the store be gone the next time.
-                self._here.draw(key, limit=limit, want=drawn.granted, unused=unused, now=now)
+                self._here.draw(key, limit=limit, want=drawn.granted, unused=unused, now=now, window_s=window_s)
                 return drawn.granted, drawn.again_s
         part = limit // max(known.instances, 1)
-        return self._here.draw(key, limit=part, want=want, unused=unused, now=now)
+        return self._here.draw(key, limit=part, want=want, unused=unused, now=now, window_s=window_s)

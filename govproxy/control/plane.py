@@ -228,11 +228,13 @@ class ControlPlane:
         self._renew(pictures)
         log.info("policy reloaded", version=policy.version, changed=changed)
 
-    async def draw(self, key: str, *, limit: int, want: int, unused: int, worker: int) -> tuple[int, float]:
-        """A batch of statements for one identity: how many, and in how many seconds there may be more."""
+    async def draw(
+        self, key: str, *, limit: int, want: int, unused: int, worker: int, window_s: float
+    ) -> tuple[int, float]:
+        """A share of one identity's window: how much, and in how many seconds there may be more."""
         if self._fleet is None:
             raise AssertionError("not started")
-        return await self._fleet.draw(key, limit=limit, want=want, unused=unused, worker=worker)
+        return await self._fleet.draw(key, limit=limit, want=want, unused=unused, worker=worker, window_s=window_s)
 
     def edits(self) -> AsyncIterator[None]:
         """Once for each change of the configuration's or the policy's file."""

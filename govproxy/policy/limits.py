@@ -26,7 +26,7 @@ MAX_TIMEOUT_MS = (1 << 31) - 1
 _WRITES = ACTION_SETS["write"] | ACTION_SETS["ddl"] | {Action.GRANT, Action.DO, Action.FUNCTION_MESSAGE, Action.CALL}
 _ROW_CHANGES = frozenset({Action.INSERT, Action.UPDATE, Action.DELETE, Action.MERGE, Action.COPY_IN})
 _ENDS_TRANSACTIONS = frozenset({"begin", "commit", "rollback", "prepare_transaction"})
-_TIMEOUTS = {"statement_timeout": "statement_timeout_ms", "lock_timeout": "lock_timeout_ms"}
+TIMEOUTS = {name: f"{name}_ms" for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")}
 _READ_ONLY = frozenset({"transaction_read_only", "default_transaction_read_only"})
 _ON = frozenset({"on", "true", "yes", "1", "t", "y", "tr", "tru", "ye"})
 _TIME = re.compile(r"\s*([0-9]{1,12}(?:\.[0-9]{1,9})?)\s*(us|ms|s|min|h|d)?\s*")
@@ -47,21 +47,33 @@ class SessionLimits:
 
     statement_timeout_ms: Figure | None = None
     lock_timeout_ms: Figure | None = None
+    idle_in_transaction_session_timeout_ms: Figure | None = None
     rows: Figure | None = None
     size_bytes: Figure | None = None
     rows_changed: Figure | None = None
     statements_per_minute: Figure | None = None
+    rows_per_minute: Figure | None = None
+    rows_per_hour: Figure | None = None
+    bytes_per_minute: Figure | None = None
+    bytes_per_hour: Figure | None = None
     sessions: Figure | None = None
     read_only: str = ""  # the rule that says so, or why; empty: may write
 
 
+# Windows over what is returned: the field of a figure -> what it counts, how long it is, and how that is said.
+WINDOWS = {
+    "rows_per_minute": ("rows", 60.0, "a minute"),
+    "rows_per_hour": ("rows", 3_600.0, "an hour"),
+    "bytes_per_minute": ("bytes", 60.0, "a minute"),
+    "bytes_per_hour": ("bytes", 3_600.0, "an hour"),
+}
 FIGURES = (
-    "statement_timeout_ms",
-    "lock_timeout_ms",
+    *TIMEOUTS.values(),
     "rows",
     "size_bytes",
     "rows_changed",
     "statements_per_minute",
+    *WINDOWS,
     "sessions",
 )
 
@@ -114,7 +126,7 @@ def _pinned(limits: SessionLimits, effect: Effect) -> Refusal | None:
             return None
         if resets or value.lower() not in _ON:
             return _read_only(limits, f"setting {effect.name}")
-    figure: Figure | None = getattr(limits, _TIMEOUTS[effect.name]) if effect.name in _TIMEOUTS else None
+    figure: Figure | None = getattr(limits, TIMEOUTS[effect.name]) if effect.name in TIMEOUTS else None
     if figure is not None and not resets and not within(value, figure.value):
         return Refusal(
             rule=figure.rule,
@@ -141,7 +153,8 @@ def _read_only(limits: SessionLimits, what: str) -> Refusal:
 def _uncounted(limits: SessionLimits, analysis: Analysis) -> Refusal | None:
     """Changes whose rows could not be counted, or not be taken back, before they are there to stay."""
     statements = analysis.statements
-    figure = limits.rows_changed or limits.rows or limits.size_bytes
+    windows = (getattr(limits, name) for name in WINDOWS)
+    figure: Figure | None = limits.rows_changed or limits.rows or limits.size_bytes or next(filter(None, windows), None)
     if figure is None or not any(writes(statement) or _truncates(statement) for statement in statements):
         return None
     message = ""
@@ -186,7 +199,7 @@ def within(value: str, limit_ms: int) -> bool:
 def startup_settings(limits: SessionLimits, asked: Mapping[str, str]) -> dict[str, str]:
     """``asked`` as a session may begin with it: what the proxy imposes is what RESET goes back to."""
     settings = dict(asked)
-    for name, field_name in _TIMEOUTS.items():
+    for name, field_name in TIMEOUTS.items():
         figure: Figure | None = getattr(limits, field_name)
         if figure is not None and not within(settings.get(name, ""), figure.value):
             settings[name] = str(figure.value)

@@ -174,10 +174,15 @@ class LimitRule:
     on: On = On()  # environments and databases only
     statement_timeout_ms: int | None = None
     lock_timeout_ms: int | None = None
+    idle_in_transaction_session_timeout_ms: int | None = None
     rows: int | None = None
     size_bytes: int | None = None
     rows_changed: int | None = None
     statements_per_minute: int | None = None
+    rows_per_minute: int | None = None
+    rows_per_hour: int | None = None
+    bytes_per_minute: int | None = None
+    bytes_per_hour: int | None = None
     sessions: int | None = None
     read_only: bool = False
     overrides: frozenset[str] = frozenset()

@@ -137,10 +137,15 @@ class LimitEntry(Strict):
     on: PlaceEntry = PlaceEntry()
     statement_timeout: Duration | None = None
     lock_timeout: Duration | None = None
+    idle_in_transaction_session_timeout: Duration | None = None
     rows: Count | None = None
     size: Size | None = Field(default=None, alias="bytes")
     rows_changed: Count | None = None
     statements_per_minute: Count | None = None
+    rows_per_minute: Count | None = None
+    rows_per_hour: Count | None = None
+    bytes_per_minute: Size | None = None
+    bytes_per_hour: Size | None = None
     sessions: Count | None = None
     transactions: Literal["read_only"] | None = None
     overrides: Words | None = None

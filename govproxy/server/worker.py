@@ -52,6 +52,7 @@ SESSION_ID_BYTES = 6
 ENTER_TIMEOUT_S = 5.0
 FAREWELL_TIMEOUT_S = 2.0
 LAST_EVENTS_S = 2.0
+SHARES_INTERVAL_S = 1.0
 ENGINE_VARIABLE = "GOVPROXY_ENGINE"
 
 logger = log.get_logger("govproxy.worker")
@@ -226,8 +227,13 @@ class Worker:
     def _tell_others(self, database: str) -> None:
         self._send(link.Stale(database=database))
 
-    def _draw(self, key: str, limit: int, want: int, unused: int) -> None:
-        self._send(link.Draw(key=key, limit=limit, want=want, unused=unused))
+    def _draw(self, key: str, limit: int, want: int, unused: int, window_s: float) -> None:
+        self._send(link.Draw(key=key, limit=limit, want=want, unused=unused, window_s=window_s))
+
+    def _return_shares(self) -> None:
+        """Once in a while: what nobody used goes back, so that others may."""
+        self.shared.quotas.give_back()
+        self._loop.call_later(SHARES_INTERVAL_S, self._return_shares)
 
     def _request_refresh(self, database: str, values: bool, number: int) -> None:
         self._send(link.Refresh(database=database, values=values, number=number))
@@ -308,6 +314,7 @@ class Worker:
             ledger_healthy=writer.healthy,
             ledger_pending_bytes=writer.pending_bytes,
             ledger_lost_outcomes=writer.lost_outcomes,
+            limited=dict(counters.limited),
         )
 
     def _kill(self, session_id: str) -> bool:
@@ -332,6 +339,7 @@ class Worker:
         """Serve until told to stop, then stop in order."""
         self.listener.start()
         self._send(link.Ready(worker=self.number))
+        self._return_shares()
         try:
             await self.listen_to_control(reader)
         finally:

@@ -5,31 +5,37 @@ The data plane counts and stops; here is what it counts to and what is said then
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from govproxy._fastpath.conversation import Conversation
 from govproxy._fastpath.guard import Stop
-from govproxy._fastpath.limits import Limits
+from govproxy._fastpath.limits import Limits, Meter, Quota
 from govproxy.errors import LimitExceeded
-from govproxy.policy.limits import Figure, SessionLimits, limits_for
+from govproxy.policy.limits import WINDOWS, Figure, SessionLimits, limits_for
 from govproxy.session.quotas import share_key
+from govproxy.wire.errors import error_response
 
 if TYPE_CHECKING:
     from govproxy.session.gate import Gate
 
 
 UNLIMITED = SessionLimits()
+KEYS = {"size_bytes": "bytes"}  # how the policy calls what is called otherwise here
+SHARED = ("statements_per_minute", *WINDOWS)  # by all sessions of an identity
 
 
 class Bounds:
     """One session's limits as they are now."""
 
-    __slots__ = ("_began_read_only", "_gate", "_key", "limits")
+    __slots__ = ("_began_read_only", "_gate", "_key", "_meter", "limits")
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
         self.limits = UNLIMITED
         self._key = ""
+        self._meter: Meter | None = None
         self._began_read_only: bool | None = None
 
     def renew(self, conversation: Conversation) -> None:
@@ -39,16 +45,21 @@ class Bounds:
         if self._began_read_only is None:
             self._began_read_only = bool(limits.read_only)
         self.limits = limits
-        counted = None
-        if limits.rows or limits.size_bytes or limits.rows_changed:
+        counted = quota = meter = None
+        self._key = share_key(facts.identity, snapshot.name) if any(map(_figure(limits), SHARED)) else ""
+        if any(map(_figure(limits), WINDOWS)):
+            meter = Meter(**{name: self._quota(name) for name in WINDOWS})
+        if limits.rows or limits.size_bytes or limits.rows_changed or meter is not None:
             counted = Limits(
-                rows=_value(limits.rows), size_bytes=_value(limits.size_bytes), changed=_value(limits.rows_changed)
+                rows=_value(limits.rows),
+                size_bytes=_value(limits.size_bytes),
+                changed=_value(limits.rows_changed),
+                meter=meter,
             )
-        quota = None
         if limits.statements_per_minute is not None:
-            self._key = share_key(facts.identity, snapshot.name)
             quota = self._gate.shared.quotas.quota(self._key, limits.statements_per_minute.value)
-        conversation.set_limits(counted, quota)
+        conversation.set_limits(counted, quota, self)
+        self._meter = meter
 
     @property
     def walled(self) -> bool:
@@ -59,32 +70,81 @@ class Bounds:
         """No statement is left of this worker's share of the minute."""
         self._gate.shared.quotas.draw(self._key, self._gate)
 
-    def exceeded(self, reason: Stop) -> LimitExceeded:
-        """The error for a statement that was stopped."""
+    def replenish(self, size: int) -> None:
+        """A row of ``size`` bytes waits, or a statement that returns rows: more of the windows is needed."""
+        needs = [(key, size if WINDOWS[name][0] == "bytes" else 1) for name, key in self._windows()]
+        self._gate.shared.quotas.replenish(needs, self._gate)
+
+    def fetch_ahead(self) -> None:
+        """Some window runs low."""
+        self._gate.shared.quotas.fetch_ahead(key for _, key in self._windows())
+
+    def _quota(self, name: str) -> Quota | None:
+        figure = _figure(self.limits)(name)
+        if figure is None:
+            return None
+        return self._gate.shared.quotas.quota(self._key_of(name), figure.value, WINDOWS[name][1], ahead=True)
+
+    def _key_of(self, name: str) -> str:
+        return f"{self._key}\0{name}"
+
+    def _windows(self) -> Iterator[tuple[str, str]]:
+        """The windows that there are, with the keys of their shares."""
+        return ((name, self._key_of(name)) for name in WINDOWS if _figure(self.limits)(name) is not None)
+
+    def _window_full(self) -> LimitExceeded:
+        """The error of the window that let something not pass last."""
+        meter = self._meter
+        name = next((n for n in WINDOWS if meter is not None and meter.full is getattr(meter, n)), None)
+        figure = None if name is None else _figure(self.limits)(name)
+        if name is None or figure is None:
+            # A policy that has changed since may have lifted it.
+            facts = {"rule": "lifted since", "limit": "lifted since"}
+            return LimitExceeded("a window over rows and bytes is full", hint="Wait, then go on.", facts=facts)
+        what, _, length = WINDOWS[name]
+        seconds = max(1, math.ceil(self._gate.shared.quotas.again_s(self._key_of(name))))
+        return LimitExceeded(
+            f"you may be sent {figure.value} {what} within {length}, and that is used up (limit {figure.rule}); "
+            f"more may pass in {seconds} s",
+            hint="Wait, then go on; ask for fewer rows or columns.",
+            facts={"rule": figure.rule, "limit": name, "figure": str(figure.value), "retry_after_s": str(seconds)},
+        )
+
+    def limit_reached(self, reason: Stop, number: int) -> bytes:
+        """The ErrorResponse for a statement that was stopped or refused, and in the ledger has this number."""
+        error = self._exceeded(reason)
+        self._gate.shared.counters.was_limited(error.facts["limit"])
+        return error_response(error, request_id=f"{self._gate.facts.session_id}.{number}" if number else None)
+
+    def _exceeded(self, reason: Stop) -> LimitExceeded:
         limits = self.limits
         match reason:
             case Stop.STOP_ROWS:
-                return _error("the statement returns more than {} rows", limits.rows, "Ask for fewer rows: LIMIT.")
+                return _error("the statement returns more than {} rows", limits, "rows", "Ask for fewer rows: LIMIT.")
             case Stop.STOP_BYTES:
                 return _error(
-                    "the statement returns more than {} bytes", limits.size_bytes, "Ask for fewer rows or columns."
+                    "the statement returns more than {} bytes", limits, "size_bytes", "Ask for fewer rows or columns."
                 )
             case Stop.STOP_CHANGED:
                 return _error(
                     "the statement changes more than {} rows and was rolled back",
-                    limits.rows_changed,
+                    limits,
+                    "rows_changed",
                     "Change fewer rows at a time.",
                 )
             case Stop.STOP_UNCOUNTED:
                 return _error(
                     "the statement was fetched in parts, so its changes could not be held to {} rows",
-                    limits.rows_changed,
+                    limits,
+                    "rows_changed",
                     "Fetch all of its rows at once.",
                 )
             case Stop.STOP_STATEMENTS:
                 return _error(
-                    "you have run {} statements within a minute", limits.statements_per_minute, "Wait, then go on."
+                    "you have run {} statements within a minute", limits, "statements_per_minute", "Wait, then go on."
                 )
+            case Stop.STOP_WINDOW:
+                return self._window_full()
             case _:
                 raise AssertionError(reason)
 
@@ -97,12 +157,20 @@ class Bounds:
             self._gate.link.proceed(cancelled=True)
 
 
+def _figure(limits: SessionLimits) -> Callable[[str], Figure | None]:
+    return lambda name: getattr(limits, name)
+
+
 def _value(figure: Figure | None) -> int:
     return figure.value if figure is not None else 0
 
 
-def _error(message: str, figure: Figure | None, hint: str) -> LimitExceeded:
+def _error(message: str, limits: SessionLimits, name: str, hint: str) -> LimitExceeded:
+    figure = _figure(limits)(name)
     # A policy that has changed since may have lifted it.
     said = message.format(figure.value if figure is not None else "the allowed number of")
     rule = figure.rule if figure is not None else "lifted since"
-    return LimitExceeded(f"{said} (limit {rule})", hint=hint, facts={"rule": rule})
+    facts = {"rule": rule, "limit": KEYS.get(name, name)}
+    if figure is not None:
+        facts["figure"] = str(figure.value)
+    return LimitExceeded(f"{said} (limit {rule})", hint=hint, facts=facts)

@@ -54,6 +54,7 @@ class WorkerFigures:
     ledger_healthy: bool
     ledger_pending_bytes: int
     ledger_lost_outcomes: int
+    limited: Mapping[str, int]  # statements that a limit stopped or refused, by its key in the policy
 
 
 @dataclass(slots=True)
@@ -68,6 +69,11 @@ class Counters:
     misses: dict[Miss, int] = field(default_factory=lambda: dict.fromkeys(Miss, 0))
     miss_counts: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS_US) + 1))
     miss_total_us: float = 0.0
+    limited: dict[str, int] = field(default_factory=dict)
+
+    def was_limited(self, limit: str) -> None:
+        """A limit has stopped or refused a statement."""
+        self.limited[limit] = self.limited.get(limit, 0) + 1
 
     def missed(self, reason: Miss, elapsed_us: float) -> None:
         """The gate has answered, or has sent the statement to wait."""

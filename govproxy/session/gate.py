@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from govproxy._fastpath.conversation import Conversation
 from govproxy._fastpath.copyguard import CopyGuard
 from govproxy._fastpath.copyrows import CopyOptions
-from govproxy._fastpath.guard import Stop
 from govproxy._fastpath.rows import MaskPlan
 from govproxy._fastpath.verdicts import Outcome, Verdict
 from govproxy.errors import (
@@ -610,19 +609,6 @@ class Gate:
         return self._not_understood(
             b"", UnparsableStatement(Refused.TOO_LARGE, figure=f" (more than {MAX_TEXT_BYTES} bytes)")
         )
-
-    def limit_reached(self, conversation: Conversation, reason: Stop, number: int) -> bytes:
-        """The ErrorResponse for a statement that a limit stopped."""
-        request_id = f"{self.facts.session_id}.{number}" if number else None
-        return error_response(self._bounds.exceeded(reason), request_id=request_id)
-
-    def draw(self, conversation: Conversation) -> None:
-        """Ask how many statements this identity may still run; the conversation goes on with the answer."""
-        self._bounds.draw()
-
-    def cancel(self, conversation: Conversation) -> None:
-        """Stop what the database does for a statement whose rows nobody gets any more."""
-        self._bounds.cancel()
 
     def error(self, error: Exception) -> bytes:
         """An ErrorResponse of the proxy's own."""

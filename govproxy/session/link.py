@@ -177,12 +177,13 @@ class Killed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draw:
-    """Worker → control: statements of an identity's minute are wanted, ``unused`` ones come back."""
+    """Worker → control: a share of an identity's window is wanted, what is ``unused`` of the last comes back."""
 
     key: str
     limit: int
     want: int
     unused: int
+    window_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from govproxy.policy.grants import Grant
 from govproxy.session.figures import Counters
 from govproxy.session.history import Counted, History
 from govproxy.session.holding import Holds
-from govproxy.session.quotas import Quotas
+from govproxy.session.quotas import Ask, Quotas
 from govproxy.session.snapshot import DatabaseSnapshot, Keys, Snapshot
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Shared:
         clock: Callable[[], float],
         tell_others: Callable[[str], None] = lambda database: None,
         tell_counted: Callable[[Counted], None] = lambda counted: None,
-        draw: Callable[[str, int, int, int], None] | None = None,
+        draw: Ask | None = None,
         aside: Aside | None = None,
         holds: Holds | None = None,
     ) -> None:

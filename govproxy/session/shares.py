@@ -1,4 +1,4 @@
-"""What all workers of an instance share of one identity's limits: statements per minute, sessions.
+"""What all workers of an instance share of one identity's limits: windows, sessions.
 
 Lives in the control process, as long as it does. Pure: time is an argument.
 """
@@ -14,10 +14,11 @@ MAX_KEYS = 100_000
 
 @dataclass(slots=True)
 class _Window:
-    """Grants of the last minute, oldest first: [when, how many]."""
+    """Grants of the last minute or hour, oldest first: [when, how many]."""
 
     grants: deque[list[float]] = field(default_factory=deque)
     total: int = 0
+    length_s: float = WINDOW_S
 
 
 class Shares:
@@ -27,14 +28,17 @@ class Shares:
         self._windows: dict[str, _Window] = {}
         self._sessions: dict[str, dict[str, int]] = {}  # key -> session -> worker
 
-    def draw(self, key: str, *, limit: int, want: int, unused: int, now: float) -> tuple[int, float]:
-        """How many of ``want`` statements may run now, and in how many seconds there may be more.
+    def draw(
+        self, key: str, *, limit: int, want: int, unused: int, now: float, window_s: float = WINDOW_S
+    ) -> tuple[int, float]:
+        """How much of ``want`` may be used now, and in how many seconds there may be more.
 
-        ``unused`` of what was given last come back. Within any minute no more than ``limit`` are given.
+        ``unused`` of what was given last come back. Within any ``window_s`` no more than ``limit`` are given.
         """
         window = self._windows.setdefault(key, _Window())
+        window.length_s = window_s
         self._give_back(window, unused)
-        while window.grants and window.grants[0][0] <= now - WINDOW_S:
+        while window.grants and window.grants[0][0] <= now - window_s:
             window.total -= int(window.grants.popleft()[1])
         granted = max(0, min(want, limit - window.total))
         if granted:
@@ -42,7 +46,7 @@ class Shares:
             window.total += granted
         if len(self._windows) > MAX_KEYS:
             self._forget_idle(now)
-        again = window.grants[0][0] + WINDOW_S - now if window.grants else WINDOW_S
+        again = window.grants[0][0] + window_s - now if window.grants else window_s
         return granted, max(again, 0.0)
 
     def enter(self, key: str, session: str, *, limit: int, worker: int) -> bool:
@@ -81,5 +85,5 @@ class Shares:
                 window.grants.pop()
 
     def _forget_idle(self, now: float) -> None:
-        for key in [k for k, w in self._windows.items() if not w.grants or w.grants[-1][0] <= now - WINDOW_S]:
+        for key in [k for k, w in self._windows.items() if not w.grants or w.grants[-1][0] <= now - w.length_s]:
             del self._windows[key]

@@ -249,12 +249,12 @@ class StubGate:
 class Stage:
     """A conversation with a stub gate and a ledger that writes into a file."""
 
-    def __init__(self, path: Path, *, clear: bool = False, **options: Any) -> None:
+    def __init__(self, path: Path, *, clear: bool = False, gate: StubGate | None = None, **options: Any) -> None:
         self.path = path
         self.file = path.open("w+b", buffering=0)
         self.ledger = LedgerWriter(hash_key=HASH_KEY)
         self.ledger.open(self.file.fileno())
-        self.gate = StubGate(clear=clear)
+        self.gate = StubGate(clear=clear) if gate is None else gate
         self.cache = VerdictCache(1 << 20, b"0123456789abcdef")
         self.conversation = Conversation(
             gate=self.gate,

@@ -11,6 +11,9 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+MINUTE_S = 60.0
+GRAINS = 240  # of a window that is longer
+
 _METADATA = sa.MetaData()
 WINDOWS = sa.Table(
     "govproxy_windows",
@@ -47,13 +50,30 @@ def draw(
         batches = [(row.instance, row.given_at, row.given) for row in rows]
         total = sum(given for _, _, given in batches)
         granted = max(0, min(want, limit - total))
+        given_at = _noted_at(now, window_s)
         if granted:
-            connection.execute(WINDOWS.insert().values(name=name, instance=instance, given_at=now, given=granted))
-        oldest = min((given_at for _, given_at, given in batches if given > 0), default=now)
+            noted: dict[str, object] = {"name": name, "instance": instance, "given_at": given_at}
+            if any((owner, at) == (instance, given_at) for owner, at, _ in batches):
+                mine_now = (WINDOWS.c[column] == value for column, value in noted.items())
+                connection.execute(sa.update(WINDOWS).where(*mine_now).values(given=WINDOWS.c.given + granted))
+            else:
+                connection.execute(WINDOWS.insert().values(**noted, given=granted))
+        oldest = min((at for _, at, given in batches if given > 0), default=given_at)
         instances = len({owner for owner, _, _ in batches} | {instance})
-        return Drawn(granted, now, max(oldest + window_s - now, 0.0), instances)
+        return Drawn(granted, given_at, max(oldest + window_s - now, 0.0), instances)
 
     return work
+
+
+def _noted_at(now: float, window_s: float) -> float:
+    """The time a batch is noted with: of an hour, the end of the quarter of a minute, so that rows stay few.
+
+    Later than it was given, so that no hour gives more than it may.
+    """
+    if window_s <= MINUTE_S:
+        return now
+    grain = window_s / GRAINS
+    return (now // grain + 1) * grain
 
 
 def _less(unused: int) -> sa.ColumnElement[int]:

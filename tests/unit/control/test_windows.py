@@ -100,3 +100,25 @@ def test_without_the_store_each_instance_has_its_part(connection: sa.Connection)
 
     # The second has seen two instances from its first draw on, the first from its third.
     assert asyncio.run(story()) == [2, 2, 1, 2, 3]
+
+
+def test_an_hour_gives_no_more_and_keeps_few_rows(connection: sa.Connection, clock: list[float]) -> None:
+    given: list[tuple[float, int]] = []
+    for step in range(3_000):
+        clock[0] += step % 9
+        drawn = draw(NAME, "ab"[step % 2], limit=500, want=3, unused=0, unused_of=0.0, window_s=3_600.0)(connection)
+        given.append((clock[0], drawn.granted))
+        assert sum(count for when, count in given if when > clock[0] - 3_600.0) <= 500
+        assert drawn.granted or 0 < drawn.again_s <= 3_615.0
+    assert connection.execute(sa.select(sa.func.count()).select_from(windows.WINDOWS)).scalar_one() <= 2 * 241
+    assert sum(count for _, count in given) > 1_000
+
+
+def test_what_was_not_used_of_an_hour_comes_back(connection: sa.Connection, clock: list[float]) -> None:
+    def taken(want: int, unused: int = 0, unused_of: float = 0.0) -> Drawn:
+        work = draw(NAME, "a", limit=100, want=want, unused=unused, unused_of=unused_of, window_s=3_600.0)
+        return work(connection)
+
+    first = taken(60)
+    clock[0] += 1
+    assert taken(100, 50, first.given_at).granted == 90

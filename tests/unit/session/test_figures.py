@@ -45,6 +45,7 @@ def test_the_hit_ratio_does_not_count_a_statement_that_waited_twice() -> None:
         ledger_healthy=True,
         ledger_pending_bytes=0,
         ledger_lost_outcomes=0,
+        limited={},
     )
     assert hit_ratio(figures) == pytest.approx(6 / 8)
     assert hit_ratio(replace(figures, exact_hits=0, folded_hits=0, misses={})) is None
