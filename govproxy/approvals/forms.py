@@ -48,6 +48,8 @@ def vote(said: Vote) -> Form:
         form |= {"evidence": list(rule.evidence), "alone": rule.alone}
     if said.grant is not None:
         form["grant"] = grant_form(said.grant)
+    if said.seen is not None:
+        form["seen"] = said.seen
     return form
 
 
@@ -123,6 +125,7 @@ def read_vote(form: Form) -> Vote:
         time=form["time"],
         rule=rule,
         grant=read_grant(form["grant"]) if "grant" in form else None,
+        seen=form.get("seen"),
     )
 
 

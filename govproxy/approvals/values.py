@@ -145,7 +145,7 @@ class Vote:
     """What one person said. ``person`` is the identity that said it, for the evidence.
 
     With ``rule`` it was a rule; ``person`` then only names it for people. ``grant``: what the approval gives
-    for a time besides.
+    for a time besides. ``seen``: SHA-256 of the facts that reviewers were shown by then, None while there were none.
     """
 
     person: Identity
@@ -154,6 +154,7 @@ class Vote:
     time: float
     rule: ByRule | None = None
     grant: Grant | None = None
+    seen: str | None = None
 
     @property
     def by(self) -> str:

@@ -52,8 +52,9 @@ async def _serve(settings: Settings, workers: int | None) -> int:
 
     def up(approvals: Approvals, store: StateStore) -> None:
         take = taker(store, clock=time.time)
+        approvals.keep_with(webhooks.keep)
         approvals.listen(webhooks.changed)
-        webhooks.start(take)
+        webhooks.start(store)
         console.attach(approvals, plane.grants, take)
 
     plane.when_up(up)

@@ -14,7 +14,7 @@ from starlette.responses import Response, StreamingResponse
 
 from govproxy.approvals.granting import GrantAsked
 from govproxy.approvals.seeing import reviews, sees
-from govproxy.approvals.values import Answer, Hold, Standing, Status
+from govproxy.approvals.values import Answer, Standing, Status
 from govproxy.audit.keys import PublicKey
 from govproxy.console import models, views
 from govproxy.console.desk import Desk, Looks, answered, plausible_id, read_body, read_form
@@ -152,7 +152,7 @@ class Api:
                         last_error=figures.last_error,
                         last_delivered=figures.last_delivered,
                     )
-                    for hook, waiting, figures in self._webhooks.figures
+                    for hook, waiting, figures in await self._webhooks.figures()
                 ]
             )
         )
@@ -198,21 +198,24 @@ class Api:
         return desk
 
     async def _shown(self, standing: Standing, person: Identity) -> Response:
-        facts = await self._facts(standing.hold, standing.status) if reviews(standing, person) else {}
+        facts = await self._facts(standing) if reviews(standing, person) else {}
         grantable = self.desk.grantable(standing) if standing.status is Status.WAITING else None
         return answered(views.detail(standing, person, self._now(), facts=facts, grantable=grantable))
 
-    async def _facts(self, hold: Hold, status: Status) -> dict[str, Any] | None:
-        known = self._looks.known(hold.id)
-        if known is not None:
-            return known.form
-        if status is not Status.WAITING:
+    async def _facts(self, standing: Standing) -> dict[str, Any] | None:
+        """What is kept of it counts, for all instances and afterwards; until then what is being found out."""
+        hold = standing.hold
+        kept = await self.desk.facts(hold.id)
+        if kept is not None:
+            return kept
+        if standing.status is not Status.WAITING:
             return {}
         try:
             async with asyncio.timeout(FACTS_TIMEOUT_S):
-                return (await self._looks.facts(hold)).form
+                found = await self._looks.facts(hold)
         except TimeoutError:
             return None
+        return await self.desk.facts(hold.id) or found.form
 
     async def _visible(self, request: Request, person: Identity) -> Standing:
         hold_id = request.path_params["id"]

@@ -78,7 +78,7 @@ def application(
     async def metrics(request: Request) -> Response:
         if not console.listen.is_loopback:
             sign_in.identify(request)
-        page = exposition(await source.figures(), decisions, webhooks.figures)
+        page = exposition(await source.figures(), decisions, await webhooks.figures())
         return Response(page, media_type=CONTENT_TYPE)
 
     async def health(request: Request) -> Response:

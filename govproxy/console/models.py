@@ -104,6 +104,9 @@ class VoteForm(Form):
     reason: str
     time: Time
     grant: GrantForm | None
+    seen: str | None = Field(
+        description="SHA-256 of the facts that were there to be seen, as JSON with sorted keys and no blanks."
+    )
 
 
 class Grantable(Form):

@@ -57,7 +57,8 @@ class ConsoleServer:
         self._desk = desk
         self._rights = rights
         self._take = take
-        desk.listen(self._feed.changed)
+        # Requests of other instances too: whoever looks at the page does not know which one it is of.
+        desk.listen(self._feed.changed, everywhere=True)
 
     async def start(self) -> None:
         """Listen. Raises `ConfigError` where the address is taken, or keys cannot be read."""

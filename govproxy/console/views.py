@@ -77,6 +77,7 @@ def detail(
                     reason=vote.reason,
                     time=vote.time,
                     grant=None if vote.grant is None else models.GrantForm.model_validate(grant(vote.grant)),
+                    seen=vote.seen,
                 )
                 for vote in standing.votes
             ],

@@ -1,16 +1,21 @@
 """Approvals: requests kept, told of, decided, signed and used up. One service per control process.
 
 Everything goes through the state store, so that a decision made by any instance counts for all, and
-nothing is lost in a restart. What this instance waits for is read again several times a second, which
-is how it hears of decisions made elsewhere. Knows neither sessions nor sockets nor web pages: who wants
-to hear of changes says so with `listen`; rules that decide are added with `add_decider`.
+nothing is lost in a restart. Decisions made elsewhere are heard of by the store's signals; what this
+instance waits for is read again about once a second besides, and more often where there are no signals.
+Knows neither sessions nor sockets nor web pages: who wants to hear of changes says so with `listen`; rules
+that decide are added with `add_decider`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import contextlib
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from govproxy.approvals import capsule as capsules
 from govproxy.approvals.capsule import Capsule, Signer
@@ -19,7 +24,9 @@ from govproxy.approvals.granting import GrantAsked, NotGranted, granted
 from govproxy.approvals.values import Answer, Hold, Standing, Status, Vote
 from govproxy.audit import events
 from govproxy.control.state import approvals as state
-from govproxy.control.state.approvals import Objected, Sealed
+from govproxy.control.state.approvals import Beside, Objected, Sealed, Sealing
+from govproxy.control.state.facts import read as read_facts
+from govproxy.control.state.signals import Signal, Topic
 from govproxy.control.state.store import StateStore
 from govproxy.errors import StateUnavailable
 from govproxy.identity.identity import Identity
@@ -28,13 +35,17 @@ from govproxy.policy.rules import MayGrant
 from govproxy.session.log import get_logger
 
 POLL_S = 0.3
+SIGNALLED_POLL_S = 0.8  # where signals are heard, should one be lost: still within a second
 OVERDUE_S = 2.0  # how often requests that nobody here waits for are looked through
+MOST_SIGNALS = 1_000  # signals between two looks that are told apart
+MOST_CAPSULES = 1_000  # decisions of this instance that are at hand without a look into the store
 
 log = get_logger("govproxy.approvals")
 
 
 Listener = Callable[[Standing], None]
 Decider = Callable[[Standing], Awaitable[Vote | None]]
+AsksNobody = Callable[[Standing], bool]
 Record = Callable[[Mapping[str, object]], None]
 
 
@@ -46,21 +57,38 @@ class Approvals:
         self._signer = signer
         self._clock = clock
         self._listeners: list[Listener] = []
-        self._deciders: list[Decider] = []
+        self._deciders: list[tuple[Decider, AsksNobody]] = []
+        self._beside: Beside = state.nothing_beside
         self._record: Record = lambda event: None
         self._grant_terms: Callable[[], Mapping[str, MayGrant | None]] = dict
         self._granted: Callable[[], Awaitable[None]] = _nothing
         self._known: dict[str, Standing] = {}  # what somebody here waits for, as it was told last
+        self._sealed: OrderedDict[str, Capsule] = OrderedDict()  # committed, so that it never changes
+        self._elsewhere: set[str] = set()  # what another instance has changed
+        self._listeners_everywhere: list[Listener] = []
+        self._woken = asyncio.Event()
         self._deciding: set[asyncio.Task[None]] = set()
         self._watch: asyncio.Task[None] | None = None
 
-    def listen(self, callback: Listener) -> None:
-        """Call ``callback`` after every change: asked, voted, decided, timed out, withdrawn."""
-        self._listeners.append(callback)
+    def listen(self, callback: Listener, *, everywhere: bool = False) -> None:
+        """Call ``callback`` after every change: asked, voted, decided, timed out, withdrawn.
 
-    def add_decider(self, decider: Decider) -> None:
-        """Let ``decider`` say something to every new request, as a rule's vote; the first that does so is heard."""
-        self._deciders.append(decider)
+        Of requests of this instance; with ``everywhere`` of those of others too, as far as signals are heard.
+        """
+        self._listeners.append(callback)
+        if everywhere:
+            self._listeners_everywhere.append(callback)
+
+    def add_decider(self, decider: Decider, asks_nobody: AsksNobody = lambda standing: False) -> None:
+        """Let ``decider`` say something to every new request, as a rule's vote; the first that does so is heard.
+
+        Where ``asks_nobody`` says so it answers without looking anywhere, before the request is kept.
+        """
+        self._deciders.append((decider, asks_nobody))
+
+    def keep_with(self, beside: Beside) -> None:
+        """Keep something with every change, in its transaction."""
+        self._beside = beside
 
     def grant_with(
         self, terms: Callable[[], Mapping[str, MayGrant | None]], granted: Callable[[], Awaitable[None]]
@@ -76,6 +104,7 @@ class Approvals:
 
     async def start(self) -> None:
         """Begin to look for what others decided and for what nobody answered in time."""
+        self._store.listen(self._signalled)
         self._watch = asyncio.get_running_loop().create_task(self._keep_watching(), name="watch approvals")
 
     async def stop(self) -> None:
@@ -93,19 +122,41 @@ class Approvals:
         An approval of the same statement of the same requester that has a use left comes back as it is; so
         does an open request, where nobody waits on the wire.
         """
-        earlier = await self._store.run(state.earlier(hold, self._clock()))
-        if earlier is not None:
-            return earlier
-        await self._store.run(state.ask(hold))
-        standing = Standing(hold=hold)
-        self._known[hold.id] = standing
-        self._note(standing, "asked")
-        self._tell(standing)
-        if self._deciders:
-            task = asyncio.get_running_loop().create_task(self._let_rules_decide(standing))
+        asked = Standing(hold=hold)
+        vote, undecided = await self._at_once(asked)
+        sealing, made = self._sealing()
+        kept = await self._store.run(
+            state.ask(hold, now=self._clock(), vote=vote, sealing=sealing, beside=self._beside)
+        )
+        if kept.capsule is not None:
+            self._at_hand(kept.standing.hold.id, kept.capsule)
+        if kept.earlier:
+            return kept.standing
+        self._known[hold.id] = asked
+        self._note(asked, "asked")
+        self._tell(asked)
+        if vote is not None and vote in kept.standing.votes:
+            await self._voted(kept.standing, vote, made)
+        elif undecided:
+            task = asyncio.get_running_loop().create_task(self._let_rules_decide(asked, undecided))
             self._deciding.add(task)
             task.add_done_callback(self._deciding.discard)
-        return standing
+        return kept.standing
+
+    async def _at_once(self, standing: Standing) -> tuple[Vote | None, Sequence[Decider]]:
+        """What is said to a new request without asking anybody, and who is still to be asked where nothing is."""
+        for at, (decider, asks_nobody) in enumerate(self._deciders):
+            try:
+                if not asks_nobody(standing):
+                    return None, [later for later, _ in self._deciders[at:]]
+                vote = await decider(standing)
+            except Exception:
+                # Security: what fails decides nothing; people still can.
+                log.exception("a rule could not decide", approval=standing.hold.id)
+                continue
+            if vote is not None:
+                return vote, ()
+        return None, ()
 
     async def answer(
         self, hold_id: str, person: Identity, answer: Answer, reason: str, grant: GrantAsked | None = None
@@ -120,9 +171,10 @@ class Approvals:
             if not isinstance(given, Vote):
                 return given
             vote = given
-        after = await self._store.run(state.answer(hold_id, vote, self._sealing))
+        sealing, made = self._sealing()
+        after = await self._store.run(state.answer(hold_id, vote, sealing, self._beside))
         if isinstance(after, Standing):
-            await self._voted(after, vote)
+            await self._voted(after, after.votes[-1], made)
             if vote.grant is not None and after.status is Status.APPROVED:
                 self.note(after, "granted", by=vote.by, reason=reason)
                 await self._granted()
@@ -177,7 +229,12 @@ class Approvals:
 
     async def capsule(self, hold_id: str) -> Capsule | None:
         """The signed decision; None while there is none. Raises StateUnavailable."""
-        return await self._store.run(state.capsule(hold_id))
+        found = self._sealed.get(hold_id)
+        return await self._store.run(state.capsule(hold_id)) if found is None else found
+
+    async def facts(self, hold_id: str) -> dict[str, Any] | None:
+        """What reviewers are shown of it, as it is kept; None where nothing is. Raises StateUnavailable."""
+        return await self._store.run(read_facts(hold_id))
 
     # ------------------------------------------------------------------ deciding
 
@@ -185,36 +242,52 @@ class Approvals:
         """Note what a rule in shadow mode would have said."""
         self._note(standing, "shadow", vote)
 
-    async def _voted(self, after: Standing, vote: Vote) -> None:
+    async def _voted(self, after: Standing, vote: Vote, made: Sequence[Capsule]) -> None:
+        """A vote was counted, and ``made`` with it where that was a decision."""
         self._note(after, "voted", vote)
         if after.status is not Status.WAITING:
+            for one in made:
+                self._at_hand(after.hold.id, one)
             self._note(after, after.status.value, vote, await self.capsule(after.hold.id))
         self._tell(after)
 
-    def _sealing(self, standing: Standing) -> Sealed | None:
-        if standing.status not in (Status.APPROVED, Status.REFUSED):
-            return None
-        rule, decided = standing.hold.rule, standing.votes[-1].time
-        made = capsules.seal(
-            standing.hold,
-            standing.status,
-            standing.votes,
-            self._signer,
-            uses=rule.uses,
-            expires=decided + rule.valid_s,
-            decided=decided,
-        )
-        return Sealed(capsule=made, uses=rule.uses, expires=decided + rule.valid_s)
+    def _at_hand(self, hold_id: str, made: Capsule) -> None:
+        self._sealed[hold_id] = made
+        while len(self._sealed) > MOST_CAPSULES:
+            self._sealed.popitem(last=False)
 
-    async def _let_rules_decide(self, standing: Standing) -> None:
-        for decider in self._deciders:
+    def _sealing(self) -> tuple[Sealing, Sequence[Capsule]]:
+        """What seals one decision, and where it leaves the capsule: good once its transaction is committed."""
+        made: list[Capsule] = []
+
+        def seal(standing: Standing) -> Sealed | None:
+            if standing.status not in (Status.APPROVED, Status.REFUSED):
+                return None
+            rule, decided = standing.hold.rule, standing.votes[-1].time
+            capsule = capsules.seal(
+                standing.hold,
+                standing.status,
+                standing.votes,
+                self._signer,
+                uses=rule.uses,
+                expires=decided + rule.valid_s,
+                decided=decided,
+            )
+            made[:] = [capsule]
+            return Sealed(capsule=capsule, uses=rule.uses, expires=decided + rule.valid_s)
+
+        return seal, made
+
+    async def _let_rules_decide(self, standing: Standing, deciders: Sequence[Decider]) -> None:
+        for decider in deciders:
             try:
                 vote = await decider(standing)
                 if vote is None:
                     continue
-                after = await self._store.run(state.rule(standing.hold.id, vote, self._sealing))
+                sealing, made = self._sealing()
+                after = await self._store.run(state.rule(standing.hold.id, vote, sealing, self._beside))
                 if after is not None and vote in after.votes:
-                    await self._voted(after, vote)
+                    await self._voted(after, vote, made)
             except Exception:
                 # Security: what fails decides nothing; people still can.
                 log.exception("a rule could not decide", approval=standing.hold.id)
@@ -222,7 +295,7 @@ class Approvals:
             return
 
     async def _end(self, hold_id: str, *, withdrawn: bool) -> Standing | None:
-        after = await self._store.run(state.end(hold_id, self._clock(), withdrawn=withdrawn))
+        after = await self._store.run(state.end(hold_id, self._clock(), withdrawn=withdrawn, beside=self._beside))
         if after is not None:
             self._note(after, after.status.value)
             self._tell(after)
@@ -230,25 +303,48 @@ class Approvals:
 
     # ------------------------------------------------------------------ what happens elsewhere, and in time
 
+    def _signalled(self, signal: Signal) -> None:
+        """Another instance has changed something."""
+        if signal.topic is Topic.APPROVALS and len(self._elsewhere) < MOST_SIGNALS:
+            if signal.key in self._known or self._listeners_everywhere:
+                self._elsewhere.add(signal.key)
+                self._woken.set()
+        elif signal.topic is None:
+            self._elsewhere.update(self._known)
+            self._woken.set()
+
     async def _keep_watching(self) -> None:
-        rounds = 0
+        overdue_at = polled_at = 0.0
         while True:
-            await asyncio.sleep(POLL_S)
-            rounds += 1
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SIGNALLED_POLL_S if self._store.hears else POLL_S):
+                    await self._woken.wait()
+            self._woken.clear()
+            now = time.monotonic()
+            everything, polls = now >= overdue_at, now >= polled_at
+            overdue_at = now + OVERDUE_S if everything else overdue_at
+            polled_at = now + POLL_S if polls else polled_at
             try:
-                await self._look(everything=rounds % round(OVERDUE_S / POLL_S) == 0)
+                await self._look(everything=everything, polls=polls)
             except StateUnavailable as error:
                 log.warning("approvals cannot be looked at", error=str(error))
 
-    async def _look(self, *, everything: bool) -> None:
+    async def _look(self, *, everything: bool, polls: bool) -> None:
         now = self._clock()
         if any(now >= standing.hold.deadline for standing in self._known.values()) or everything:
             for hold_id in await self._store.run(state.overdue(now)):
                 await self._end(hold_id, withdrawn=False)
-        if self._known:
-            for standing in await self._store.run(state.read_some(tuple(self._known))):
-                if self._known.get(standing.hold.id, standing) != standing:
+        changed, self._elsewhere = self._elsewhere, set()
+        wanted = changed | self._known.keys() if polls else changed
+        if not wanted:
+            return
+        for standing in await self._store.run(state.read_some(tuple(wanted))):
+            hold_id = standing.hold.id
+            if hold_id in self._known:
+                if self._known[hold_id] != standing:
                     self._tell(standing)
+            elif hold_id in changed:
+                self._tell_those(self._listeners_everywhere, standing)
 
     def _tell(self, standing: Standing) -> None:
         if standing.hold.id in self._known:
@@ -256,7 +352,10 @@ class Approvals:
                 self._known[standing.hold.id] = standing
             else:
                 del self._known[standing.hold.id]
-        for listener in tuple(self._listeners):
+        self._tell_those(self._listeners, standing)
+
+    def _tell_those(self, listeners: Sequence[Listener], standing: Standing) -> None:
+        for listener in tuple(listeners):
             try:
                 listener(standing)
             except Exception:

@@ -69,11 +69,13 @@ class ApprovalsDesk:
         if standing is None:
             return {"error": f"there is no request {hold_id}"}
         capsule = await self._approvals().capsule(hold_id)
-        facts = None if self._reviewer is None else self._reviewer.known(hold_id)
+        facts = await self._approvals().facts(hold_id)
+        if facts is None and self._reviewer is not None and (known := self._reviewer.known(hold_id)) is not None:
+            facts = known.form
         return {
             "approval": standing_form(standing),
             "capsule": None if capsule is None else capsule_form(capsule),
-            "facts": None if facts is None else facts.form,
+            "facts": facts,
         }
 
     async def _decide(

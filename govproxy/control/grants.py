@@ -1,12 +1,14 @@
 """Grants as they stand: given with an approval, taken back, published while they last.
 
 The store says that there is one and whether it was taken back; what it is stands in the signed capsule, which
-is verified here before anything is published. Other instances' grants are seen within half a second.
+is verified here before anything is published. Other instances' grants are heard of by the store's signals, and
+seen within a second where one is lost.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,6 +17,7 @@ from govproxy.approvals.capsule import CONTEXT, Capsule, Verifier
 from govproxy.approvals.grant_forms import read_grant
 from govproxy.approvals.values import Standing, Status
 from govproxy.control.state import approvals, grants
+from govproxy.control.state.signals import Signal, Topic
 from govproxy.control.state.store import StateStore
 from govproxy.errors import StateUnavailable
 from govproxy.identity.identity import Identity
@@ -22,6 +25,7 @@ from govproxy.policy.grants import Grant
 from govproxy.session.log import get_logger
 
 POLL_S = 0.5
+SIGNALLED_POLL_S = 0.8  # where the store's signals are heard, should one be lost
 LISTED_S = 7 * 86_400.0  # how long a grant that ended is still listed
 
 log = get_logger("govproxy.grants")
@@ -54,10 +58,12 @@ class Grants:
         self._standing: tuple[Grant, ...] = ()
         self._watch: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
+        self._woken = asyncio.Event()
 
     async def start(self) -> None:
         """Publish what stands, and keep looking."""
         await self.refresh()
+        self._store.listen(self._signalled)
         self._watch = asyncio.get_running_loop().create_task(self._keep_watching(), name="watch grants")
 
     async def stop(self) -> None:
@@ -101,9 +107,16 @@ class Grants:
         await self.refresh()
         return None
 
+    def _signalled(self, signal: Signal) -> None:
+        if signal.topic in (None, Topic.GRANTS):
+            self._woken.set()
+
     async def _keep_watching(self) -> None:
         while True:
-            await asyncio.sleep(POLL_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SIGNALLED_POLL_S if self._store.hears else POLL_S):
+                    await self._woken.wait()
+            self._woken.clear()
             try:
                 await self.refresh()
             except StateUnavailable as error:

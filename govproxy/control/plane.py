@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]
 
@@ -28,6 +29,7 @@ from govproxy.control.grants import Grants
 from govproxy.control.keys import load_approval_key, load_keys, rotate_masking_key
 from govproxy.control.look import Seen, class_named, corrections_of, evidence_of
 from govproxy.control.metadata import MetadataConnection, connect_to
+from govproxy.control.precedents import Precedents
 from govproxy.control.rehearsal import rehearsal_form
 from govproxy.control.review import Reviewer, World
 from govproxy.control.rulings import Rulings, unconfirmed
@@ -39,6 +41,7 @@ from govproxy.control.state.classification import (
     save_kept,
     save_map,
 )
+from govproxy.control.state.facts import keep as keep_facts
 from govproxy.control.state.store import StateStore, open_store
 from govproxy.control.tickets import Tickets
 from govproxy.errors import GovproxyError, StateUnavailable
@@ -84,7 +87,7 @@ class ControlPlane:
         self._tickets: Tickets | None = None
         self._grants: Grants | None = None
         self._tell_grants: Callable[[tuple[Grant, ...]], None] = lambda grants: None
-        self.reviewer = Reviewer(self._world, rehearsal_form)
+        self.reviewer = Reviewer(self._world, rehearsal_form, self._keep_facts)
         self.decisions = Decisions()
         self._when_up: list[Callable[[Approvals, StateStore], None]] = []
         self._before_down: list[Callable[[], Awaitable[None]]] = []
@@ -142,13 +145,12 @@ class ControlPlane:
         self._tickets = None if service is None else Tickets(service)
         rulings = Rulings(
             lambda: self._policy,
-            store,
-            load_approval_key(self.settings).public,
             count=self.reviewer.count,
             confirm=unconfirmed if self._tickets is None else self._tickets.confirm,
+            earlier=Precedents(store, load_approval_key(self.settings).public).found,
             would_have=approvals.would_have,
         )
-        approvals.add_decider(rulings.decide)
+        approvals.add_decider(rulings.decide, rulings.asks_nobody)
         approvals.listen(self._review)
         approvals.listen(self.decisions.heard)
         self._grants = Grants(
@@ -174,6 +176,11 @@ class ControlPlane:
             self.reviewer.begin_soon(standing.hold)
         else:
             self.reviewer.forget(standing.hold.id)
+
+    async def _keep_facts(self, hold_id: str, form: dict[str, Any]) -> None:
+        if self._store is None:
+            raise AssertionError("not started")
+        await self._store.run(keep_facts(hold_id, form))
 
     def _world(self, name: str) -> World | None:
         """What a look at a held statement is made with."""

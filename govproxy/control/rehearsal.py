@@ -24,13 +24,13 @@ from govproxy.control.review import (
     SAMPLE_COLUMNS,
     SAMPLE_ROWS,
     STATEMENT_TIMEOUT_MS,
+    NotLooked,
     Question,
     World,
     masked_sample,
     must_mean_the_same,
     under_the_role,
 )
-from govproxy.errors import GovproxyError
 from govproxy.sql.analyze import analyze
 from govproxy.sql.catalog import Relation
 from govproxy.sql.counting import NotCountable, quoted
@@ -153,7 +153,7 @@ async def _again(
         f"SELECT {items} FROM {quoted(relation.schema)}.{quoted(relation.name)} WHERE {found_by}", *key
     )
     if len(rows) > 1:
-        raise GovproxyError("a key finds several rows")
+        raise NotLooked("a key finds several rows")
     return tuple(rows[0]) if rows else None
 
 

@@ -6,7 +6,7 @@ only where nothing but reading can happen: a function that is not known to be ha
 for a reviewer's sake.
 
 Security: rows leave here masked, as for somebody whom no rule lets see anything; what no mask is certain for
-is redacted. They are kept in memory for as long as the request waits, never stored.
+is redacted. As they are shown, so they are kept with the request (`Keep`), for whoever asks later what was seen.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from govproxy.approvals.automatic import UNKNOWN_ROWS
 from govproxy.approvals.values import Hold
 from govproxy.config.settings import Database
 from govproxy.control.metadata import MetadataConnection, connect_to
-from govproxy.errors import GovproxyError
+from govproxy.errors import GovproxyError, StateUnavailable
 from govproxy.identity.identity import Identity
 from govproxy.masking.plan import Field, MaskKey, Right, Sight, build_plan
 from govproxy.masking.values import ColumnClass
@@ -57,9 +57,14 @@ AT_ONCE = 2  # connections for looking, whatever number of statements waits
 _READABLE = frozenset({RelationKind.TABLE, RelationKind.PARTITIONED, RelationKind.VIEW, RelationKind.MATERIALISED_VIEW})
 ACTIVE = frozenset({"sequence", "function", "operator"})
 _NOBODY = Identity(user="")
-_UNREACHABLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, GovproxyError)
-
 log = get_logger("govproxy.review")
+
+
+class NotLooked(Exception):
+    """Nothing was asked, for govproxy's own reasons; the message says which, to reviewers."""
+
+
+_UNREACHABLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, GovproxyError, NotLooked)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,17 +114,22 @@ class World:
 
 
 Rehearse = Callable[[Hold, World, "Question"], Awaitable[dict[str, Any]]]
+Keep = Callable[[str, dict[str, Any]], Awaitable[None]]  # of which request, and what is shown of it
 
 
 class Reviewer:
     """Looks things up. ``world`` gives what is known of a database by its name now, None for nothing.
 
-    ``rehearse`` runs a statement and takes it back, where a rule that holds it says so.
+    ``rehearse`` runs a statement and takes it back, where a rule that holds it says so. ``keep`` stores what is
+    found for people, before they are shown it.
     """
 
-    def __init__(self, world: Callable[[str], World | None], rehearse: Rehearse | None = None) -> None:
+    def __init__(
+        self, world: Callable[[str], World | None], rehearse: Rehearse | None = None, keep: Keep | None = None
+    ) -> None:
         self._world = world
         self._rehearse = rehearse
+        self._keep = keep
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._looks: dict[str, asyncio.Task[ReviewFacts]] = {}
         self._wholes: dict[str, asyncio.Task[ReviewFacts]] = {}  # with a rehearsal
@@ -181,6 +191,15 @@ class Reviewer:
         await asyncio.gather(*looks, return_exceptions=True)
 
     async def _whole(self, hold: Hold) -> ReviewFacts:
+        facts = await self._with_rehearsal(hold)
+        if self._keep is not None:
+            try:
+                await self._keep(hold.id, facts.form)
+            except StateUnavailable as error:
+                log.warning("what reviewers see is not kept", approval=hold.id, error=str(error))
+        return facts
+
+    async def _with_rehearsal(self, hold: Hold) -> ReviewFacts:
         facts = await asyncio.shield(self._begun(self._looks, hold, self._look))
         world = self._world(hold.subject.database)
         if self._rehearse is None or world is None or not _is_rehearsed(hold, world.policy):
@@ -191,8 +210,7 @@ class Reviewer:
         except NotCountable as why:
             return replace(facts, notes=(*facts.notes, f"not rehearsed: {why}"))
         except _UNREACHABLE as error:
-            code = getattr(error, "sqlstate", None) or type(error).__name__
-            return replace(facts, notes=(*facts.notes, f"not rehearsed: the database said {code}"))
+            return replace(facts, notes=(*facts.notes, f"not rehearsed: {reason_of(error)}"))
 
     async def _look(self, hold: Hold) -> ReviewFacts:
         world = self._world(hold.subject.database)
@@ -208,11 +226,23 @@ class Reviewer:
             async with asyncio.timeout(WHOLE_TIMEOUT_S), self._slots:
                 facts = await _Look(hold, world, question).run(facts)
         except _UNREACHABLE as error:
-            # Security: no message of the server's, which may quote a value.
-            code = getattr(error, "sqlstate", None) or type(error).__name__
-            log.info("a held statement could not be looked into", approval=hold.id, error=code)
-            return replace(facts, notes=(*facts.notes, f"rows are not counted: the database said {code}"))
+            reason = reason_of(error)
+            log.info("a held statement could not be looked into", approval=hold.id, error=reason)
+            return replace(facts, notes=(*facts.notes, f"rows are not counted: {reason}"))
         return replace(facts, risk=risk.parts(hold, actual_rows=facts.actual_rows))
+
+
+def reason_of(error: Exception) -> str:
+    """Why nothing came of it, for reviewers. Security: no message of the server's, which may quote a value."""
+    match error:
+        case NotLooked():
+            return str(error)
+        case TimeoutError():
+            return "it takes too long"
+        case asyncpg.PostgresError():
+            return f"the database said {error.sqlstate}"
+        case _:
+            return f"the database cannot be asked ({type(error).__name__})"
 
 
 def _is_rehearsed(hold: Hold, policy: Policy) -> bool:
@@ -289,12 +319,12 @@ def _target(text: Countable, reads: frozenset[int], world: World) -> Relation:
 @asynccontextmanager
 async def under_the_role(hold: Hold, world: World) -> AsyncIterator[MetadataConnection]:
     """A connection of its own to the database, read-only unless a transaction says otherwise, under the role
-    that the requester has there. Raises GovproxyError where none is meant for them."""
+    that the requester has there. Raises NotLooked where none is meant for them."""
     role = None
     if world.database.roles:
         role = next((role for group, role in world.database.roles if group in hold.requester.groups), "")
         if not role:
-            raise GovproxyError("no role")
+            raise NotLooked("no role is meant for the requester in this database")
     connection = await connect_to(world.database)
     try:
         if role is not None:
@@ -306,7 +336,7 @@ async def under_the_role(hold: Hold, world: World) -> AsyncIterator[MetadataConn
 
 async def must_mean_the_same(connection: MetadataConnection, hold: Hold, question: Question) -> None:
     """Take the session's search_path for this transaction; every name must then mean, to this connection,
-    a table that the session's statement touches. Raises GovproxyError."""
+    a table that the session's statement touches. Raises NotLooked."""
     # Where it is not known, nothing is found by a bare name.
     path = ", ".join(quoted(name) for name in question.path or ()) or "''"
     await connection.fetchval("SELECT pg_catalog.set_config('search_path', $1, true)", path)
@@ -317,7 +347,7 @@ async def must_mean_the_same(connection: MetadataConnection, hold: Hold, questio
         called = quoted(name) if not schema else f"{quoted(schema)}.{quoted(name)}"
         found = await connection.fetchval("SELECT pg_catalog.to_regclass($1)::pg_catalog.oid", called)
         if found is None or int(found) not in touched:
-            raise GovproxyError("a name means another table")
+            raise NotLooked("a name in it means another table to this connection")
 
 
 @dataclass(slots=True)
@@ -407,7 +437,7 @@ def masked_sample(
     sent = b"".join(_data_row(row) for row in rows)
     consumed, output, count, _ = plan.apply(sent)
     if consumed != len(sent) or count != len(rows):
-        raise GovproxyError("rows could not be masked")
+        raise NotLooked("rows could not be masked")
     return Sample(columns=tuple(f.name for f in fields), rows=tuple(_rows_of(output)))
 
 

@@ -13,13 +13,9 @@ from dataclasses import dataclass
 
 from govproxy.approvals import risk
 from govproxy.approvals.automatic import UNKNOWN_ROWS, Question, fits, may_answer, ticket_in, wants_count
-from govproxy.approvals.capsule import Verifier
 from govproxy.approvals.deciding import MAX_REASON_CHARACTERS
 from govproxy.approvals.forms import rule_as_person
-from govproxy.approvals.precedent import precedent
 from govproxy.approvals.values import Answer, ByRule, Hold, Standing, Vote
-from govproxy.control.state import approvals as state
-from govproxy.control.state.store import StateStore
 from govproxy.masking.patterns import compiled
 from govproxy.policy.rules import ApprovalRule, Counts, Mode, Policy, Ruling
 from govproxy.session.log import get_logger
@@ -28,6 +24,7 @@ log = get_logger("govproxy.rulings")
 
 Count = Callable[[Hold], Awaitable[int]]  # -1: it could not be counted
 Confirm = Callable[[str, str, Hold], Awaitable[str | None]]  # rule, ticket → who confirmed it; None: nobody
+Earlier = Callable[[ApprovalRule, Hold, float], Awaitable[str | None]]  # which approval of the same; None: none
 
 
 async def uncounted(hold: Hold) -> int:
@@ -41,27 +38,42 @@ async def unconfirmed(rule: str, ticket: str, hold: Hold) -> str | None:
     return None
 
 
+async def unprecedented(rule: ApprovalRule, hold: Hold, now: float) -> str | None:
+    """For where nobody remembers anything."""
+    return None
+
+
 class Rulings:
     """Answers for the rules of the policy in force. ``would_have`` hears of rules in shadow mode."""
 
     def __init__(
         self,
         policy: Callable[[], Policy],
-        store: StateStore,
-        verifier: Verifier,
         *,
         clock: Callable[[], float] = time.time,
         count: Count = uncounted,
         confirm: Confirm = unconfirmed,
+        earlier: Earlier = unprecedented,
         would_have: Callable[[Standing, Vote], None] = lambda standing, vote: None,
     ) -> None:
         self._policy = policy
-        self._store = store
-        self._verifier = verifier
         self._clock = clock
         self._count = count
         self._confirm = confirm
+        self._earlier = earlier
         self._would_have = would_have
+
+    def asks_nobody(self, standing: Standing) -> bool:
+        """Whether `decide` needs nothing but the request and the policy: no count, no ticket's service, no store."""
+        policy, now = self._policy(), self._clock()
+        if any(rule.mode is Mode.SHADOW for rule in policy.approvals):
+            return False  # what they would have said is told of a request that is there
+        question = Question(standing=standing, now=now)
+        return not any(
+            wants_count(rule) or (_looks_elsewhere(rule) and fits(rule, question))
+            for rule in policy.approvals
+            if may_answer(rule, standing)
+        )
 
     async def decide(self, standing: Standing) -> Vote | None:
         """What the rules say to a new request; None: nothing. Raises StateUnavailable."""
@@ -133,13 +145,8 @@ class _Looking:
     async def _precedent(self, rule: ApprovalRule) -> list[str] | None:
         if rule.precedent is None:
             return []
-        hold, now = self.standing.hold, self.rulings._clock()
-        earlier = await self.rulings._store.run(state.decided_alike(hold, now - rule.precedent.within_s))
-        found = precedent(hold, rule, earlier, self.rulings._verifier, now)
-        if found is None:
-            return None
-        people = ", ".join(vote["by"]["user"] for vote in found.fields["votes"])
-        return [f"the same statement was approved as {found.fields['id']} by {people}"]
+        found = await self.rulings._earlier(rule, self.standing.hold, self.rulings._clock())
+        return None if found is None else [found]
 
     def _made(self, rule: ApprovalRule, grounds: tuple[str, ...]) -> Vote:
         return Vote(
@@ -154,6 +161,10 @@ class _Looking:
                 alone=rule.ruling is Ruling.REFUSE or rule.counts is Counts.ALONE,
             ),
         )
+
+
+def _looks_elsewhere(rule: ApprovalRule) -> bool:
+    return rule.precedent is not None or (rule.ticket is not None and rule.ticket.check)
 
 
 def _in_order(rules: Sequence[ApprovalRule]) -> Iterator[ApprovalRule]:

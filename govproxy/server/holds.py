@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Protocol
 
 from govproxy.approvals.capsule import Capsule
@@ -93,6 +94,10 @@ class HoldDesk:
             standing = await self._approvals.ask(hold)
             if hold.waits and standing.status is Status.WAITING:
                 self._waiting[standing.hold.id] = (worker, hold.id)
+            elif hold.waits and standing.hold.id == hold.id:
+                # Decided by a rule in the same moment: its client is told of the request all the same.
+                asked = replace(standing, status=Status.WAITING, votes=())
+                self._send(worker, link.HoldStands(asked=hold.id, standing=asked, capsule=None))
             if standing.status is not Status.WAITING:
                 capsule = await self._approvals.capsule(standing.hold.id)
         except Exception:

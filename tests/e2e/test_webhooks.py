@@ -299,6 +299,7 @@ def test_of_two_instances_one_tells(world: World) -> None:
     console.ask(id=hold_id)
     world.good.wait_for("asked", hold_id)
     elsewhere = console.run(other())
+    elsewhere.keep_with(console.webhooks.keep)
     elsewhere.listen(console.webhooks.changed)
     console.run(elsewhere.answer(hold_id, LEO, Answer.APPROVE, "yes"))
     world.good.wait_for("approved", hold_id)

@@ -36,7 +36,15 @@ from govproxy.session.figures import WorkerFigures
 from tests.unit.approvals.building import SUBJECT, hold
 
 T = TypeVar("T")
-PACE = Pace(attempts=3, first_pause_s=0.05, longest_pause_s=0.1, attempt_timeout_s=1.0)
+PACE = Pace(
+    attempts=3,
+    first_pause_s=0.05,
+    longest_pause_s=0.1,
+    attempt_timeout_s=1.0,
+    first_rest_s=0.05,
+    longest_rest_s=0.1,
+    keep_s=2.0,
+)
 ISSUER = "https://console.example"
 CONFIG = """\
 databases: {{shop: {{upstream: "postgresql://u@127.0.0.1/shop", environment: production}}}}
@@ -74,15 +82,19 @@ class Said:
 class Console:
     """Runs from `running` on. ``at`` is its address without a slash at the end."""
 
-    def __init__(self, folder: Path, extra: str, *, host: str = "127.0.0.1", tls: bool = False) -> None:
+    def __init__(
+        self, folder: Path, extra: str, *, host: str = "127.0.0.1", tls: bool = False, pace: Pace = PACE
+    ) -> None:
         self.port = free_port()
         self.at = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
         handlers: list[urllib.request.BaseHandler] = [_Stay(), urllib.request.ProxyHandler({})]
         if tls:
             handlers.append(urllib.request.HTTPSHandler(context=_certified(folder)))
         self._opener = urllib.request.build_opener(*handlers)
-        self._signing_key = generate_signing_key()
-        write_private(folder / "dev.pem", self._signing_key)
+        # A second one in the same folder is the same instance, restarted.
+        if not (folder / "dev.pem").exists():
+            write_private(folder / "dev.pem", generate_signing_key())
+        self._signing_key = (folder / "dev.pem").read_bytes()
         config = folder / "govproxy.yaml"
         files = ", tls: {certificate: console.crt, private_key: console.key}" if tls else ""
         config.write_text(CONFIG.format(issuer=ISSUER, port=self.port, host=host, tls=files) + extra)
@@ -92,7 +104,7 @@ class Console:
         self.terms: dict[str, MayGrant | None] = {}
         self.loop = asyncio.new_event_loop()
         self.reviewer = Reviewer(lambda database: None)
-        self.webhooks = Webhooks(self.settings, now=time.time, pace=PACE)
+        self.webhooks = Webhooks(self.settings, now=time.time, pace=pace)
         self.server = ConsoleServer(
             self.settings,
             Workers(),
@@ -112,8 +124,9 @@ class Console:
         self.store = await open_store(self.settings)
         self.approvals = Approvals(self.store, self.key, clock=time.time)
         take = taker(self.store, clock=time.time)
+        self.approvals.keep_with(self.webhooks.keep)
         self.approvals.listen(self.webhooks.changed)
-        self.webhooks.start(take)
+        self.webhooks.start(self.store)
         self.grants = Grants(
             self.store,
             self.key.public,
@@ -187,7 +200,7 @@ def _certified(folder: Path) -> ssl.SSLContext:
 
 @contextmanager
 def running(folder: Path, extra: str = "", **options: Any) -> Iterator[Console]:
-    """A console in ``folder``; ``extra`` is added to its govproxy.yaml. Options: ``host``, ``tls``."""
+    """A console in ``folder``; ``extra`` is added to its govproxy.yaml. Options: ``host``, ``tls``, ``pace``."""
     console = Console(folder, extra, **options)
     thread = threading.Thread(target=console.loop.run_forever, name="console")
     thread.start()

@@ -12,16 +12,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from govproxy.approvals.values import Status
 from govproxy.cli.output import print_json
-from govproxy.cli.policies.form import Case, Cases, load_cases
+from govproxy.cli.policies.foretell import Foretold, foretell
+from govproxy.cli.policies.form import Case, Cases, Then, load_cases
 from govproxy.masking.classify import Correction, classify
 from govproxy.masking.values import Classification
 from govproxy.policy.describe import Output, outputs
 from govproxy.policy.engine import decide
 from govproxy.policy.loader import load_policy
-from govproxy.policy.rules import ColumnRule, Policy, Rule
+from govproxy.policy.rules import ApprovalRule, ColumnRule, Policy, Rule
 from govproxy.policy.values import Decision, Request, Verb
+from govproxy.session.nature import nature_of
+from govproxy.session.snapshot import DatabaseSnapshot
 from govproxy.sql.analyze import analyze
+from govproxy.sql.canonical import canonical
 from govproxy.sql.parse import UnparsableStatement
 
 UNREADABLE = "unreadable-statement"
@@ -38,6 +43,7 @@ class Answer:
     message: str = ""
     hint: str = ""
     outputs: tuple[Output, ...] = ()
+    then: Foretold | None = None  # of what is held
 
     @property
     def column_rules(self) -> set[str]:
@@ -79,6 +85,8 @@ def run_file(file: Path, policy: Path | None) -> Tested:
     for case in cases.cases:
         answer = world.answer(case)
         met.update(answer.rules, answer.shadow, answer.column_rules)
+        if answer.then is not None:
+            met.update((answer.then.rule, *answer.then.shadow))
         if problems := list(compare(case, answer)):
             result.failures.append((case, answer, problems))
     own = _own_rules(loaded, path)
@@ -97,6 +105,19 @@ class World:
         # What the file says was found gives way to what the policy says it is.
         found = [correction for correction in cases.corrections if correction.pattern not in named]
         self.classification: Classification = classify(cases.catalog, [*found, *corrections])
+
+    def _then(self, case: Case, request: Request, decision: Decision) -> Foretold | None:
+        if decision.verb is not Verb.HOLD:
+            return None
+        snapshot = DatabaseSnapshot(
+            name=case.database,
+            environment=case.environment,
+            catalog=self.cases.catalog,
+            classification=self.classification,
+        )
+        nature = nature_of(case.sql, request.analysis, snapshot, self.cases.catalog.default_search_path)
+        oddities = canonical(case.sql).oddities
+        return foretell(request, decision, self.policy, nature, oddities=oddities, given=case.given)
 
     def answer(self, case: Case) -> Answer:
         """What the policy says to one case."""
@@ -127,6 +148,7 @@ class World:
             message=decision.refusal.message if decision.refusal else "",
             hint=decision.refusal.hint if decision.refusal else "",
             outputs=tuple(shown),
+            then=self._then(case, request, decision),
         )
 
 
@@ -141,6 +163,8 @@ def compare(case: Case, answer: Answer) -> Iterator[str]:
         yield f"expected in shadow mode {_listed(case.shadow)}, got {_listed(answer.shadow)}"
     if case.approvers is not None and case.approvers != answer.approvers:
         yield f"expected approvers {_listed(case.approvers)}, got {_listed(answer.approvers)}"
+    if case.then is not None and answer.then is not None and (problem := _otherwise(case.then, answer.then)):
+        yield problem
     if answer.verb is not Verb.ALLOW:
         return
     for name, wanted in case.masks.items():
@@ -150,6 +174,21 @@ def compare(case: Case, answer: Answer) -> Iterator[str]:
         for got in found:
             if got != wanted and not (wanted == "masked" and got not in ("clear", "none")):
                 yield f"expected `{name}` {wanted}, got {got}"
+
+
+def _otherwise(wanted: Then, got: Foretold) -> str:
+    """What is not as expected of a held statement; empty when all is."""
+    if wanted.status is Status.WAITING:
+        if (got.status, got.waits_for) == (Status.WAITING, wanted.waits_for):
+            return ""
+        return f"expected that it waits for {_listed(wanted.waits_for)}, it {_verb(got)}"
+    if (got.status, got.rule) == (wanted.status, wanted.rule):
+        return ""
+    return f"expected it {wanted.status.value} by rule {wanted.rule}, it {_verb(got)}"
+
+
+def _verb(got: Foretold) -> str:
+    return got.words if got.status is Status.WAITING else f"is {got.words}"
 
 
 def shown(output: Output) -> str:
@@ -162,7 +201,7 @@ def shown(output: Output) -> str:
 
 def _own_rules(policy: Policy, path: Path | None) -> list[str]:
     """Names of the rules that stand in the file itself, not in the pack."""
-    own: list[Rule | ColumnRule] = [*policy.rules, *policy.columns]
+    own: list[Rule | ColumnRule | ApprovalRule] = [*policy.rules, *policy.columns, *policy.approvals]
     standard = load_policy(None)
     pack = set() if path is None else {rule.name for rule in standard.rules}
     return [rule.name for rule in own if rule.name not in pack]
@@ -197,6 +236,7 @@ def _as_dict(result: Tested) -> dict[str, Any]:
                 "shadow": list(answer.shadow),
                 "message": answer.message,
                 "hint": answer.hint,
+                "then": None if answer.then is None else answer.then.words,
                 "shown": {output.name: shown(output) for output in answer.outputs},
             }
             for case, answer, problems in result.failures

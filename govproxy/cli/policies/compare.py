@@ -17,6 +17,7 @@ from typing import Any
 
 from govproxy.cli.output import print_json
 from govproxy.cli.policies.cases import World, shown
+from govproxy.cli.policies.foretell import Foretold, foretell
 from govproxy.cli.policies.form import load_cases
 from govproxy.identity.identity import Identity
 from govproxy.masking import taxonomy
@@ -24,8 +25,10 @@ from govproxy.masking.values import Classification, ColumnClass
 from govproxy.policy.columns import column_right
 from govproxy.policy.engine import decide
 from govproxy.policy.loader import load_policy
-from govproxy.policy.rules import ColumnRule, Policy, Rule
-from govproxy.policy.values import Request
+from govproxy.policy.rules import ApprovalRule, ColumnRule, Policy, Rule
+from govproxy.policy.values import Request, Verb
+from govproxy.session.nature import nature_of
+from govproxy.session.snapshot import DatabaseSnapshot
 from govproxy.sql.catalog import Catalog, Column, Relation, RelationKind
 from govproxy.sql.values import Action, Analysis, Effect, StatementFacts
 
@@ -88,8 +91,8 @@ def rule_changes(old: Policy, new: Policy) -> dict[str, list[str]]:
     }
 
 
-def _named(policy: Policy) -> dict[str, Rule | ColumnRule]:
-    rules: list[Rule | ColumnRule] = [*policy.rules, *policy.columns]
+def _named(policy: Policy) -> dict[str, Rule | ColumnRule | ApprovalRule]:
+    rules: list[Rule | ColumnRule | ApprovalRule] = [*policy.rules, *policy.columns, *policy.approvals]
     return {rule.name: rule for rule in rules}
 
 
@@ -117,8 +120,8 @@ def case_changes(file: Path, old: Policy, new: Policy) -> Iterator[dict[str, Any
         answers = [world.answer(case) for world in worlds]
         written = [
             f"{answer.verb.value} {', '.join(f'{output.name}={shown(output)}' for output in answer.outputs)}".rstrip()
-            if answer.verb.value == "allow"
-            else answer.verb.value
+            if answer.verb is Verb.ALLOW
+            else held(answer.verb, answer.then)
             for answer in answers
         ]
         if written[0] != written[1]:
@@ -132,15 +135,21 @@ def case_changes(file: Path, old: Policy, new: Policy) -> Iterator[dict[str, Any
             }
 
 
+def held(verb: Verb, then: Foretold | None) -> str:
+    """A decision in a word, of a hold with what becomes of it."""
+    return verb.value if then is None else f"{verb.value}, {then.words}"
+
+
 class _Matrix:
     """Everyone and everything that either policy names."""
 
     def __init__(self, old: Policy, new: Policy) -> None:
         rules: list[Rule | ColumnRule] = [*old.rules, *old.columns, *new.rules, *new.columns]
-        self.groups = sorted({group for rule in rules for who in rule.who for group in who.groups})
-        self.users = sorted({user for rule in rules for who in rule.who for user in who.users})
-        self.agents = sorted({agent for rule in rules for who in rule.who for agent in who.agents}) or ["an agent"]
-        named = {place for rule in rules for place in rule.on.environments if not set(place) & set("*?[")}
+        deciding: list[Rule | ColumnRule | ApprovalRule] = [*rules, *old.approvals, *new.approvals]
+        self.groups = sorted({group for rule in deciding for who in rule.who for group in who.groups})
+        self.users = sorted({user for rule in deciding for who in rule.who for user in who.users})
+        self.agents = sorted({agent for rule in deciding for who in rule.who for agent in who.agents}) or ["an agent"]
+        named = {place for rule in deciding for place in rule.on.environments if not set(place) & set("*?[")}
         self.environments = sorted(named | {"production"})
         self.tags = {tag for rule in rules for tag in rule.on.tags if tag in taxonomy.TAGS} | {"PII", "SPII"}
         tables = {pattern.replace("*", "x").replace("?", "x") for rule in rules for pattern in rule.on.tables}
@@ -184,7 +193,14 @@ class _Matrix:
             analysis=Analysis(statements=(facts,), redacted_sql="", digest=""),
             now=MOMENT,
         )
-        return decide(request, policy, self.classification, self.catalog).verb.value
+        decision = decide(request, policy, self.classification, self.catalog)
+        if decision.verb is not Verb.HOLD:
+            return decision.verb.value
+        snapshot = DatabaseSnapshot(
+            name="diff", environment=environment, catalog=self.catalog, classification=self.classification
+        )
+        nature = nature_of("", request.analysis, snapshot)
+        return held(decision.verb, foretell(request, decision, policy, nature))
 
     def right(self, policy: Policy, identity: Identity, environment: str, tag: str) -> str:
         found = taxonomy.class_for(tag)

@@ -15,6 +15,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from govproxy.approvals.values import Status
+from govproxy.cli.policies.foretell import Given
 from govproxy.config.source import Document, Location, read, suggestion, validate
 from govproxy.errors import ConfigError, ConfigErrors
 from govproxy.identity.identity import Identity
@@ -38,6 +40,22 @@ class IdentityEntry(Strict):
     agent: Text | None = None
 
 
+class ThenEntry(Strict):
+    """What becomes of a held statement: one of these."""
+
+    approved: Text | None = None
+    refused: Text | None = None
+    waits: Words | None = None
+
+
+class GivenEntry(Strict):
+    """What rules that decide would ask elsewhere."""
+
+    rows: Annotated[int, Field(ge=0)] | None = None
+    tickets: Words = Field(default=[])
+    approved: bool = False
+
+
 class CaseEntry(Strict):
     who: Text = Field(alias="as")
     sql: Statement | list[Statement]
@@ -46,6 +64,8 @@ class CaseEntry(Strict):
     shadow: Words | None = None
     masks: dict[str, str] | None = None
     approvers: Words | None = None
+    then: ThenEntry | None = None
+    given: GivenEntry | None = None
     at: Text | None = None
     database: Text | None = None
     environment: Text | None = None
@@ -67,8 +87,17 @@ class CasesFile(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Then:
+    """What must become of a held statement. ``rule`` decides; of one that waits, ``waits_for`` these people."""
+
+    status: Status
+    rule: str = ""
+    waits_for: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One statement of one case. ``line`` is where it stands, ``now`` a POSIX time."""
+    """One statement of one case. ``line`` is where it stands, ``now`` a POSIX time. ``then``: of a hold."""
 
     line: int
     who: str
@@ -79,6 +108,8 @@ class Case:
     shadow: tuple[str, ...] | None
     masks: Mapping[str, str]
     approvers: frozenset[str] | None
+    then: Then | None
+    given: Given
     now: float
     database: str
     environment: str
@@ -102,6 +133,13 @@ def load_cases(path: Path) -> Cases:
     """Read and check a file of cases. Raises ConfigErrors with every mistake and its line."""
     document = read(path)
     return _Reader(document, validate(document, CasesFile)).cases()
+
+
+def _given(entry: GivenEntry | None) -> Given:
+    if entry is None:
+        return Given()
+    rows = -1 if entry.rows is None else entry.rows
+    return Given(rows=rows, tickets=frozenset(entry.tickets), approved=entry.approved)
 
 
 class _Reader:
@@ -179,6 +217,8 @@ class _Reader:
             shadow=None if entry.shadow is None else tuple(entry.shadow),
             masks=entry.masks or {},
             approvers=None if entry.approvers is None else frozenset(entry.approvers),
+            then=self._then(entry, index),
+            given=_given(entry.given),
             now=self._moment(entry.at, index),
             database=entry.database or self.file.database,
             environment=entry.environment or self.file.environment,
@@ -191,6 +231,26 @@ class _Reader:
             dataclasses.replace(first, sql=sql, line=self.document.line(("cases", index, "sql", at)))
             for at, sql in enumerate(entry.sql)
         ]
+
+    def _then(self, entry: CaseEntry, index: int) -> Then | None:
+        then = entry.then
+        if then is None:
+            if entry.given is not None:
+                self._fail("`given` is for what `then` says", "cases", index, "given")
+            return None
+        if entry.expect != "hold":
+            self._fail(f"`then` is of what is held ({entry.expect})", "cases", index, "then")
+        said = [name for name in ("approved", "refused", "waits") if getattr(then, name) is not None]
+        match said:
+            case ["approved"]:
+                return Then(status=Status.APPROVED, rule=then.approved or "")
+            case ["refused"]:
+                return Then(status=Status.REFUSED, rule=then.refused or "")
+            case ["waits"]:
+                return Then(status=Status.WAITING, waits_for=frozenset(then.waits or ()))
+            case _:
+                self._fail("one of `approved`, `refused`, `waits`", "cases", index, "then")
+                return None
 
     def _moment(self, written: str | None, index: int) -> float:
         if written is None:

@@ -7,7 +7,7 @@ one decision, and a capsule with one use lets one statement run, whoever asks in
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -17,7 +17,8 @@ from govproxy.approvals import deciding, forms
 from govproxy.approvals.capsule import Capsule
 from govproxy.approvals.turnaround import Ended
 from govproxy.approvals.values import Hold, Standing, Status, Vote
-from govproxy.control.state import grants
+from govproxy.control.state import facts, grants
+from govproxy.control.state.signals import Topic, tell
 from govproxy.errors import StateUnavailable
 
 _METADATA = sa.MetaData()
@@ -59,6 +60,8 @@ _RULE = "\x1frule"  # a rule's key among the votes; no name of a person has a co
 
 # Makes the evidence of a decision; None where there is nothing to sign (withdrawn, timed out).
 Sealing = Callable[[Standing], "Sealed | None"]
+# Keeps something along with a change, in its transaction: messages that tell of it.
+Beside = Callable[[sa.Connection, Standing], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,10 +81,45 @@ class Objected:
     detail: str = ""
 
 
-def ask(hold: Hold) -> Callable[[sa.Connection], None]:
-    """Keep a new request."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A request as it stands after it was asked. ``earlier``: it was there before, and answers this one too."""
 
-    def work(connection: sa.Connection) -> None:
+    standing: Standing
+    capsule: Capsule | None = None
+    earlier: bool = False
+
+
+def nothing_beside(connection: sa.Connection, standing: Standing) -> None:
+    """Keeps nothing."""
+
+
+def nothing_sealed(standing: Standing) -> Sealed | None:
+    """Where nothing can be decided."""
+    return None
+
+
+def ask(
+    hold: Hold,
+    *,
+    now: float | None = None,
+    vote: Vote | None = None,
+    sealing: Sealing = nothing_sealed,
+    beside: Beside = nothing_beside,
+) -> Callable[[sa.Connection], Kept]:
+    """Keep a new request, or find the one that answers it. ``vote``: what a rule says to it at once.
+
+    Asked and decided is one transaction, so one round to the disk. ``now`` absent: when it was asked.
+    """
+
+    def work(connection: sa.Connection) -> Kept:
+        before = _earlier(connection, hold, hold.asked if now is None else now)
+        if before is not None:
+            decided = before.status is not Status.WAITING
+            return Kept(
+                standing=before, capsule=_find_capsule(connection, before.hold.id) if decided else None, earlier=True
+            )
+        standing = Standing(hold=hold)
         connection.execute(
             HOLDS.insert().values(
                 id=hold.id,
@@ -94,36 +132,37 @@ def ask(hold: Hold) -> Callable[[sa.Connection], None]:
                 digest=hold.subject.digest,
             )
         )
+        _changed(connection, standing, beside)
+        after = deciding.ruled(standing, vote) if vote is not None else None
+        if after is None or vote is None:
+            return Kept(standing=standing)
+        return Kept(standing=after, capsule=_ruled(connection, after, vote, sealing, beside))
 
     return work
 
 
-def earlier(hold: Hold, now: float) -> Callable[[sa.Connection], Standing | None]:
+def _earlier(connection: sa.Connection, hold: Hold, now: float) -> Standing | None:
     """The same request, made before: approved with a use left, or refused an answer on the wire and still open."""
-
-    def work(connection: sa.Connection) -> Standing | None:
-        same = HOLDS.c.fingerprint == forms.fingerprint(hold)
-        usable = (
-            sa.select(HOLDS.c.id)
-            .join(CAPSULES, CAPSULES.c.hold_id == HOLDS.c.id)
-            .where(same, HOLDS.c.status == Status.APPROVED.value)
-            .where(CAPSULES.c.used < CAPSULES.c.uses, CAPSULES.c.expires > now)
-            .order_by(HOLDS.c.decided)
-            .limit(1)
-        )
-        found = connection.execute(usable).scalar()
-        if found is not None:
-            return _standing(connection, found, locked=False)
-        if hold.waits:
-            return None
-        still = sa.select(HOLDS.c.id).where(same, HOLDS.c.status == Status.WAITING.value, HOLDS.c.deadline > now)
-        for row in connection.execute(still).all():
-            standing = _standing(connection, row.id, locked=False)
-            if standing is not None and not standing.hold.waits:
-                return standing
+    same = HOLDS.c.fingerprint == forms.fingerprint(hold)
+    usable = (
+        sa.select(HOLDS.c.id)
+        .join(CAPSULES, CAPSULES.c.hold_id == HOLDS.c.id)
+        .where(same, HOLDS.c.status == Status.APPROVED.value)
+        .where(CAPSULES.c.used < CAPSULES.c.uses, CAPSULES.c.expires > now)
+        .order_by(HOLDS.c.decided)
+        .limit(1)
+    )
+    found = connection.execute(usable).scalar()
+    if found is not None:
+        return _standing(connection, found, locked=False)
+    if hold.waits:
         return None
-
-    return work
+    still = sa.select(HOLDS.c.id).where(same, HOLDS.c.status == Status.WAITING.value, HOLDS.c.deadline > now)
+    for row in connection.execute(still).all():
+        standing = _standing(connection, row.id, locked=False)
+        if standing is not None and not standing.hold.waits:
+            return standing
+    return None
 
 
 def read_some(hold_ids: Sequence[str]) -> Callable[[sa.Connection], list[Standing]]:
@@ -157,8 +196,13 @@ def read_all(
     return work
 
 
-def answer(hold_id: str, vote: Vote, sealing: Sealing) -> Callable[[sa.Connection], Standing | Objected | None]:
-    """Count a vote; None where there is no such request. A decision is sealed in the same transaction."""
+def answer(
+    hold_id: str, vote: Vote, sealing: Sealing, beside: Beside = nothing_beside
+) -> Callable[[sa.Connection], Standing | Objected | None]:
+    """Count a vote; None where there is no such request. A decision is sealed in the same transaction.
+
+    The vote names what reviewers were shown by then.
+    """
 
     def work(connection: sa.Connection) -> Standing | Objected | None:
         standing = _standing(connection, hold_id, locked=True)
@@ -167,18 +211,22 @@ def answer(hold_id: str, vote: Vote, sealing: Sealing) -> Callable[[sa.Connectio
         why = deciding.objection(standing, vote.person, vote.reason, vote.time)
         if why is not None:
             return Objected(why=why)
-        _keep(connection, hold_id, vote, person=vote.person.user.casefold())
-        after = deciding.answer(standing, vote)
+        said = replace(vote, seen=facts.digest(connection, hold_id))
+        _keep(connection, hold_id, said, person=said.person.user.casefold())
+        after = deciding.answer(standing, said)
         if after.status is not Status.WAITING:
-            _settle(connection, after, vote.time, sealing)
-        if after.status is Status.APPROVED and vote.grant is not None:
-            grants.keep(connection, hold_id, vote.grant.until)
+            _settle(connection, after, said.time, sealing)
+        if after.status is Status.APPROVED and said.grant is not None:
+            grants.keep(connection, hold_id, said.grant.until)
+        _changed(connection, after, beside)
         return after
 
     return work
 
 
-def rule(hold_id: str, vote: Vote, sealing: Sealing) -> Callable[[sa.Connection], Standing | None]:
+def rule(
+    hold_id: str, vote: Vote, sealing: Sealing, beside: Beside = nothing_beside
+) -> Callable[[sa.Connection], Standing | None]:
     """Count what a rule says; the request as it stands then. A decision is sealed in the same transaction."""
 
     def work(connection: sa.Connection) -> Standing | None:
@@ -186,12 +234,19 @@ def rule(hold_id: str, vote: Vote, sealing: Sealing) -> Callable[[sa.Connection]
         after = deciding.ruled(standing, vote) if standing is not None else None
         if after is None:
             return standing
-        _keep(connection, hold_id, vote, person=_RULE)
-        if after.status is not Status.WAITING:
-            _settle(connection, after, vote.time, sealing)
+        _ruled(connection, after, vote, sealing, beside)
         return after
 
     return work
+
+
+def _ruled(connection: sa.Connection, after: Standing, vote: Vote, sealing: Sealing, beside: Beside) -> Capsule | None:
+    _keep(connection, after.hold.id, vote, person=_RULE)
+    sealed = None
+    if after.status is not Status.WAITING:
+        sealed = _settle(connection, after, vote.time, sealing)
+    _changed(connection, after, beside)
+    return None if sealed is None else sealed.capsule
 
 
 def decided_alike(hold: Hold, since: float) -> Callable[[sa.Connection], list[Capsule]]:
@@ -237,7 +292,9 @@ def ended(since: float) -> Callable[[sa.Connection], list[Ended]]:
     return work
 
 
-def end(hold_id: str, now: float, *, withdrawn: bool) -> Callable[[sa.Connection], Standing | None]:
+def end(
+    hold_id: str, now: float, *, withdrawn: bool, beside: Beside = nothing_beside
+) -> Callable[[sa.Connection], Standing | None]:
     """End the request of a client that has gone (``withdrawn``), or whose time is up.
 
     None: there was nothing to end. What is decided stays so, and it is ended once, whoever comes first.
@@ -250,7 +307,10 @@ def end(hold_id: str, now: float, *, withdrawn: bool) -> Callable[[sa.Connection
         after = deciding.withdraw(standing) if withdrawn else deciding.run_out(standing, now)
         if after.status is standing.status:
             return None
-        _settle(connection, after, now, lambda standing: None)
+        _settle(connection, after, now, nothing_sealed)
+        if not after.votes:
+            facts.drop(connection, hold_id)
+        _changed(connection, after, beside)
         return after
 
     return work
@@ -273,13 +333,7 @@ def use(hold_id: str, now: float) -> Callable[[sa.Connection], bool]:
 def capsule(hold_id: str) -> Callable[[sa.Connection], Capsule | None]:
     """The evidence of a decision."""
 
-    def work(connection: sa.Connection) -> Capsule | None:
-        row = connection.execute(sa.select(CAPSULES).where(CAPSULES.c.hold_id == hold_id)).one_or_none()
-        if row is None:
-            return None
-        return _capsule(row)
-
-    return work
+    return lambda connection: _find_capsule(connection, hold_id)
 
 
 def overdue(now: float) -> Callable[[sa.Connection], Sequence[str]]:
@@ -322,6 +376,11 @@ def _read(row: sa.Row[Any], votes: Sequence[str]) -> Standing:
         raise StateUnavailable("the state store's approvals are damaged") from error
 
 
+def _find_capsule(connection: sa.Connection, hold_id: str) -> Capsule | None:
+    row = connection.execute(sa.select(CAPSULES).where(CAPSULES.c.hold_id == hold_id)).one_or_none()
+    return None if row is None else _capsule(row)
+
+
 def _capsule(row: sa.Row[Any]) -> Capsule:
     return Capsule(content=row.content.encode(), signature=bytes.fromhex(row.signature), key_id=row.key_id)
 
@@ -334,7 +393,12 @@ def _keep(connection: sa.Connection, hold_id: str, vote: Vote, *, person: str) -
     )
 
 
-def _settle(connection: sa.Connection, standing: Standing, now: float, sealing: Sealing) -> None:
+def _changed(connection: sa.Connection, standing: Standing, beside: Beside) -> None:
+    tell(connection, Topic.APPROVALS, standing.hold.id)
+    beside(connection, standing)
+
+
+def _settle(connection: sa.Connection, standing: Standing, now: float, sealing: Sealing) -> Sealed | None:
     hold_id = standing.hold.id
     connection.execute(HOLDS.update().where(HOLDS.c.id == hold_id).values(status=standing.status.value, decided=now))
     sealed = sealing(standing)
@@ -350,3 +414,4 @@ def _settle(connection: sa.Connection, standing: Standing, now: float, sealing: 
                 expires=sealed.expires,
             )
         )
+    return sealed

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from govproxy.approvals.capsule import Capsule
+from govproxy.control.state.signals import Topic, tell
 
 _METADATA = sa.MetaData()
 GRANTS = sa.Table(
@@ -42,6 +43,7 @@ class GrantRow:
 def keep(connection: sa.Connection, hold_id: str, ends: float) -> None:
     """Note that an approval gave a grant, in the transaction that seals it."""
     connection.execute(GRANTS.insert().values(hold_id=hold_id, ends=ends))
+    tell(connection, Topic.GRANTS, hold_id)
 
 
 def read_grants(*, since: float, limit: int = 1_000) -> Callable[[sa.Connection], list[GrantRow]]:
@@ -80,6 +82,8 @@ def revoke(hold_id: str, by: str, reason: str, now: float) -> Callable[[sa.Conne
             .where(GRANTS.c.hold_id == hold_id, GRANTS.c.revoked.is_(None), GRANTS.c.ends > now)
             .values(revoked=now, revoked_by=by, revoked_reason=reason)
         )
+        if done.rowcount == 1:
+            tell(connection, Topic.GRANTS, hold_id)
         return done.rowcount == 1
 
     return work

@@ -134,4 +134,33 @@ STEPS: tuple[Step, ...] = (
             "CREATE INDEX govproxy_windows_name ON govproxy_windows (name)",
         ),
     ),
+    Step(
+        number=7,
+        subject="outbox",
+        statements=(
+            """
+            CREATE TABLE govproxy_outbox (
+                webhook text NOT NULL,
+                delivery text NOT NULL,
+                hold_id text NOT NULL,
+                step bigint NOT NULL,
+                event text NOT NULL,
+                body text NOT NULL,
+                made_at double precision NOT NULL,
+                until double precision NOT NULL,
+                attempts bigint NOT NULL,
+                next_at double precision NOT NULL,
+                leased_by text NOT NULL,
+                leased_until double precision NOT NULL,
+                PRIMARY KEY (webhook, delivery)
+            )
+            """,
+            "CREATE INDEX govproxy_outbox_order ON govproxy_outbox (webhook, hold_id, step)",
+        ),
+    ),
+    Step(
+        number=8,
+        subject="facts",
+        statements=("CREATE TABLE govproxy_facts (hold_id text NOT NULL PRIMARY KEY, content text NOT NULL)",),
+    ),
 )

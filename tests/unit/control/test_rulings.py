@@ -10,6 +10,7 @@ from pathlib import Path
 from govproxy.approvals.values import Answer, Hold, Standing, Status, Subject
 from govproxy.audit.keys import SigningKey
 from govproxy.control.approvals import Approvals
+from govproxy.control.precedents import Precedents
 from govproxy.control.rulings import Rulings
 from govproxy.control.state.store import StateStore, open_store
 from govproxy.policy.loader import load_policy
@@ -46,11 +47,10 @@ class World:
         self.confirming: list[tuple[str, str]] = []
         rulings = Rulings(
             lambda: self.policy,
-            store,
-            KEY.public,
             clock=lambda: self.now,
             count=self._count,
             confirm=self._confirm,
+            earlier=Precedents(store, KEY.public).found,
             would_have=lambda standing, vote: self.shadows.append((vote.by, vote.answer.value)),
         )
         self.approvals.add_decider(rulings.decide)
@@ -202,8 +202,8 @@ def test_a_rule_that_fails_decides_nothing_and_people_still_can(tmp_path: Path) 
             raise RuntimeError("planted")
 
         world._count = broken  # type: ignore[method-assign]
-        rulings = Rulings(lambda: world.policy, world.approvals._store, KEY.public, count=broken)
-        world.approvals._deciders[:] = [rulings.decide]
+        rulings = Rulings(lambda: world.policy, count=broken)
+        world.approvals._deciders[:] = [(rulings.decide, rulings.asks_nobody)]
         assert (await world.asked()).status is Status.WAITING
         after = await world.approvals.answer("h1", LEA, Answer.APPROVE, "ok")
         assert isinstance(after, Standing)

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from govproxy.config.settings import Address, AuditSettings, IdentitySettings, Settings
 from govproxy.control.look import class_named
-from govproxy.control.state import approvals, grants, once, windows
+from govproxy.control.state import approvals, facts, grants, once, outbox, windows
 from govproxy.control.state import classification as subject
 from govproxy.control.state.classification import load_kept, load_map, save_kept, save_map
 from govproxy.control.state.migrations import STEPS, Step
@@ -27,6 +27,8 @@ from govproxy.sql.catalog import ColumnRef
 
 T = TypeVar("T")
 TABLES = (
+    facts.FACTS,
+    outbox.OUTBOX,
     subject.KEPT,
     subject.MAPS,
     approvals.HOLDS,

@@ -9,8 +9,9 @@ import sqlalchemy as sa
 
 from govproxy.control.fleet import Fleet
 from govproxy.control.state import windows
-from govproxy.control.state.store import Work, migrate
+from govproxy.control.state.store import migrate
 from govproxy.control.state.windows import Drawn, draw
+from govproxy.control.state.work import Work
 from govproxy.errors import StateUnavailable
 
 NAME = hashlib.sha256(b"x").hexdigest()
