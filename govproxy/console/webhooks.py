@@ -19,7 +19,6 @@ from dataclasses import dataclass, field
 
 import httpx2
 import orjson
-import sqlalchemy as sa
 import stamina
 import stamina.instrumentation
 
@@ -34,7 +33,6 @@ from govproxy.control.state.store import StateStore
 from govproxy.errors import StateUnavailable
 from govproxy.session.log import get_logger
 
-MAX_WAITING = 1_000
 STOP_TIMEOUT_S = 2.0
 LOOK_S = 5.0  # how often it is looked for messages that another instance has left
 LEASE_BEYOND_S = 20.0  # what a lease lasts beyond all attempts
@@ -87,12 +85,15 @@ class Webhooks:
     """All webhooks of an instance. Until `start` messages are only kept."""
 
     def __init__(self, settings: Settings, *, now: Callable[[], float], pace: Pace = Pace()) -> None:
-        self._channels = [_Channel(hook, settings, now, pace) for hook in settings.approvals.webhooks]
+        self._instance = secrets.token_hex(8)
+        self._channels = [_Channel(hook, settings, now, pace, self._instance) for hook in settings.approvals.webhooks]
         self._now = now
         self._tasks: list[asyncio.Task[None]] = []
         self._client: httpx2.AsyncClient | None = None
         self._store: StateStore | None = None
         self._waiting: Mapping[str, int] = {}
+        # Keeps messages to those who want to hear of a change, in its transaction.
+        self.keep = outbox.keeping(self._letters, self._dropped)
 
     def start(self, store: StateStore) -> None:
         """Begin to deliver what is kept, by whomever."""
@@ -120,17 +121,23 @@ class Webhooks:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._store is not None:
+            # Whatever was in the middle of something, somebody else may go on at once.
+            with contextlib.suppress(StateUnavailable, TimeoutError):
+                async with asyncio.timeout(STOP_TIMEOUT_S):
+                    await self._store.run(outbox.release(self._instance))
         if self._client is not None:
             await self._client.aclose()
 
-    def keep(self, connection: sa.Connection, standing: Standing) -> None:
-        """Keep messages to those who want to hear of it, in the transaction of the change."""
+    def _letters(self, standing: Standing) -> list[Letter]:
         event = messages.event_of(standing)
         wanted = [channel for channel in self._channels if event in channel.hook.events]
-        letters = [letter for channel in wanted if (letter := channel.letter(standing, event)) is not None]
-        dropped = outbox.put(connection, letters, most=MAX_WAITING)
-        for channel in wanted:
-            channel.note_drop("too many messages wait", dropped.get(channel.hook.name, 0))
+        return [letter for channel in wanted if (letter := channel.letter(standing, event)) is not None]
+
+    def _dropped(self, webhook: str, count: int) -> None:
+        for channel in self._channels:
+            if channel.hook.name == webhook:
+                channel.note_drop("too many messages wait", count)
 
     def changed(self, standing: Standing) -> None:
         """Something was kept. Never waits."""
@@ -158,10 +165,10 @@ class _Channel:
     settings: Settings
     now: Callable[[], float]
     pace: Pace
+    instance: str
     figures: Figures = field(default_factory=Figures)
     idle: asyncio.Event = field(default_factory=asyncio.Event)
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
-    _instance: str = field(default_factory=lambda: secrets.token_hex(8))
     _failures: int = 0  # rounds in a row that failed
     _rests: bool = False  # nothing is tried now, whatever comes
 
@@ -215,7 +222,7 @@ class _Channel:
 
     async def _round(self, client: httpx2.AsyncClient, store: StateStore) -> float:
         """Deliver what is due first, if anything is; gives how long to wait before the next."""
-        found = await store.run(outbox.claim(self.hook.name, self._instance, now=self.now(), lease_s=self.pace.lease_s))
+        found = await store.run(outbox.claim(self.hook.name, self.instance, now=self.now(), lease_s=self.pace.lease_s))
         for over in found.given_up:
             self._give_up(over)
         letter = found.letter
@@ -223,26 +230,23 @@ class _Channel:
             return LOOK_S if found.next_at is None else min(max(found.next_at - self.now(), 0.01), LOOK_S)
         try:
             error = await self._deliver(client, letter)
-        except BaseException:
-            # Stopped in the middle, or a bug: whoever comes next tries it again.
-            with contextlib.suppress(StateUnavailable, TimeoutError):
-                async with asyncio.timeout(STOP_TIMEOUT_S):
-                    await store.run(outbox.again(letter, self._instance, at=self.now()))
+        except Exception:
+            await store.run(outbox.again(letter, self.instance, at=self.now() + self.pace.longest_rest_s))
             raise
         if error is None:
             self._failures = 0
-            await store.run(outbox.done(letter, self._instance))
+            await store.run(outbox.done(letter, self.instance))
             self.figures.delivered += 1
             self.figures.last_delivered = self.now()
             log.info("webhook told", webhook=self.hook.name, approval=letter.hold_id, event_told=letter.event)
             return 0.0
         if not error.again:
-            await store.run(outbox.done(letter, self._instance))
+            await store.run(outbox.done(letter, self.instance))
             self._note_failure(letter, str(error))
             return 0.0
         self._failures += 1
         at = self.now() + self.pace.rest_s(letter.attempts + 1)
-        await store.run(outbox.again(letter, self._instance, at=at))
+        await store.run(outbox.again(letter, self.instance, at=at))
         log.info("a webhook is tried again later", webhook=self.hook.name, approval=letter.hold_id, reason=str(error))
         await self._rest(self.pace.rest_s(self._failures))
         return 0.0

@@ -222,7 +222,7 @@ def test_a_message_has_one_lease(postgres: Postgres, name: str, tmp_path: Path) 
             stores = [await fleet.store() for _ in range(3)]
 
             def keep(connection: sa.Connection) -> None:
-                outbox.put(connection, letters, most=100)
+                outbox.put(connection, letters)
 
             await stores[0].run(keep)
             claims = await asyncio.gather(

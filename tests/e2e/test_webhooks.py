@@ -12,12 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from govproxy.approvals.values import Answer
 from govproxy.config.settings import HookFormat
 from govproxy.console import messages
+from govproxy.console.signing import DELIVERY
+from govproxy.console.webhooks import Pace
 from govproxy.control.approvals import Approvals
+from govproxy.control.state import outbox
 from govproxy.control.state.once import take, taker
+from govproxy.control.state.outbox import Letter
 from govproxy.demo.postgres import free_port
 from tests.support.console import Console, running
 from tests.support.receiver import Receiver, receiving
@@ -246,7 +251,7 @@ def test_a_slow_one_delays_neither_the_others_nor_the_hold(world: World) -> None
 
 
 def test_the_queue_is_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("govproxy.console.webhooks.MAX_WAITING", 3)
+    monkeypatch.setattr("govproxy.control.state.outbox.MAX_WAITING", 3)
     before = figures(world, "good")["dropped"]
     world.good.hang.set()
     for _ in range(8):
@@ -283,6 +288,100 @@ def test_metrics(world: World) -> None:
     delivered = figures(world, "second")["delivered"]
     assert f'govproxy_webhook_messages_total{{result="delivered",webhook="second"}} {float(delivered)}' in page
     assert 'govproxy_webhook_messages_waiting{webhook="down"}' in page
+
+
+# ------------------------------------------------------------------ restarts
+
+
+PATIENT = Pace(
+    attempts=1,
+    first_pause_s=0.01,
+    longest_pause_s=0.01,
+    attempt_timeout_s=2.0,
+    first_rest_s=0.02,
+    longest_rest_s=0.05,
+    keep_s=600.0,
+)
+
+
+def test_what_was_not_delivered_is_after_a_restart_in_order(tmp_path: Path) -> None:
+    """A receiver that is down for longer than an instance lives gets everything, of each request in its order."""
+    (tmp_path / "secret").write_text(SECRET)
+    with receiving() as receiver:
+        receiver.answers[:] = [503]
+        events = "events: [asked, voted, approved]"
+        hook = f'{{name: ops, url: "{receiver.at}/x?key=sesame", secret: {{file: secret}}, {events}}}'
+        extra = f"approvals: {{webhooks: [{hook}]}}\n"
+        ids = [fresh() for _ in range(3)]
+        with running(tmp_path, extra, pace=PATIENT) as console:
+            for hold_id in ids:
+                console.ask(id=hold_id, quorum=2)
+            console.run(console.approvals.answer(ids[0], LEA, Answer.APPROVE, "yes"))
+            receiver.wait(lambda all: len(all) >= 4)
+            waiting = console.get("/api/webhooks", console.token("lea@x")).json["webhooks"][0]["waiting"]
+            assert waiting == 4
+        seen = len(receiver.deliveries)
+        # What is kept says neither where it goes nor what it is signed with.
+        kept = b"".join(file.read_bytes() for file in tmp_path.glob("state.db*"))
+        assert b":voted:1" in kept
+        for secret in (b"sesame", SECRET.encode(), str(receiver.server.server_port).encode() + b"/x"):
+            assert secret not in kept
+        receiver.answers[:] = [204]
+        with running(tmp_path, extra, pace=PATIENT) as console:
+            console.run(console.approvals.answer(ids[0], LEO, Answer.APPROVE, "yes"))
+            receiver.wait_for("approved", ids[0])
+            for hold_id in ids[1:]:
+                receiver.wait(lambda all, wanted=hold_id: any(wanted in d.headers[DELIVERY] for d in all[seen:]))
+            until(lambda: console.get("/api/webhooks", console.token("lea@x")).json["webhooks"][0]["waiting"] == 0)
+        told = [d.headers[DELIVERY] for d in receiver.deliveries[seen:]]
+        assert sorted(told) == sorted({*told})
+        assert [one for one in told if one.startswith(f"{ids[0]}:")] == [
+            f"{ids[0]}:asked:0",
+            f"{ids[0]}:voted:1",
+            f"{ids[0]}:approved:2",
+        ]
+
+
+def test_what_another_instance_left_in_the_middle_is_taken_up(world: World) -> None:
+    """One that died with a lease: nobody delivers it before the lease is over, somebody does then."""
+    console, now = world.console, time.time()
+    hold_id = fresh()
+    letter = Letter(
+        webhook="good",
+        delivery=f"{hold_id}:asked:0",
+        hold_id=hold_id,
+        step=0,
+        event="asked",
+        body="{}",
+        made_at=now - 5,
+        until=now + 60,
+    )
+
+    async def left(lease_s: float) -> None:
+        await console.store.run(lambda connection: outbox.put(connection, [letter]))
+        found = await console.store.run(outbox.claim("good", "who died", now=now - 1, lease_s=lease_s))
+        assert found.letter is not None
+
+    console.run(left(1.2))
+    found = console.run(console.store.run(outbox.claim("good", "somebody", now=now, lease_s=60)))
+    assert found.letter is None
+    assert world.good.wait_for("asked", hold_id).body == b"{}"
+
+
+def test_a_change_that_is_not_kept_is_not_told(world: World) -> None:
+    console = world.console
+    hold_id = fresh()
+
+    def fails(connection: sa.Connection) -> None:
+        console.webhooks.keep(connection, standing(id=hold_id, deadline=time.time() + 60))
+        raise KeyError("after it")
+
+    with pytest.raises(KeyError):
+        console.run(console.store.run(fails))
+    last = fresh()
+    console.ask(id=last)
+    world.good.wait_for("asked", last)
+    assert not [d for d in world.good.deliveries if hold_id in d.headers[DELIVERY]]
 
 
 # ------------------------------------------------------------------ several instances

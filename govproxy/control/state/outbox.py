@@ -16,7 +16,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from govproxy.approvals.values import Standing
 from govproxy.control.state.signals import Topic, tell
+
+MAX_WAITING = 1_000  # to one webhook
 
 OUTBOX = sa.Table(
     "govproxy_outbox",
@@ -60,18 +63,30 @@ class Found:
     given_up: tuple[Letter, ...] = ()
 
 
-def put(connection: sa.Connection, letters: Sequence[Letter], *, most: int) -> Mapping[str, int]:
+def keeping(
+    letters: Callable[[Standing], Sequence[Letter]], dropped: Callable[[str, int], None]
+) -> Callable[[sa.Connection, Standing], None]:
+    """Keeps what ``letters`` makes of a change, along with it. ``dropped`` hears how many older ones gave way."""
+
+    def beside(connection: sa.Connection, standing: Standing) -> None:
+        for webhook, count in put(connection, letters(standing)).items():
+            dropped(webhook, count)
+
+    return beside
+
+
+def put(connection: sa.Connection, letters: Sequence[Letter]) -> Mapping[str, int]:
     """Keep messages, in the transaction of what they tell. Gives how many older ones gave way, by webhook."""
     dropped: dict[str, int] = {}
     for letter in letters:
         mine = OUTBOX.c.webhook == letter.webhook
         waiting = connection.execute(sa.select(sa.func.count()).select_from(OUTBOX).where(mine)).scalar_one()
-        if waiting >= most:
+        if waiting >= MAX_WAITING:
             oldest = (
                 sa.select(OUTBOX.c.delivery)
                 .where(mine)
                 .order_by(OUTBOX.c.made_at, OUTBOX.c.step)
-                .limit(waiting - most + 1)
+                .limit(waiting - MAX_WAITING + 1)
             )
             gone = connection.execute(OUTBOX.delete().where(mine, OUTBOX.c.delivery.in_(oldest))).rowcount
             dropped[letter.webhook] = dropped.get(letter.webhook, 0) + gone
@@ -145,6 +160,16 @@ def again(letter: Letter, instance: str, *, at: float) -> Callable[[sa.Connectio
     def work(connection: sa.Connection) -> bool:
         changed = OUTBOX.update().where(*_held(letter, instance)).values(next_at=at, leased_by="", leased_until=0.0)
         return connection.execute(changed).rowcount == 1
+
+    return work
+
+
+def release(instance: str) -> Callable[[sa.Connection], None]:
+    """Give back every lease of an instance that stops."""
+
+    def work(connection: sa.Connection) -> None:
+        held = OUTBOX.update().where(OUTBOX.c.leased_by == instance)
+        connection.execute(held.values(leased_by="", leased_until=0.0))
 
     return work
 
