@@ -29,6 +29,7 @@ from govproxy.control.grants import Grants
 from govproxy.control.keys import load_approval_key, load_keys, rotate_masking_key
 from govproxy.control.look import Seen, class_named, corrections_of, evidence_of
 from govproxy.control.metadata import MetadataConnection, connect_to
+from govproxy.control.places import Places
 from govproxy.control.precedents import Precedents
 from govproxy.control.rehearsal import rehearsal_form
 from govproxy.control.review import Reviewer, World
@@ -42,7 +43,7 @@ from govproxy.control.state.classification import (
     save_map,
 )
 from govproxy.control.state.facts import keep as keep_facts
-from govproxy.control.state.store import StateStore, open_store
+from govproxy.control.state.store import StateStore, open_store, sqlite_file
 from govproxy.control.tickets import Tickets
 from govproxy.errors import GovproxyError, StateUnavailable
 from govproxy.masking.classify import classify
@@ -83,6 +84,7 @@ class ControlPlane:
         self._tasks: list[asyncio.Task[None]] = []
         self._store: StateStore | None = None
         self._fleet: Fleet | None = None
+        self._places: Places | None = None
         self._approvals: Approvals | None = None
         self._tickets: Tickets | None = None
         self._grants: Grants | None = None
@@ -108,6 +110,13 @@ class ControlPlane:
         return self._approvals
 
     @property
+    def places(self) -> Places:
+        """Who may have one session more; from `start` on."""
+        if self._places is None:
+            raise AssertionError("not started")
+        return self._places
+
+    @property
     def grants(self) -> Grants:
         """The rights given for a time; from `start` on."""
         if self._grants is None:
@@ -124,6 +133,7 @@ class ControlPlane:
         self._publish = publish
         self._store = await open_store(self.settings)
         self._fleet = Fleet(self._store)
+        self._places = Places(None if sqlite_file(self.settings) else self._store)
         self._approvals = Approvals(self._store, load_approval_key(self.settings), clock=time.time)
         self._decide_by_rule(self._store, self._approvals)
         for use in self._when_up:
@@ -138,6 +148,7 @@ class ControlPlane:
             asyncio.get_running_loop().create_task(self._watch(name, watched), name=f"watch {name}")
             for name, watched in self._watched.items()
         ]
+        self._tasks.append(asyncio.get_running_loop().create_task(self._places.keep(), name="keep places"))
 
     def _decide_by_rule(self, store: StateStore, approvals: Approvals) -> None:
         """Let the policy's rules answer requests, and look into what people have to answer."""
@@ -198,6 +209,8 @@ class ControlPlane:
             await watched.close()
         for finish in self._before_down:
             await finish()
+        if self._places is not None:
+            await self._places.stop()
         if self._grants is not None:
             await self._grants.stop()
         if self._approvals is not None:

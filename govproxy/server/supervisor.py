@@ -12,7 +12,7 @@ import contextlib
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,7 +23,6 @@ from govproxy.server.holds import Approvals, HoldDesk
 from govproxy.session import link
 from govproxy.session.figures import WorkerFigures
 from govproxy.session.log import get_logger
-from govproxy.session.shares import Shares
 from govproxy.session.snapshot import Keys, Snapshot
 
 RESTART_DELAYS_S = (0.2, 1.0, 5.0)
@@ -31,6 +30,14 @@ ANSWER_TIMEOUT_S = 2.0
 STOP_GRACE_S = 5.0
 
 log = get_logger("govproxy.supervisor")
+
+
+class Places(Protocol):
+    """Who may have one session more."""
+
+    def enter(self, key: str, session: str, *, limit: int, worker: int) -> Awaitable[bool]: ...
+    def leave(self, key: str, session: str) -> None: ...
+    def forget_worker(self, worker: int) -> None: ...
 
 
 class Control(Protocol):
@@ -43,6 +50,8 @@ class Control(Protocol):
     def snapshot(self) -> Snapshot: ...
     @property
     def approvals(self) -> Approvals: ...
+    @property
+    def places(self) -> Places: ...
     async def start(self, publish: Callable[[Snapshot], None]) -> None: ...
     async def refresh(self, database: str, *, values: bool) -> None: ...
     async def reload(self) -> None: ...
@@ -81,7 +90,6 @@ class Supervisor:
         self._stopping = asyncio.Event()
         self._tasks: asyncio.TaskGroup
         self._holds: HoldDesk
-        self._shares = Shares()
         self._requests: dict[int, asyncio.Future[link.Message]] = {}
         self._next_request = 1
         self._failed = False
@@ -195,7 +203,7 @@ class Supervisor:
             worker.writer.close()
             worker.ready = False
             self._holds.forget_worker(worker.number)
-            self._shares.forget_worker(worker.number)
+            self._control.places.forget_worker(worker.number)
         try:
             grace = self._control.settings.limits.drain_timeout_s + STOP_GRACE_S
             return await asyncio.wait_for(worker.process.wait(), grace)
@@ -212,10 +220,10 @@ class Supervisor:
             case link.Draw():
                 self._tasks.create_task(self._draw(worker, message))
             case link.Enter(key=key, session=session, limit=limit):
-                admitted = self._shares.enter(key, session, limit=limit, worker=worker.number)
-                worker.send(link.Entered(session=session, admitted=admitted))
+                place = self._control.places.enter(key, session, limit=limit, worker=worker.number)
+                self._tasks.create_task(self._enter(worker, session, place))
             case link.Leave(key=key, session=session):
-                self._shares.leave(key, session)
+                self._control.places.leave(key, session)
             case link.AskHold() | link.WithdrawHold() | link.UseHold():
                 self._holds.take(worker.number, message)
             case link.Cancel() | link.Stale() | link.Noted():
@@ -228,6 +236,9 @@ class Supervisor:
                     waiting.set_result(message)
             case _:
                 raise AssertionError(f"unexpected message from a worker: {type(message).__name__}")
+
+    async def _enter(self, worker: _Worker, session: str, place: Awaitable[bool]) -> None:
+        worker.send(link.Entered(session=session, admitted=await place))
 
     async def _draw(self, worker: _Worker, asked: link.Draw) -> None:
         granted, again_s = await self._control.draw(

@@ -65,6 +65,14 @@ class Shares:
             if not sessions:
                 del self._sessions[key]
 
+    def count(self, key: str) -> int:
+        """How many sessions there are."""
+        return len(self._sessions.get(key, ()))
+
+    def counts(self) -> dict[str, int]:
+        """How many sessions there are of each."""
+        return {key: len(sessions) for key, sessions in self._sessions.items()}
+
     def forget_worker(self, worker: int) -> None:
         """A worker has ended, and its sessions with it."""
         for key in tuple(self._sessions):

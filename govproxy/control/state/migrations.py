@@ -163,4 +163,20 @@ STEPS: tuple[Step, ...] = (
         subject="facts",
         statements=("CREATE TABLE govproxy_facts (hold_id text NOT NULL PRIMARY KEY, content text NOT NULL)",),
     ),
+    Step(
+        number=9,
+        subject="places",
+        statements=(
+            """
+            CREATE TABLE govproxy_places (
+                name text NOT NULL,
+                instance text NOT NULL,
+                taken bigint NOT NULL,
+                renewed double precision NOT NULL,
+                PRIMARY KEY (name, instance)
+            )
+            """,
+            "CREATE INDEX govproxy_places_instance ON govproxy_places (instance)",
+        ),
+    ),
 )

@@ -40,7 +40,7 @@ def draw(
     """Takes up to ``want`` of what is left of ``limit``. ``unused`` of the batch of ``unused_of`` come back."""
 
     def work(connection: sa.Connection) -> Drawn:
-        now = _one_at_a_time(connection, name)
+        now = one_at_a_time(connection, name)
         mine = WINDOWS.c.name == name
         connection.execute(sa.delete(WINDOWS).where(mine, WINDOWS.c.given_at <= now - window_s))
         if unused > 0:
@@ -81,13 +81,16 @@ def _less(unused: int) -> sa.ColumnElement[int]:
     return sa.case((left > 0, left), else_=0)
 
 
-def _one_at_a_time(connection: sa.Connection, name: str) -> float:
-    """The store's time, once nobody else draws for the same name.
+def one_at_a_time(connection: sa.Connection, name: str) -> float:
+    """The store's time, once nobody else decides about the same name. SQLite's transactions are exclusive."""
+    if connection.dialect.name == "postgresql":
+        number = int.from_bytes(bytes.fromhex(name[:16]), "big", signed=True)
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.cast(number, sa.BigInteger))))
+    return store_time(connection)
 
-    A fleet's instances may differ in their clocks, so PostgreSQL's counts. SQLite's transactions are exclusive.
-    """
+
+def store_time(connection: sa.Connection) -> float:
+    """A fleet's instances may differ in their clocks, so PostgreSQL's counts."""
     if connection.dialect.name != "postgresql":
         return time.time()
-    number = int.from_bytes(bytes.fromhex(name[:16]), "big", signed=True)
-    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.cast(number, sa.BigInteger))))
     return float(connection.execute(sa.text("SELECT extract(epoch FROM clock_timestamp())::float8")).scalar_one())
