@@ -7,7 +7,7 @@ with nothing forwarded behind it until its count is known. Statements of the pro
 ``REPLY_ASIDE`` entries, which the client never hears of.
 
 Nothing is forwarded behind rows that may be stopped before they have ended, nor while a CancelRequest of the
-proxy's own is on its way: it can hit the statement it is meant for and no other (ADR 23).
+proxy's own is on its way: it can hit the statement it is meant for and no other (ADR 24).
 
 Security: what exceeds a limit is undone before the client may say anything else, and where that
 cannot be made sure the session ends, and with it the transaction.
