@@ -1,7 +1,8 @@
 """``govproxy explain``: what would happen to a statement, and why, without running it.
 
 Puts the same parts together as a worker does: catalog, analysis, policy. Reads the database's
-catalog over the metadata connection and sends it nothing else.
+catalog over the metadata connection; where a rule asks how many rows there would be, the planner is asked
+(EXPLAIN, which runs nothing). Sends the database nothing else.
 """
 
 from __future__ import annotations
@@ -19,15 +20,20 @@ from govproxy.config.loader import load
 from govproxy.config.settings import Settings
 from govproxy.control.catalog import publishable
 from govproxy.control.look import look_once
+from govproxy.control.planned import NoFigure, planned_rows
 from govproxy.errors import ConfigError
 from govproxy.identity.identity import Identity
+from govproxy.policy.attributes import estimated_rows
 from govproxy.policy.describe import describe, outputs
 from govproxy.policy.engine import decide
 from govproxy.policy.loader import load_policy
-from govproxy.policy.values import Request
+from govproxy.policy.touched import Ground
+from govproxy.policy.values import Decision, Request
 from govproxy.session import log
 from govproxy.session.snapshot import DatabaseSnapshot, Snapshot
 from govproxy.sql.analyze import analyze
+from govproxy.sql.estimating import with_rows
+from govproxy.sql.values import Analysis
 
 _STYLES = {"clear": "green", "masked": "yellow", "redacted": "yellow", "none": "red"}
 _WORDS = {
@@ -53,17 +59,38 @@ def run(
         user=user, groups=frozenset(groups), agent=agent, on_behalf_of=user if agent is not None else None
     )
     text = sys.stdin.read() if sql == "-" else sql
-    snapshot = asyncio.run(_look(settings, database))
-    explanation = explain(text, identity, snapshot.databases[database], snapshot)
+    explanation = asyncio.run(_explained(settings, text, identity, database))
     if as_json:
         print_json(explanation)
     else:
         _print(explanation)
 
 
-def explain(text: str, identity: Identity, picture: DatabaseSnapshot, snapshot: Snapshot) -> dict[str, Any]:
+async def _explained(settings: Settings, text: str, identity: Identity, database: str) -> dict[str, Any]:
     """The explanation as JSON values. Raises what a worker would refuse the text with."""
+    snapshot = await _look(settings, database)
+    picture = snapshot.databases[database]
     analysis = analyze(text, picture.catalog, picture.catalog.default_search_path)
+    request, decision = _decided(analysis, identity, picture, snapshot)
+    rows = None
+    if decision.asks_rows:
+        try:
+            table, figure = await planned_rows(settings.databases[database], identity, text, analysis, picture.catalog)
+        except NoFigure as reason:
+            rows = {"by": "catalog", "rows": _bound(analysis, picture), "why": str(reason)}
+        else:
+            rows = {"by": "planner", "rows": figure, "why": ""}
+            request, decision = _decided(with_rows(analysis, table, figure), identity, picture, snapshot)
+    columns = tuple(
+        outputs(request, statement, snapshot.policy, picture.classification, picture.catalog)
+        for statement in request.analysis.statements
+    )
+    return {**describe(request, decision, columns, snapshot.policy), "estimated_rows": rows}
+
+
+def _decided(
+    analysis: Analysis, identity: Identity, picture: DatabaseSnapshot, snapshot: Snapshot
+) -> tuple[Request, Decision]:
     request = Request(
         identity=identity,
         database=picture.name,
@@ -72,12 +99,14 @@ def explain(text: str, identity: Identity, picture: DatabaseSnapshot, snapshot: 
         now=time.time(),
         application="govproxy explain",
     )
-    decision = decide(request, snapshot.policy, picture.classification, picture.catalog)
-    columns = tuple(
-        outputs(request, statement, snapshot.policy, picture.classification, picture.catalog)
-        for statement in analysis.statements
-    )
-    return describe(request, decision, columns, snapshot.policy)
+    return request, decide(request, snapshot.policy, picture.classification, picture.catalog)
+
+
+def _bound(analysis: Analysis, picture: DatabaseSnapshot) -> int | None:
+    """The largest number of rows that the catalog allows for; None where it knows of none."""
+    ground = Ground(picture.catalog, picture.classification)
+    found = [estimated_rows(effect, ground) for s in analysis.statements for effect in s.effects if effect.relation]
+    return max(found, default=-1) if found and min(found) >= 0 else None
 
 
 async def _look(settings: Settings, database: str) -> Snapshot:
@@ -109,6 +138,10 @@ def _print(explanation: dict[str, Any]) -> None:
         out.print(Text("  rules: " + ", ".join(rule["name"] for rule in explanation["rules"])))
     if explanation["shadow"]:
         out.print(Text("  in shadow mode: " + ", ".join(explanation["shadow"]), style="dim"))
+    if (rows := explanation["estimated_rows"]) is not None:
+        figure = "unknown" if rows["rows"] is None else str(rows["rows"])
+        because = f": {rows['why']}" if rows["why"] else ""
+        out.print(Text(f"  estimated rows: {figure} (by the {rows['by']}{because})", style="dim"))
     for name, limit in explanation["limits"].items():
         out.print(Text(f"  limit: {name} {limit['figure']} ({limit['rule']})", style="dim"))
     for statement in explanation["statements"]:

@@ -6,7 +6,11 @@ keeps the bound of the catalog, which is the size of the table.
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
@@ -135,6 +139,44 @@ def test_drivers_do_not_notice(proxy: Proxy) -> None:
             connection.execute("INSERT INTO est_log VALUES (1)")
             connection.execute("DELETE FROM est_events WHERE kind = %s", [9])
         connection.rollback()
+
+
+def _explained(proxy: Proxy, sql: str, *more: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "govproxy", "explain", "--config", str(proxy.folder / "govproxy.yaml")]
+    who = ["--user", WHO[0], "--group", WHO[1][0], "--database", "shop", sql, "--json", *more]
+    done = subprocess.run([*command, *who], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_explain_asks_the_planner_as_the_proxy_does_and_says_so(proxy: Proxy) -> None:
+    few, many = _explained(proxy, FEW[1]), _explained(proxy, "DELETE FROM est_events WHERE kind <= 90")
+    assert (few["decision"], few["estimated_rows"]["by"]) == ("allow", "planner")
+    assert 100 <= few["estimated_rows"]["rows"] <= 400
+    assert (many["decision"], many["estimated_rows"]["by"]) == ("deny", "planner")
+    assert many["estimated_rows"]["rows"] > 10_000
+    with proxy.databases.direct("shop") as direct:
+        assert direct.execute("SELECT count(*) FROM est_events").fetchone() == (20_000,)
+
+
+@pytest.mark.parametrize(
+    ("sql", "why"),
+    [("DELETE FROM est_events WHERE abs(id) = 3", "one analysed table"),
+     ("DELETE FROM est_events WHERE kind = $1", "parameters"),
+     ("DELETE FROM est_events WHERE kind = 'no number'", "22P02")],
+)  # fmt: skip
+def test_explain_says_why_the_bound_of_the_catalog_stands(proxy: Proxy, sql: str, why: str) -> None:
+    answer = _explained(proxy, sql)
+    assert answer["decision"] == "deny"
+    assert answer["estimated_rows"]["by"] == "catalog"
+    assert answer["estimated_rows"]["rows"] == 20_000
+    assert why in answer["estimated_rows"]["why"]
+
+
+def test_explain_asks_nothing_where_no_rule_does(proxy: Proxy) -> None:
+    assert _explained(proxy, "DELETE FROM est_log WHERE id = 3")["estimated_rows"] is None
+    assert _explained(proxy, "DELETE FROM est_events WHERE id = 3")["estimated_rows"] is None
 
 
 def test_what_was_let_through_to_be_bound_runs_by_no_other_way(session: RawSession) -> None:
