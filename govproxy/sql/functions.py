@@ -80,6 +80,21 @@ _HARMLESS_VOLATILE = frozenset(
     """.split()  # noqa: SIM905
 )
 
+# In no manual, and called all the same: hashes of values for buckets and locks, their bytes as they are sent, and
+# what operators on JSON go by.
+_UNDOCUMENTED = frozenset(
+    """
+    hash_array hash_array_extended hash_numeric hash_numeric_extended hash_record hash_record_extended hashbpchar
+    hashbpcharextended hashchar hashcharextended hashenum hashenumextended hashfloat4 hashfloat4extended hashfloat8
+    hashfloat8extended hashinet hashinetextended hashint2 hashint2extended hashint4 hashint4extended hashint8
+    hashint8extended hashname hashnameextended hashoid hashoidextended hashtext hashtextextended interval_hash
+    jsonb_hash time_hash timestamp_hash timestamptz_hash uuid_hash uuid_hash_extended boolsend byteasend date_send
+    float4send float8send int2send int4send int8send numeric_send textsend timestamp_send timestamptz_send uuid_send
+    json_array_element json_array_element_text json_object_field json_object_field_text jsonb_array_element
+    jsonb_array_element_text jsonb_concat jsonb_delete jsonb_object_field jsonb_object_field_text
+    """.split()  # noqa: SIM905
+)
+
 # Grammar that becomes a call of a name the lists above do not hold, and helpers of information_schema.
 _BY_GRAMMAR = frozenset({"xmlexists", "json_value", "json_query", "json_exists", "json", "json_scalar", "merge_action"})
 INFORMATION_SCHEMA_FUNCTIONS = frozenset(
@@ -255,7 +270,7 @@ def safety(name: str) -> Safety:
         return Safety.AGGREGATE_SAFE
     if name in CONTEXT:
         return Safety.CONTEXT
-    if name in ORDINARY_FUNCTIONS or name in _HARMLESS_VOLATILE or name in _BY_GRAMMAR:
+    if name in ORDINARY_FUNCTIONS or name in _HARMLESS_VOLATILE or name in _BY_GRAMMAR or name in _UNDOCUMENTED:
         return Safety.SAFE
     return Safety.UNLISTED
 

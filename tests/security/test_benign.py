@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
@@ -24,7 +25,13 @@ from tests.support.raw_session import (
     query,
 )
 
-CASES = [*benign("benign.txt"), *benign("benign_tools.txt")]
+EVERYBODY = "everybody"
+CASES = [
+    case if case.who != EVERYBODY else replace(case, who=who)
+    for file in ("benign.txt", "benign_tools.txt", "benign_clients.txt")
+    for case in benign(file)
+    for who in (("analyst", "agent") if case.who == EVERYBODY else (case.who,))
+]
 VALUES = b" <- "
 
 
