@@ -388,11 +388,31 @@ def _json_leaves(text: str) -> list[tuple[str, str]] | None:
 
 
 _HSTORE_PAIR = re.compile(r'"((?:[^"\\]|\\.)*)"\s*=>\s*(?:"((?:[^"\\]|\\.)*)"|NULL)')
-_XML_LEAF = re.compile(r"<([\w:.-]+)[^<>]*>([^<]{0,500})(?=<)|\b([\w:.-]+)=[\"']([^\"']{0,500})[\"']")
+_XML_TAG = re.compile(r"<(/?)([\w:.-]+)((?:[^<>\"']|\"[^\"]*\"|'[^']*')*)>([^<]{0,500})")
+_XML_ATTRIBUTE = re.compile(r"([\w:.-]+)\s*=\s*(?:\"([^\"]{0,500})|'([^']{0,500}))")
 
 
 def _keyed_leaves(text: str) -> list[tuple[str, str]] | None:
     pairs = [(key, value) for key, value in _HSTORE_PAIR.findall(text)]
-    for tag, content, attribute, value in _XML_LEAF.findall(text[:_LONGEST_VALUE]):
-        pairs.append((tag.rsplit(":", 1)[-1], content.strip()) if tag else (attribute.rsplit(":", 1)[-1], value))
+    pairs.extend(_xml_leaves(text[:_LONGEST_VALUE]))
     return pairs or (None if text.strip() else [])
+
+
+def _xml_leaves(text: str) -> Iterator[tuple[str, str]]:
+    """(path joined by NUL, content) of elements and attributes, by their names without prefixes.
+
+    Security: read by hand and not by a parser, which would take a document's own entities at their word.
+    """
+    above: list[str] = []
+    for closing, name, rest, content in _XML_TAG.findall(text.replace("<![CDATA[", "").replace("]]>", "")):
+        local = name.rsplit(":", 1)[-1]
+        if closing:
+            del above[-1:]
+        else:
+            above.append(local)
+            for attribute, double, single in _XML_ATTRIBUTE.findall(rest):
+                yield "\x00".join((*above, attribute.rsplit(":", 1)[-1])), double or single
+        if content.strip() or not closing:
+            yield "\x00".join(above), content.strip()
+        if not closing and rest.endswith("/"):
+            del above[-1:]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -97,6 +98,18 @@ def postgres_tls() -> Iterator[PostgresServer]:
         server = PostgresServer(tls=True)
     except PostgresNotFound as missing:
         pytest.skip(str(missing))
+    with server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_xml() -> Iterator[PostgresServer]:
+    """A server that can read XML; skips where no PostgreSQL with libxml is installed."""
+    server = PostgresServer(prefer_system=True)
+    config = server.binaries.folder / "pg_config"
+    answer = subprocess.run([config, "--configure"], capture_output=True, text=True, check=False)  # noqa: S603
+    if "--with-libxml" not in answer.stdout:
+        pytest.skip("no PostgreSQL with libxml is installed (Debian: postgresql)")
     with server:
         yield server
 

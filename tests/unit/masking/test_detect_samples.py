@@ -220,6 +220,10 @@ def test_reasons_for_documents_hold_no_key_and_no_value() -> None:
 def test_keyed_documents() -> None:
     assert judge_documents(['"email"=>"x", "k"=>"v"'], Family.KEYED) is not None
     assert judge_documents(["<customer><firstName>Ann</firstName></customer>"], Family.KEYED) is not None
+    assert judge_documents(["<a><customer><x/><name>Zxqv</name></customer></a>"], Family.KEYED) is not None
+    assert judge_documents(["<a><customer x='1' name='Zxqv'/></a>"], Family.KEYED) is not None
+    assert judge_documents(["<a><![CDATA[ann@example.com]]></a>"], Family.KEYED) is not None
+    assert judge_documents(["<product><name>Lamp</name><size name='L'/></product>"] * 3, Family.KEYED, ["x"]) is None
     assert judge_documents(['"colour"=>"red"'], Family.KEYED) is None
 
 
