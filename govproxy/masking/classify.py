@@ -19,6 +19,7 @@ from govproxy.masking import taxonomy
 from govproxy.masking.corrections import Correction, check_correction, correct
 from govproxy.masking.detect_people import vote_among_people
 from govproxy.masking.detect_samples import (
+    ENOUGH,
     array_elements,
     contradicts,
     is_number_column,
@@ -42,6 +43,7 @@ from govproxy.masking.system_columns import SYSTEM_SCHEMAS, system_class
 from govproxy.masking.taxonomy import Family
 from govproxy.masking.type_families import Shape, shape_of, shape_of_type
 from govproxy.masking.values import Classification, ColumnClass, OwnTaxonomy
+from govproxy.masking.wiretypes import length_limit
 from govproxy.sql.catalog import Catalog, Column, ColumnRef, ColumnStatistics, Relation, RelationKind
 
 __all__ = ["Correction", "check_correction", "classify", "describe", "digest"]
@@ -54,6 +56,10 @@ _WITH_SYSTEM_ATTRIBUTES = frozenset(
 # Types wide enough to hold anything: without a look at the values nothing is known about them.
 _FREE_FORM = frozenset({Family.TEXT, Family.JSON, Family.KEYED, Family.OTHER, Family.BYTES})
 _DOCUMENTS = frozenset({Family.JSON, Family.KEYED})
+# The fewest characters that values of some classes have, told generously. Where a column has room for fewer, its
+# name means something else: a flag, or the number of a row of another table.
+_LEAST = {"vehicle": 4, "email": 6, "ip_address": 7, "device_id": 8, "mac_address": 12, "iban": 15, "jwt": 20}
+_SMALL_INTEGERS = frozenset({21, 23})  # int2, int4
 _DEEPEST_RECORD = 4
 NOTHING_OWN = OwnTaxonomy()
 
@@ -136,7 +142,10 @@ def _is_number(relation: Relation, column: Column, catalog: Catalog) -> bool:
 def shows_people(relation: Relation, found: Mapping[ColumnRef, ColumnClass]) -> bool:
     """Whether the columns found so far say that the rows of a table are people, whatever it is called."""
     refs = (ColumnRef(relation.oid, column.attnum) for column in relation.columns)
-    return len({found[ref].sensitive.name for ref in refs if ref in found} & taxonomy.ABOUT_PEOPLE) >= 2
+    names = {found[ref].sensitive.name for ref in refs if ref in found}
+    # Somebody's name, and how to reach them.
+    reached = "person_name" in names and bool(names & {"email", "phone"})
+    return reached or len(names & taxonomy.ABOUT_PEOPLE) >= 2
 
 
 def is_about_people(relation: Relation, found: Mapping[ColumnRef, ColumnClass]) -> bool:
@@ -252,6 +261,8 @@ def _named(
         entry = taxonomy.ENTRIES[evidence.name]
         if shape.family not in entry.families or (column.is_key and not entry.identifier):
             continue
+        if _has_no_room(column, shape, values, _LEAST.get(evidence.name, 0)):
+            continue
         if contradicts(evidence.name, values):
             if evidence.confidence < 0.9:
                 continue
@@ -259,6 +270,16 @@ def _named(
             yield evidence.name, evidence.confidence - 0.3, f"{reason}, values look otherwise"
             continue
         yield evidence.name, evidence.confidence, reason
+
+
+def _has_no_room(column: Column, shape: Shape, values: Sequence[str], least: int) -> bool:
+    """Whether values of that many characters have no place in a column, or none that is looked at comes near it."""
+    if least == 0 or shape.array:
+        return False
+    if shape.family is Family.INTEGER and least >= _LEAST["device_id"]:
+        seen = max(map(len, values)) if len(values) >= ENOUGH else least
+        return column.base_type_oid in _SMALL_INTEGERS or seen < least
+    return shape.family is Family.TEXT and 0 <= length_limit(column.base_type_oid, column.typmod) < least
 
 
 def _combine(evidence: Sequence[tuple[str, float, str]]) -> ColumnClass | None:

@@ -107,7 +107,7 @@ def postgres_xml() -> Iterator[PostgresServer]:
     """A server that can read XML; skips where no PostgreSQL with libxml is installed."""
     server = PostgresServer(prefer_system=True)
     config = server.binaries.folder / "pg_config"
-    answer = subprocess.run([config, "--configure"], capture_output=True, text=True, check=False)  # noqa: S603
+    answer = subprocess.run([config, "--configure"], capture_output=True, text=True, check=False)
     if "--with-libxml" not in answer.stdout:
         pytest.skip("no PostgreSQL with libxml is installed (Debian: postgresql)")
     with server:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from govproxy.masking.vocabulary import health, languages, numbers, persons, secrets
+from govproxy.masking.vocabulary import health, languages, numbers, persons, registers, secrets
 from govproxy.masking.vocabulary.around import (
     CANCEL_AFTER,
     CANCEL_BEFORE,
@@ -67,4 +67,6 @@ def _merged(*parts: Phrases) -> Mapping[str, Mapping[Context, str]]:
 
 
 # class -> context -> phrases
-PHRASES = _merged(numbers.PHRASES, health.PHRASES, persons.PHRASES, secrets.PHRASES, languages.PHRASES)
+PHRASES = _merged(
+    numbers.PHRASES, health.PHRASES, persons.PHRASES, secrets.PHRASES, languages.PHRASES, registers.PHRASES
+)

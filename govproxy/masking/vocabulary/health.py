@@ -14,7 +14,10 @@ PHRASES: Phrases = {
             religion, religious affiliation, religious belief, faith, konfession, religionszugehoerigkeit,
             confession, religiao, denomination religious,
             kirchensteuer, kirchensteuermerkmal, kirchensteuer merkmal, kirchenzugehoerigkeit, church tax, church
-            membership, glaube, culte religieux, creencia religiosa
+            membership, glaube, culte religieux, creencia religiosa,
+            culte, croyance, croyance religieuse, crenca, crenca religiosa, religionsbekenntnis, bekenntnis
+            religion, religioese zugehoerigkeit, appartenance religieuse, afiliacion religiosa, filiacao
+            religiosa
         """,
     },
     "ethnicity": {
@@ -47,20 +50,40 @@ PHRASES: Phrases = {
         Context.ANY: """
             political party, political affiliation, political opinion, party affiliation, union member,
             union membership, trade union, gewerkschaft, gewerkschaftsmitglied, appartenance syndicale,
-            afiliacion politica
+            afiliacion politica,
+            parti politique, partido politico, filiacao partidaria, filiacion politica,
+            parteizugehoerigkeit, parteimitglied, party member, party membership, political leaning,
+            political views, voting intention, registered party, afiliacion sindical, filiacao sindical,
+            syndique, adhesion syndicale, works council member, opinion politique, opinion politica, opiniao
+            politica, politische meinung, politische gesinnung, union dues
+        """,
+        Context.PEOPLE: """
+            party, partei, partido, parti, sindicato, syndicat
         """,
     },
     "criminal_record": {
         Context.ANY: """
             criminal record, criminal history, conviction, convictions, vorstrafen, vorstrafe,
-            casier judiciaire, antecedentes penales, antecedentes criminais
+            casier judiciaire, antecedentes penales, antecedentes criminais,
+            arrest record, arrest history, arrests, offence history, offense history, felony, felonies,
+            misdemeanor, misdemeanors, prior convictions, background check result, fuehrungszeugnis,
+            strafregister, straftat, straftaten, verurteilung, verurteilungen, condamnation, condamnations,
+            antecedents judiciaires, delitos, condena, condenas, antecedentes policiais, condenacao,
+            condenacoes, ficha criminal, ficha policial
         """,
     },
     "biometric": {
         Context.ANY: """
             fingerprint template, biometric, biometrics, biometric data, face embedding, face encoding,
             face template, iris scan, voiceprint, voice print, faceprint, dna sequence, genome, genotype,
-            retina scan
+            retina scan,
+            fingerprint data, fingerprints, fingerprint image, thumbprint, palm print, facial template,
+            facial recognition data, face vector, iris template, iris code, retina image, hand geometry,
+            voice template, fingerabdruck, fingerabdruecke, gesichtsmerkmale, biometrische daten,
+            stimmprofil, empreintes digitales, empreinte vocale, donnees biometriques, huella dactilar,
+            huellas dactilares, datos biometricos, impressao digital, dados biometricos, dna profile, dna
+            sample, genetic data, genetic profile, genetic marker, perfil genetico, genetische daten,
+            donnees genetiques
         """,
     },
     "health": {
@@ -99,7 +122,29 @@ PHRASES: Phrases = {
             schwanger, schwangerschaft, alcohol use, drug use, tobacco use, smoker, raucher, fumeur, fumador,
             fumante, invalidite, taux invalidite, incapacidad, minusvalia, krankheitstage, krankmeldung, sick note,
             arret maladie, baja medica, atestado medico, implant, implants, operation history, surgeries, impfung,
-            impfungen, impfstatus, vaccin, vacuna, vacina
+            impfungen, impfstatus, vaccin, vacuna, vacina,
+            krankheit, krankheiten, erkrankung, erkrankungen, vorerkrankung, vorerkrankungen,
+            krankschreibung, krankmeldung, arbeitsunfaehigkeit, behinderung, grad behinderung, gdb,
+            pflegegrad, pflegestufe, symptom, symptome, symptoms, beschwerden, hauptbeschwerde,
+            aufnahmegrund, einweisungsgrund, hauptdiagnose, nebendiagnose, unvertraeglichkeit,
+            unvertraeglichkeiten, schwanger, schwangerschaft, impfstatus, impfung, impfungen, maladie,
+            maladies, pathologie, pathologies, antecedents medicaux, handicap, taux invalidite, invalidite,
+            arret maladie, motif hospitalisation, motif admission, motif consultation, grossesse, enceinte,
+            vaccin, vaccins, rhesus, enfermedad, enfermedades, padecimiento, padecimientos, sintoma,
+            sintomas, discapacidad, grado discapacidad, incapacidad, baja medica, motivo consulta, motivo
+            ingreso, embarazo, embarazada, vacuna, vacunas, dolencia, dolencias, antecedentes medicos,
+            doenca, doencas, enfermidade, enfermidades, deficiencia, gravidez, gestante, vacina, vacinas,
+            queixa principal, motivo internacao, atestado medico, tipo sanguineo, fator rh, chief complaint,
+            presenting complaint, presenting problem, reason for visit, reason for admission, admission
+            reason, visit reason, admitting diagnosis, comorbidity, comorbidities, illness, illnesses,
+            disease, diseases, ailment, ailments, sick leave reason, disability type, disability status,
+            impairment, impairments, medical leave reason, pregnancy, pregnancy status, mental health,
+            psychiatric history, addiction, substance use, smoking status, smoker, alcohol use, drug use,
+            hiv status, vaccination status, immunization status, bmi, body mass index,
+            lesion, lesiones, lesao, lesoes, blessure, blessures, verletzung, verletzungen, sen status,
+            special needs, special educational needs, foerderbedarf, besoins educatifs, besoins
+            particuliers, necesidades educativas, necesidades especiales, necessidades especiais, dietary
+            requirements, dietary needs
         """,
         Context.MEDICAL: """
             wt, ht,
@@ -108,7 +153,8 @@ PHRASES: Phrases = {
             value,
             value numeric, value text, value coded, numeric value, observation value, dosing instructions,
             instructions, antecedentes, antecedents, motif, poids, taille, peso, altura, gewicht, groesse, pulse,
-            temperature, bp, diagnosis text, verlauf, prognosis, stage, grade, triage level
+            temperature, bp, diagnosis text, verlauf, prognosis, stage, grade, triage level,
+            motif, motivo, reason, complaint, complaints, grund, plainte, queixa
         """,
         Context.PEOPLE: """
             height, weight, poids, taille, peso, altura, estatura, gewicht, groesse, lengte, waga, wzrost
@@ -177,12 +223,17 @@ PHRASES: Phrases = {
             patient notes, patient note, patient comments, examination notes, exam notes, treatment notes, therapy
             note, counselling notes, counseling notes, triage notes, intake notes, anamnese text, krankengeschichte,
             krankheitsverlauf, histoire maladie, antecedents familiaux, historia enfermedad, historico medico,
-            historia medica
+            historia medica,
+            arztbericht, entlassbericht, entlassungsbericht, operationsbericht, op bericht, informe alta,
+            informe medico, resumen alta, lettre sortie, laudo medico, parecer medico, evolucao clinica,
+            compte rendu operatoire, compte rendu hospitalisation
         """,
         Context.MEDICAL: """
             notes, note, note text, comments, comment, summary, description, remarks, observations,
             findings, finding, report, assessment, narrative, impression, text, history, plan, notizen,
-            bemerkung, bemerkungen
+            bemerkung, bemerkungen,
+            compte rendu, conclusion, conclusions, laudo, parecer, evolucion, evolucao, informe, verlauf,
+            bericht, observation
         """,
     },
 }

@@ -34,7 +34,9 @@ PHRASES: Phrases = {
         Context.ANY: """
             cvv, cvv2, cvc, cvc2, cvn, card verification value, card verification code, card security code,
             pruefziffer karte, cryptogramme, codigo seguridad tarjeta,
-            card cvv, cvv number, cvv code, cid code card, security code card, codigo cvv, cvv hash
+            card cvv, cvv number, cvv code, cid code card, security code card, codigo cvv, cvv hash,
+            cod seg, cod seguranca, codigo seguranca, codigo seguridad, cod seguridad, code securite,
+            cryptogramme visuel, kartenpruefnummer, kartenpruefziffer, cvd, card code verification
         """,
         Context.CARD: """
             security code, code
@@ -139,6 +141,9 @@ PHRASES: Phrases = {
         Context.SOLO: """
             ruc, tin
         """,
+        Context.PEOPLE: """
+            vat
+        """,
     },
     "national_id": {
         Context.ANY: """
@@ -207,6 +212,9 @@ PHRASES: Phrases = {
             vehicle plate, car plates, plate no, reg plate, truck plate, trailer plate, registration
             number vehicle, matricula vehiculo, patente vehiculo, vehicle license, vehicle vin, car
             vin
+        """,
+        Context.SOLO: """
+            plaque, placa, nummernschild
         """,
     },
     "crypto_wallet": {

@@ -41,7 +41,10 @@ PHRASES: Phrases = {
             vendor mobile, vendor phone, seller phone, seller mobile, owner mobile, evening phone, daytime phone,
             day phone, night phone, parent phone, guardian phone, emergency phone, emergency mobile, tel urgence,
             telefono urgencias, telefone recado, celular contato, contacto telefono, contact phone, phone home,
-            phone work, phone mobile, phone cell, phone1, phone2, tel1, tel2, mobile1, mobile2
+            phone work, phone mobile, phone cell, phone1, phone2, tel1, tel2, mobile1, mobile2,
+            a party, b party, a party number, b party number, calling party, called party, calling party
+            number, called party number, anumber, bnumber, dnis, originating number, terminating number,
+            orig number, rufnummer anrufer
         """,
         Context.SOLO: """
             mobile, cell, tel, fax, handy, mobil, movil, portable, whatsapp, telefax, gsm, telemovel,
@@ -334,7 +337,9 @@ PHRASES: Phrases = {
             marital status, marital, civil status, familienstand, etat civil, situation familiale,
             estado civil, marriage status, maritalstatus,
             relationship status, civil state, situation matrimoniale, situacao conjugal, situacion conyugal,
-            matrimonial status, spouse status
+            matrimonial status, spouse status,
+            fam stand, famstand, fam stat, zivilstand, est civil, sit familiale, etat civ, estado civ, edo
+            civil, civil stat
         """,
     },
     "income": {
@@ -354,7 +359,11 @@ PHRASES: Phrases = {
             nettolohn, bruttolohn, nettobetrag lohn, grundgehalt, jahresbrutto, monatsbrutto, bonus amount,
             bonus pct employee, severance, stock grant value, total compensation, comp total, ctc, annual ctc, take
             home, wage rate, wage amount, hourly wage rate, pension amount, rente betrag, pensao valor, benefit
-            income, disposable income, faixa salarial, nivel ingresos, tranche revenus
+            income, disposable income, faixa salarial, nivel ingresos, tranche revenus,
+            ann inc, mthly inc, monthly inc, mon inc, hh inc, household inc, ann salary, mthly salary, hrly rate, hrly
+            wage, taux horaire, salaire horaire, brut annuel, net mensuel, proventos, arbeitsentgelt,
+            besoldung, bezuege, remuneration, remuneracion, emoluments, salario hora, sueldo bruto, sueldo
+            neto, ingreso anual, ingresos anuales, renda anual, salaire brut annuel, jahreslohn
         """,
         Context.PEOPLE: """
             compensation, commission pct, bonus, pay

@@ -55,6 +55,38 @@ PEOPLE = _words(
     fahrer autista autisti chofer motorista motoristas entrepreneur landlady lodger lodgers trainee trainees
     intern interns apprentice apprentices azubi azubis stagiaire stagiaires becario becarios estagiario
     estagiarios renter author authors
+    notary notaries bailiff bailiffs priest priests pastor pastors godparent godparents parishioner parishioners
+    widow widows orphan orphans minor minors adoptee adoptees migrant migrants refugee refugees appellant
+    appellants petitioner petitioners complainant complainants offender offenders accused perpetrator
+    perpetrators arrestee arrestees parolee parolees convict convicts bidder bidders consignor consignors runner
+    runners swimmer swimmers referee referees umpire umpires skipper skippers sailor sailors seafarer seafarers
+    mechanic mechanics chef chefs waiter waiters cleaner cleaners stylist stylists photographer photographers
+    singer singers composer composers performer performers musician musicians writer writers translator
+    translators interpreter interpreters lecturer lecturers examiner examiners mentor mentors mentee mentees
+    counselor counselors counsellor counsellors underwriter underwriters accountant accountants clerk clerks
+    officer officers newborn newborns infant infants baby babies mum dad grandparent grandparents relative
+    relatives neighbour neighbours neighbor neighbors notaire avocat avocats juge juges temoin temoins victime
+    victimes prevenu plaignant plaignants demandeur demandeurs defendeur veuf veuve benevole benevoles joueur
+    joueurs arbitre arbitres entraineur entraineurs allocataire allocataires retraite retraites electeur
+    electeurs candidat candidats donateur donateurs defunt defunts proprietaire proprietaires enfant enfants
+    nourrisson bailleur acheteur vendeur salariee soignant soignants infirmier infirmiere enseignant enseignants
+    apprenant apprenants zeuge zeugen opfer taeter beschuldigter beschuldigte klaeger beklagter antragsteller
+    antragstellerin spender spenderin erblasser vormund muendel pflegekind pate taeufling ehemann ehefrau witwe
+    rentner rentnerin waehler kandidat kandidaten vereinsmitglied vereinsmitglieder schiedsrichter fahrgast
+    fahrgaeste reisende reisender vermieter eigentuemer kaeufer verkaeufer makler gutachter dolmetscher betreuer
+    betreute insasse insassen kind kinder saeugling eltern elternteil lernende lehrling lehrlinge pfleger
+    pflegerin testigo testigos victima victimas acusado acusados demandante demandantes demandado denunciante
+    denunciantes solicitante solicitantes jubilado jubilados pensionista pensionistas votante votantes elector
+    electores candidato candidatos donante donantes padrino madrina difunto difuntos fallecido fallecidos
+    heredero herederos viudo viuda hijo hijos hija hijas hermano hermanos propietario propietarios arrendador
+    arrendatario arrendatarios comprador compradores vendedor vendedores jugador jugadores entrenador
+    entrenadores profesor profesores docente docentes enfermero enfermera cuidador cuidadores preso presos menor
+    menores testemunha testemunhas reu requerente requerentes aposentado aposentados eleitor eleitores doador
+    doadores padrinho madrinha falecido falecidos herdeiro herdeiros viuvo viuva filho filhos filha filhas irmao
+    proprietario proprietarios locador locatario locatarios condutor condutores jogador jogadores treinador
+    treinadores enfermeiro cuidador detento detentos orang karyawan pelanggan pasien musteri musteriler hasta
+    hastalar calisan calisanlar kullanici kullanicilar sotrudnik sotrudniki klienty zakaznik zakaznici
+    zamestnanec zamestnanci angajat angajati ugyfel ugyfelek dolgozo dolgozok
     """
 )
 
@@ -107,6 +139,8 @@ MEDICAL_TABLES = _words(
     hospitalization hospitalizations therapy therapies surgery surgeries
     rx vaccination vaccinations triage referral referrals arzttermin sprechstunde     citas consulta consultations
     ordonnances rendus hospitalisation hospitalisations pazienti paziente visite
+    hopitaux krankenhaus krankenhaeuser hospitais hospitales arztpraxis medecine medizinisch medicina sejour sejours
+    anamnese anamnesen laboratoire radiology radiologie radiologia pathology ward wards nursing pflege
     ricoveri opnames wizyty pacjenci behandlingen emergencies icu     """
 )
 
