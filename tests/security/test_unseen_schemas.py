@@ -90,7 +90,7 @@ MAKERS: dict[str, m.Maker] = {
     "complaint": lambda r: f"{r.choice(('douleur', 'fracture', 'migraine'))} {m.plain_words(4)(r)}",
     "cpf": lambda r: m.cpf(r, True),
     "currency": m.pick("EUR", "USD", "CHF"),
-    "department": m.pick("Einkauf", "Vertrieb", "Lager", "Technik", "Recht", "Labor", "Versand", "Planung"),
+    "department": m.pick("Einkauf", "Vertrieb", "Lager", "Werkstatt", "Recht", "Labor", "Versand", "Planung"),
     "digits3": m.shape("###"),
     "digits4": m.shape("####"),
     "digits6": m.shape("######"),
