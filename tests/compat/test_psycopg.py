@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 
 import psycopg
@@ -11,6 +10,7 @@ from psycopg import errors
 from psycopg.rows import tuple_row
 
 from tests.support.proxy import Proxy
+from tests.support.waiting import canceled_when, runs
 
 ANALYST = ("ana@shop.example", ("analysts",))
 DBA = ("dora@shop.example", ("dba",))
@@ -180,12 +180,14 @@ def test_large_parameters(analyst: psycopg.Connection) -> None:
     assert analyst.execute("SELECT length(%s::text)", (text,)).fetchone() == (5_000_000,)
 
 
-def test_cancel_reaches_the_statement(analyst: psycopg.Connection) -> None:
-    timer = threading.Timer(0.3, analyst.cancel_safe)
-    timer.start()
-    with pytest.raises(errors.QueryCanceled):
-        analyst.execute("SELECT count(*) FROM generate_series(1, 200000000)")
-    timer.join()
+def test_cancel_reaches_the_statement(analyst: psycopg.Connection, proxy: Proxy) -> None:
+    text = "SELECT count(*) FROM generate_series(1, 200000000)"
+    with (
+        proxy.databases.direct() as direct,
+        canceled_when(lambda: runs(direct, text), analyst.cancel_safe),
+        pytest.raises(errors.QueryCanceled),
+    ):
+        analyst.execute(text)
     assert analyst.execute("SELECT 1").fetchone() == (1,)
 
 

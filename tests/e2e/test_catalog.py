@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import pickle
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
@@ -20,6 +19,7 @@ from govproxy.masking.system_columns import SYSTEM_COLUMNS
 from govproxy.masking.values import Classification
 from govproxy.sql.catalog import Catalog, ColumnRef, Relation, RelationKind
 from tests.support.postgres import Postgres, database
+from tests.support.waiting import until
 
 T = TypeVar("T")
 
@@ -382,11 +382,8 @@ class TestVersionAndFingerprint:
             admin.execute("CREATE TABLE t (a text)")
             before = mark()
             admin.execute("INSERT INTO t SELECT 'x' FROM generate_series(1, 100)")
-        deadline = time.monotonic() + 10
-        while (after := mark()) == before:  # the server's counters come with a delay
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        assert len(after) == 32
+        # The server's counters come with a delay.
+        assert len(until(lambda: found if (found := mark()) != before else "")) == 32
 
     def test_ordinary_role_may_take_it(self, postgres: Postgres, crm: str) -> None:
         assert len(asyncio.run(over(postgres, crm, fingerprint))) == 32

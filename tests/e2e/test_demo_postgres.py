@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psycopg
@@ -16,8 +15,7 @@ import pytest
 from govproxy.demo import binaries
 from govproxy.demo.postgres import PostgresServer
 from tests.support.postgres import Postgres
-
-DEADLINE_S = 30.0
+from tests.support.waiting import until
 
 
 def _alive(pid: int) -> bool:
@@ -84,11 +82,10 @@ def test_a_killed_parent_leaves_no_server() -> None:
         assert parent.stdout is not None
         pid, room = parent.stdout.readline().split()
         parent.send_signal(signal.SIGKILL)
-    deadline = time.monotonic() + DEADLINE_S
-    while _alive(int(pid)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    shutil.rmtree(room)
-    assert not _alive(int(pid))
+    try:
+        until(lambda: not _alive(int(pid)), "the server ends with its parent")
+    finally:
+        shutil.rmtree(room)
 
 
 def test_a_server_with_tls_proves_who_it_is(postgres_tls: PostgresServer) -> None:

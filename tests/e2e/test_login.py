@@ -6,7 +6,6 @@ import asyncio
 import shutil
 import socket
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 
@@ -26,9 +25,10 @@ from govproxy.wire.startup import (
     encode_ssl_request,
     encode_startup_message,
 )
-from tests.support.login_proxy import AUDIENCE, ISSUER, LoginProxy, upstream_database, wait_until
+from tests.support.login_proxy import AUDIENCE, ISSUER, LoginProxy, upstream_database
 from tests.support.postgres import Postgres
 from tests.support.raw_client import RawClient
+from tests.support.waiting import canceled_when, runs, until
 
 
 @pytest.fixture(scope="module")
@@ -283,26 +283,29 @@ def test_protocol_versions(login_proxy: LoginProxy, minor: int, negotiated: int 
 
 
 @pytest.mark.parametrize("how", ["psycopg", "long key", "wrong secret", "other pid"])
-def test_cancel(login_proxy: LoginProxy, how: str) -> None:
+def test_cancel(login_proxy: LoginProxy, postgres: Postgres, how: str) -> None:
     """Only the right key of ours cancels; the server's own key is never seen by anybody."""
     if how == "psycopg":
-        with psycopg.connect(login_proxy.dsn()) as connection:
+        with (
+            psycopg.connect(postgres.dsn(), autocommit=True) as direct,
+            psycopg.connect(login_proxy.dsn()) as connection,
             # Not cancel(): its C call holds the interpreter, and with it the proxy in this process.
-            timer = threading.Timer(0.3, connection.cancel_safe)
-            timer.start()
-            with pytest.raises(psycopg.errors.QueryCanceled):
-                connection.execute("SELECT pg_sleep(20)")
-            timer.join()
+            canceled_when(lambda: runs(direct, "SELECT pg_sleep(20)"), connection.cancel_safe),
+            pytest.raises(psycopg.errors.QueryCanceled),
+        ):
+            connection.execute("SELECT pg_sleep(20)")
         return
-    with RawClient(login_proxy.port) as client:
+    with RawClient(login_proxy.port) as client, psycopg.connect(postgres.dsn(), autocommit=True) as direct:
         messages = log_in(client, login_proxy, minor=2)
         body = next(m.body for m in messages if m.kind == Backend.BACKEND_KEY_DATA)  # type: ignore[attr-defined]
         key = backend.decode_backend_key_data(body)
         cancels = how == "long key"
         pid = key.pid + 1000 if how == "other pid" else key.pid
         secret = bytes(32) if how == "wrong secret" else key.secret
-        client.send(frontend.encode_query("SELECT pg_sleep(20)" if cancels else "SELECT pg_sleep(0.5)"))
-        time.sleep(0.1)
+        text = "SELECT pg_sleep(20)" if cancels else "SELECT pg_sleep(0.5)"
+        client.send(frontend.encode_query(text))
+        # What does not cancel may come whenever it likes.
+        until(lambda: not cancels or runs(direct, text), "the statement runs")
         with RawClient(login_proxy.port) as canceller:
             canceller.send(encode_cancel_request(pid, secret))
             assert canceller.read_all() == []
@@ -335,13 +338,13 @@ def test_asyncpg_cancels_on_its_own_timeout(login_proxy: LoginProxy) -> None:
 
 def test_silent_clients_are_sent_away(postgres: Postgres) -> None:
     target = upstream_database(port=postgres.port, user=postgres.superuser, password=postgres.password)
-    with LoginProxy([target], login_timeout_s=0.3) as login_proxy:
+    with LoginProxy([target], login_timeout_s=0.5) as login_proxy:
         for first in (b"", b"\0\0", startup(), encode_ssl_request()):
             with RawClient(login_proxy.port) as client:
                 client.send(first)
                 assert client.socket.recv(1) if first == encode_ssl_request() else True
                 assert client.fatal()["C"] == "53400"
-        wait_until(lambda: login_proxy.admission.sessions == 0, "places to be given back")
+        until(lambda: login_proxy.admission.sessions == 0, "places to be given back")
 
 
 def test_a_full_house(postgres: Postgres) -> None:
@@ -351,19 +354,21 @@ def test_a_full_house(postgres: Postgres) -> None:
             with pytest.raises(psycopg.OperationalError, match="too many sessions"):
                 psycopg.connect(login_proxy.dsn())
             assert login_proxy.failures[-1].error.sqlstate == "53300"
-        wait_until(lambda: login_proxy.admission.sessions == 0, "places to be given back")
+        until(lambda: login_proxy.admission.sessions == 0, "places to be given back")
         with psycopg.connect(login_proxy.dsn()) as connection:
             assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
 def test_half_open_logins_do_not_keep_others_out_for_ever(postgres: Postgres) -> None:
     target = upstream_database(port=postgres.port, user=postgres.superuser, password=postgres.password)
-    with LoginProxy([target], max_logins=2, login_timeout_s=1.0) as login_proxy:
+    with LoginProxy([target], max_logins=2) as login_proxy, RawClient(login_proxy.port), RawClient(login_proxy.port):
+        until(lambda: login_proxy.admission.logins == 2, "both to be counted")
+        with pytest.raises(psycopg.OperationalError, match="too many logins"):
+            psycopg.connect(login_proxy.dsn())
+    with LoginProxy([target], max_logins=2, login_timeout_s=0.5) as login_proxy:
         with RawClient(login_proxy.port), RawClient(login_proxy.port):
-            wait_until(lambda: login_proxy.admission.logins == 2, "both to be counted")
-            with pytest.raises(psycopg.OperationalError, match="too many logins"):
-                psycopg.connect(login_proxy.dsn())
-            wait_until(lambda: login_proxy.admission.logins == 0, "the silent ones to be sent away")
+            until(lambda: login_proxy.admission.logins == 2, "both to be counted")
+            until(lambda: login_proxy.admission.logins == 0, "the silent ones to be sent away")
         with psycopg.connect(login_proxy.dsn()) as connection:
             assert connection.execute("SELECT 1").fetchone() == (1,)
 
@@ -376,8 +381,8 @@ def test_clients_that_vanish_leave_nothing_behind(login_proxy: LoginProxy) -> No
             if reset:
                 client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             client.socket.close()
-    wait_until(lambda: login_proxy.admission.sessions == 0, "places to be given back")
-    wait_until(lambda: len(login_proxy.door.cancel_keys) == 0, "cancel keys to be forgotten")
+    until(lambda: login_proxy.admission.sessions == 0, "places to be given back")
+    until(lambda: len(login_proxy.door.cancel_keys) == 0, "cancel keys to be forgotten")
     assert not [failure for failure in login_proxy.failures if failure.error.sqlstate == "XX000"]
 
 
@@ -410,4 +415,4 @@ def test_many_at_once(login_proxy: LoginProxy) -> None:
         return await asyncio.gather(*(one(number) for number in range(40)))
 
     assert asyncio.run(run()) == list(range(40))
-    wait_until(lambda: login_proxy.admission.sessions == 0, "places to be given back")
+    until(lambda: login_proxy.admission.sessions == 0, "places to be given back")

@@ -7,7 +7,6 @@ import shutil
 import socket
 import ssl
 import subprocess
-import threading
 from collections.abc import Iterator
 
 import asyncpg
@@ -18,9 +17,10 @@ from govproxy.wire import frontend
 from govproxy.wire.backend import Backend
 from govproxy.wire.startup import encode_ssl_request, encode_startup_message
 from tests.support.certificates import Certificates, certificates
-from tests.support.login_proxy import LoginProxy, upstream_database, wait_until
+from tests.support.login_proxy import LoginProxy, upstream_database
 from tests.support.postgres import Postgres
 from tests.support.raw_client import RawClient
+from tests.support.waiting import canceled_when, runs, until
 
 __all__ = ["certificates"]
 
@@ -68,14 +68,15 @@ def test_channel_binding_can_be_required(login_proxy: LoginProxy) -> None:
 
 
 @pytest.mark.parametrize("version", ["3.0", "3.2", "latest"])
-def test_libpq_cancels_through_tls(login_proxy: LoginProxy, version: str) -> None:
+def test_libpq_cancels_through_tls(login_proxy: LoginProxy, postgres: Postgres, version: str) -> None:
     dsn = login_proxy.dsn(sslmode="require", max_protocol_version=version)
-    with psycopg.connect(dsn) as connection:
-        timer = threading.Timer(0.2, connection.cancel_safe)
-        timer.start()
-        with pytest.raises(psycopg.errors.QueryCanceled):
-            connection.execute("SELECT pg_sleep(20)")
-        timer.join()
+    with (
+        psycopg.connect(postgres.dsn(), autocommit=True) as direct,
+        psycopg.connect(dsn) as connection,
+        canceled_when(lambda: runs(direct, "SELECT pg_sleep(20)"), connection.cancel_safe),
+        pytest.raises(psycopg.errors.QueryCanceled),
+    ):
+        connection.execute("SELECT pg_sleep(20)")
 
 
 def test_a_wrong_password_with_channel_binding(login_proxy: LoginProxy) -> None:
@@ -132,7 +133,7 @@ def test_no_tls_after_it_was_agreed(login_proxy: LoginProxy, first: bytes) -> No
         while chunk := client.socket.recv(4096):
             answer += chunk
         assert not answer or answer[0] == 0x15  # an alert record
-    wait_until(lambda: bool(login_proxy.failures), "the failure to be reported")
+    until(lambda: bool(login_proxy.failures), "the failure to be reported")
     assert login_proxy.failures[0].error.sqlstate == "08P01"
 
 
@@ -179,14 +180,14 @@ def test_a_second_ssl_request_inside_tls(login_proxy: LoginProxy) -> None:
 def test_a_handshake_that_never_ends(postgres: Postgres, certificates: Certificates) -> None:
     target = upstream_database(port=postgres.port, user=postgres.superuser, password=postgres.password)
     with (
-        LoginProxy([target], tls=certificates.server_tls(), login_timeout_s=0.5) as proxy,
+        LoginProxy([target], tls=certificates.server_tls(), login_timeout_s=1.0) as proxy,
         RawClient(proxy.port) as client,
     ):
         client.send(encode_ssl_request())
         assert client.read_bytes(1) == b"S"
         client.send(b"\x16\x03\x01\x02\0")
         assert client.socket.recv(100) == b""
-        wait_until(lambda: proxy.admission.sessions == 0, "the place to be given back")
+        until(lambda: proxy.admission.sessions == 0, "the place to be given back")
 
 
 def test_a_full_house_is_told_through_tls(postgres: Postgres, certificates: Certificates) -> None:

@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from govproxy.demo.postgres import free_port
 from tests.support.proxy import HOST, Proxy
+from tests.support.waiting import DEADLINE_S
 
 ANA = ("ana@shop.example", ("analysts",))
 
@@ -32,7 +33,7 @@ def metered(start_proxy: Callable[..., Proxy], console_port: int) -> Proxy:
 
 def samples(port: int) -> dict[tuple[str, str], float]:
     """(sample's name, the label besides the worker) → value."""
-    with urllib.request.urlopen(f"http://{HOST}:{port}/metrics", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://{HOST}:{port}/metrics", timeout=DEADLINE_S) as answer:
         page = answer.read().decode()
     return {
         (sample.name, next((v for k, v in sample.labels.items() if k != "worker"), "")): sample.value
@@ -68,10 +69,10 @@ def test_hits_and_misses_by_reason(metered: Proxy, console_port: int) -> None:
 
 
 def test_health(metered: Proxy, console_port: int) -> None:
-    with urllib.request.urlopen(f"http://{HOST}:{console_port}/healthz", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://{HOST}:{console_port}/healthz", timeout=DEADLINE_S) as answer:
         assert (answer.status, answer.read()) == (200, b"ok\n")
     with pytest.raises(urllib.error.HTTPError) as missing:
-        urllib.request.urlopen(f"http://{HOST}:{console_port}/nothing", timeout=5)
+        urllib.request.urlopen(f"http://{HOST}:{console_port}/nothing", timeout=DEADLINE_S)
     assert missing.value.code == 404
     missing.value.close()
 

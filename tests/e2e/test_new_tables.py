@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
 
 from tests.support.proxy import Proxy
+from tests.support.waiting import until
 
 ANALYST = ("ana@shop.example", ("analysts",))
 CANARY = "canary.person@example.com"
@@ -83,13 +83,8 @@ def test_a_column_without_a_telling_name_is_found_by_its_values(
         values = "format('%s-%s-%s', 100 + g * 3, 10 + g % 89, 1000 + g * 37 % 8999)"
         direct.execute(f"INSERT INTO {table} SELECT g, {values} FROM generate_series(1, 200) g")
         direct.execute(f"ANALYZE {table}")
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        row = analyst.execute(f"SELECT c1 FROM {table} WHERE id = 1").fetchone()
-        if row is not None and row[0] != "103-11-1037":
-            return
-        time.sleep(0.2)
-    raise AssertionError("the column was not found by its values")
+    asked = f"SELECT c1 FROM {table} WHERE id = 1".encode()
+    until(lambda: analyst.execute(asked).fetchone() != ("103-11-1037",), "the column is found by its values")
 
 
 @pytest.mark.parametrize("transaction", [False, True], ids=["at once", "in a transaction"])
@@ -112,8 +107,7 @@ def test_a_view_redefined_through_the_proxy_is_judged_anew_by_everybody(
             dba.execute("CREATE OR REPLACE VIEW shown AS SELECT id, email AS x FROM persons")
             if transaction:
                 dba.execute("COMMIT")
-            # The other worker hears of it over the control process.
-            time.sleep(0.05)
+            proxy.settle()  # the other worker hears of it over the control process
             for session in sessions * 2:
                 row = session.execute("SELECT x FROM shown", prepare=prepare).fetchone()
                 assert row is not None

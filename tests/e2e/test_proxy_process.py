@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,19 +12,14 @@ import pytest
 
 from govproxy.demo.proxy import ProxyFailed, ProxyProcess
 from tests.support.proxy import DBA, Proxy
-
-DEADLINE_S = 15.0
-
-
-def _children(pid: int) -> list[int]:
-    return [int(text) for text in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+from tests.support.waiting import until
 
 
 def test_ready_means_that_statements_run(start_proxy: Callable[..., Proxy]) -> None:
     running = start_proxy(workers=2)
     with running.connect(*DBA) as connection:
         assert connection.execute("SELECT 40 + 2").fetchone() == (42,)
-    assert len(_children(running.process.pid)) == 2
+    assert len(running.workers) == 2
     running.stop()
     with pytest.raises(psycopg.OperationalError):
         running.connect(*DBA)
@@ -34,13 +28,11 @@ def test_ready_means_that_statements_run(start_proxy: Callable[..., Proxy]) -> N
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the worker by /proc, which is Linux's")
 def test_a_crashed_worker_is_noticed_and_replaced(start_proxy: Callable[..., Proxy]) -> None:
     running = start_proxy(workers=1)
-    before = _children(running.process.pid)
+    before = running.workers
     os.kill(before[0], signal.SIGSEGV)
-    deadline = time.monotonic() + DEADLINE_S
-    while not running.process.crashed and time.monotonic() < deadline:
-        time.sleep(0.02)
+    until(lambda: running.process.crashed)
     running.process.wait_until_ready()
-    assert _children(running.process.pid) != before
+    assert running.workers != before
     with pytest.raises(ProxyFailed, match="crashed"):
         running.stop()
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +33,7 @@ from tests.support.raw_session import (
     parse,
     query,
 )
+from tests.support.waiting import canceled_when
 
 # Masks that are the same with every key.
 POLICY = proxies.POLICY + "  - {name: plain-masks, who: {groups: [analysts]}, on: {tags: [any]}, mask: redact}\n"
@@ -311,16 +311,18 @@ def test_the_database_answers(pair: Pair) -> None:
 
 def test_a_question_is_canceled_like_the_statement(pair: Pair) -> None:
     """Parse waits for a lock; what CancelRequest ends is what the client believes to run."""
+    waits = "SELECT count(*) FROM pg_locks WHERE relation = 'strict_things'::regclass AND NOT granted"
     with (
+        pair.databases.direct("shop") as watching,
         pair.databases.direct("shop", autocommit=False) as direct,
         pair.strict.connect(*WHO, database="shop") as analyst,
     ):
         direct.execute("LOCK TABLE strict_things")
-        canceling = threading.Timer(0.3, analyst.cancel)
-        canceling.start()
-        with pytest.raises(psycopg.errors.QueryCanceled):
+        with (
+            canceled_when(lambda: watching.execute(waits).fetchone() != (0,), analyst.cancel),
+            pytest.raises(psycopg.errors.QueryCanceled),
+        ):
             analyst.execute("SELECT title AS waits FROM strict_things")
-        canceling.join()
         direct.rollback()
         assert analyst.execute("SELECT title AS waits FROM strict_things ORDER BY id").fetchall() == [
             ("one",),

@@ -7,7 +7,7 @@ import struct
 import uuid
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from govproxy._fastpath.columnplan import ColumnPlan
@@ -81,6 +81,7 @@ def test_dates_come_back_in_both_forms(value: datetime.date) -> None:
 def test_masked_addresses_are_recognised_and_real_ones_are_not(value: str, op: str) -> None:
     column = plan(op, style="email")
     assert form(column).recognises(masked(column, value.encode()))
+    assume("***" not in value)  # a real one may look like a mask
     assert not form(column).recognises(value.encode())
     assert form(column).recognises(array_text(["x", masked(column, value.encode()).decode()]).encode())
 
@@ -142,7 +143,8 @@ def test_addresses_come_back_from_their_pseudonyms(local: str, domain: str) -> N
     value = f"{local}@{domain}"
     shown = masked(column, value.encode())
     assert shown == masked(column, value.upper().split("@")[0].encode() + b"@" + domain.encode())
-    assert local.encode() not in shown.split(b"@")[0][2:] or len(local) < 4
+    # Eight letters do not come up in a token by chance.
+    assert local.encode() not in shown.split(b"@")[0][2:] or len(local) < 8
     seen = form(column)
     assert seen.is_reversible
     assert seen.recognises(shown)

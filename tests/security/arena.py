@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from tests.support import proxy as proxies
+from tests.support.ledger import LedgerTail
 from tests.support.proxy import Databases, Proxy
-from tests.support.raw_session import LedgerTail, RawSession, query
+from tests.support.raw_session import RawSession, query
 from tests.support.relay import Leg, RecordingRelay
 
 # Who asks: user, groups, agent. ``role`` is taken in the database for everybody here.

@@ -3,6 +3,9 @@
 Every planted value is unique and random enough that six of its characters in a row do not come up
 by chance. ``Finder`` looks for such pieces in what a client received: as they are, reversed, in
 hexadecimal, base64, UTF-16, as code points, and as the binary forms of numbers and dates.
+
+Ids of sessions and masked UUIDs are random digits of hexadecimal: among them, a shorter piece than
+``SURE`` that is made of such digits does come up by chance, so that it has to stand by itself.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from psycopg.types.json import Jsonb
 
 ROWS = 60
 WINDOW = 6
+SURE = 9
 _LETTERS = "bcdfghjkmnpqrstvwxz"
 _EPOCH = dt.date(2000, 1, 1)
 
@@ -266,7 +270,6 @@ class Finder:
 
     def __init__(self, planted: Planted) -> None:
         self._pieces: dict[bytes, str] = {}
-        self._sizes: set[int] = set()
         for text in planted.texts:
             # Digits are everywhere: of them it takes more to be sure.
             for piece in _windows(text, 9 if text.isdigit() else WINDOW):
@@ -289,6 +292,7 @@ class Finder:
                 self._add(str(uuid.UUID(bytes=data[:16].ljust(16))).encode(), data.hex())
             self._base64(data, data.hex())
         self._sizes = {len(piece) for piece in self._pieces}
+        self._alone = {piece for piece in self._pieces if len(piece) < SURE and set(piece) <= _HEX}
 
     def find(self, data: bytes) -> list[str]:
         """What of the planted values stands in ``data``."""
@@ -296,9 +300,10 @@ class Finder:
         for text in {data, data.lower(), *_code_points(data)}:
             for size in self._sizes:
                 for at in range(len(text) - size + 1):
-                    source = self._pieces.get(text[at : at + size])
-                    if source is not None:
-                        found.append(f"{source} as {text[at : at + size]!r}")
+                    piece = text[at : at + size]
+                    source = self._pieces.get(piece)
+                    if source is not None and not (piece in self._alone and _runs_on(text, at, at + size)):
+                        found.append(f"{source} as {piece!r}")
         return found
 
     def _add(self, piece: bytes, source: str) -> None:
@@ -349,6 +354,14 @@ class Finder:
             self._add(format(date, form).lower().encode(), source)
         self._add(b"\0\0\0\4" + struct.pack("!i", days), source)
         self._add(struct.pack("!q", days * 86_400_000_000), source)
+
+
+_HEX = frozenset(b"0123456789abcdefABCDEF")
+
+
+def _runs_on(text: bytes, start: int, end: int) -> bool:
+    """Whether hexadecimal digits stand directly beside that part of the text."""
+    return not _HEX.isdisjoint(text[max(start - 1, 0) : start] + text[end : end + 1])
 
 
 _CODES = re.compile(rb"\d{2,3}(?:[^0-9]{1,3}\d{2,3}){5,}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ import psycopg
 from govproxy.config.loader import load
 from govproxy.control.admin import ask
 from tests.support.proxy import Proxy
+from tests.support.waiting import DEADLINE_S, until
 
 POLICY = """\
 extends: production
@@ -21,22 +21,24 @@ rules:
   - {name: dba-changes-the-schema, who: {groups: [dba]}, does: [ddl], effect: allow, overrides: [any]}
   - {name: quick-%(extra)s, who: {groups: [quick]}, does: [delete], effect: hold, overrides: [any],
      approvers: {groups: [leads]}, hold: {timeout: 1s}}
+  - {name: patiently, who: {groups: [patient]}, does: [delete], effect: hold, overrides: [any],
+     approvers: {groups: [leads]}, hold: {timeout: 10m, in_transaction: 1m}}
   - {name: bots-come-back, who: {agents: true}, does: [delete], effect: hold, overrides: [agents-ask-before-writing],
      approvers: {groups: [leads]}, hold: {on_hold: refuse, uses: 2, valid: 1h}}
   - {name: briefly, who: {groups: [brief]}, does: [delete], effect: hold, overrides: [any],
      approvers: {groups: [leads]}, hold: {on_hold: refuse, valid: 1s}}
   - {name: deletes, who: {groups: [engineering]}, does: [delete], effect: hold, overrides: [any],
-     approvers: {groups: [leads]}, hold: {timeout: 60s, in_transaction: 2s, notice_every: 1s}}
+     approvers: {groups: [leads]}, hold: {timeout: 10m, in_transaction: 2s, notice_every: 1s}}
 columns:
   - {name: dba-sees-everything, who: {groups: [dba]}, on: {tags: [any]}, see: clear, compare: any}
 """
 
 ANA = ("ana@shop.example", ("engineering",))
+PAT = ("pat@shop.example", ("patient",))
 QUIRIN = ("quirin@shop.example", ("quick",))
 BRITA = ("brita@shop.example", ("brief",))
 LEA = ("lea@shop.example", ("leads",))
 BOT = ("ana@shop.example", (), "report-bot")
-DEADLINE_S = 20.0
 
 Approval = dict[str, Any]
 
@@ -44,16 +46,6 @@ Approval = dict[str, Any]
 def policy(extra: str = "one") -> str:
     """The policy; another word makes another version of it."""
     return POLICY % {"extra": extra}
-
-
-def until(what: Callable[[], Any]) -> Any:
-    """What is found once it is there; fails when it does not come."""
-    deadline = time.monotonic() + DEADLINE_S
-    while time.monotonic() < deadline:
-        if found := what():
-            return found
-        time.sleep(0.02)
-    raise AssertionError("it has not come")
 
 
 class Desk:

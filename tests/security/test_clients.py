@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from govproxy.wire.startup import encode_startup_message
-from tests.security.arena import Arena
+from tests.security.arena import Arena, Seat
 from tests.support.raw_client import RawClient
 from tests.support.raw_session import RawSession, bind, extended, message, parse, query
 from tests.support.steady import Steady
+from tests.support.waiting import until
 
 LONGEST_S = 2.0
 BOUND_BYTES = 24 << 20
@@ -25,9 +26,8 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="re
 
 
 def _worker(arena: Arena) -> int:
-    pid = arena.proxy.process.pid
-    (worker,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return int(worker)
+    (worker,) = arena.proxy.workers
+    return worker
 
 
 def _resident(pid: int) -> int:
@@ -64,7 +64,7 @@ def _send_until_stuck(session: RawSession, whole: bytes, check: Callable[[], Non
 
 @pytest.fixture(autouse=True)
 def _steady(arena: Arena) -> Iterator[Steady]:
-    with Steady(arena.new_seat("analyst").session, longest_s=LONGEST_S) as steady:
+    with Steady(arena.new_seat("analyst").session, longest_s=LONGEST_S, worker=_worker(arena)) as steady:
         yield steady
 
 
@@ -169,14 +169,14 @@ def test_three_hundred_logins_half_way(arena: Arena) -> None:
             # Nothing, half a message, a whole one without a password, half a password.
             client.send((b"", startup[:9], startup, startup + b"p\0\0\1\0abc")[number % 4])
         time.sleep(0.5)
-    deadline = time.monotonic() + 10.0
-    while True:  # when they are gone there is room again
-        try:
-            seat = arena.new_seat("analyst")
-            break
-        except (AssertionError, OSError):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+
+    def seat_again() -> Seat | None:
+        with contextlib.suppress(AssertionError, OSError):
+            return arena.new_seat("analyst")
+        return None
+
+    seat = until(seat_again, "room again when they are gone")
+    assert seat is not None
     seat.session.socket.close()
 
 

@@ -18,9 +18,10 @@ from govproxy.wire.backend import Backend
 from govproxy.wire.framing import Message
 from govproxy.wire.startup import encode_cancel_request
 from tests.security.test_leaks import ANALYST, DATABASE, Lab, lab
-from tests.support.proxy import EVENT_DEADLINE_S, Event
+from tests.support.ledger import Event
 from tests.support.raw_client import RawClient
 from tests.support.raw_session import READY, SYNC, Answer, RawSession, bind, execute, message, parse, query
+from tests.support.waiting import until
 
 __all__ = ["lab"]
 
@@ -154,14 +155,9 @@ def test_the_reader_goes_away(rudely: bool, form: str, lab: Lab) -> None:
 
 
 def _nothing_runs(lab: Lab, mark: str) -> None:
-    deadline = time.monotonic() + EVENT_DEADLINE_S
+    running = "SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query LIKE %s AND pid <> pg_backend_pid()"
     with psycopg.connect(lab.postgres.dsn(), autocommit=True) as admin:
-        while admin.execute(
-            "SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query LIKE %s AND pid <> pg_backend_pid()",
-            (f"%{mark}%",),
-        ).fetchone():
-            assert time.monotonic() < deadline, "the statement goes on without a reader"
-            time.sleep(0.02)
+        until(lambda: admin.execute(running, (f"%{mark}%",)).fetchone() is None, "an end without a reader")
 
 
 @pytest.mark.parametrize("form", FORMS)

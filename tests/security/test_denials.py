@@ -14,12 +14,12 @@ import pytest
 
 from tests.security.arena import Arena, Seat
 from tests.security.cases import DATA, Denial, denials
+from tests.support.ledger import LedgerTail
 from tests.support.raw_session import (
     ERROR,
     FLUSH,
     SYNC,
     Answer,
-    LedgerTail,
     bind,
     close,
     describe,

@@ -23,11 +23,11 @@ from govproxy.demo.sample import LOGIN_ROLE
 from tests.security.cases import DATA, SEPARATOR
 from tests.security.test_benign import _comparable
 from tests.support import proxy as proxies
+from tests.support.ledger import LedgerTail
 from tests.support.proxy import Databases, Proxy
 from tests.support.raw_session import (
     SYNC,
     DirectSession,
-    LedgerTail,
     RawSession,
     Talk,
     bind,

@@ -19,8 +19,9 @@ import psycopg
 import pytest
 
 from govproxy.demo.proxy import ProxyProcess
-from tests.security.holding import ANA, LEA, Aside, Desk, policy, until
+from tests.security.holding import ANA, LEA, Aside, Desk, policy
 from tests.support.proxy import DBA, Databases, Proxy
+from tests.support.waiting import until
 
 HOLDS = 100
 FATES = ("approve", "refuse", "cancel", "leave", "race")

@@ -112,7 +112,7 @@ def _in_step(session: RawSession, status: bytes = b"I") -> None:
 
 @pytest.mark.parametrize("turn", ["cold", "warm"])
 def test_rows_stop_at_the_limit(limited: Proxy, session: RawSession, turn: str) -> None:
-    for text in ("SELECT g FROM generate_series(1, 5000000) g", "SELECT g, g FROM generate_series(1, 101) g"):
+    for text in ("SELECT generate_series(1, 5000000) AS g", "SELECT g, g FROM generate_series(1, 101) g"):
         answer = session.ask(query(text))
         assert len(answer.rows) == 100
         assert answer.status == b"I"
@@ -139,7 +139,7 @@ def test_bytes_stop_at_the_limit(limited: Proxy, session: RawSession) -> None:
 
 
 def test_a_pipeline_is_skipped_to_its_sync(limited: Proxy, session: RawSession) -> None:
-    big = extended("SELECT g FROM generate_series(1, 3000000) g")
+    big = extended("SELECT generate_series(1, 3000000) AS g")
     for behind in (extended("SELECT 1"), extended("SELECT 1") * 20):
         answer = session.ask(big + behind + SYNC)
         assert len(answer.rows) == 100
@@ -149,7 +149,7 @@ def test_a_pipeline_is_skipped_to_its_sync(limited: Proxy, session: RawSession) 
     first, second = session.answers(big + SYNC + extended("SELECT 5") + SYNC, 2)
     assert first.errors[-1]["C"] == "53400"
     assert second.rows == [[b"5"]]
-    first, second = session.answers(query("SELECT g FROM generate_series(1, 3000000) g") + query("SELECT 5"), 2)
+    first, second = session.answers(query("SELECT generate_series(1, 3000000) AS g") + query("SELECT 5"), 2)
     assert first.errors[-1]["C"] == "53400"
     assert second.rows == [[b"5"]]
 
@@ -185,7 +185,7 @@ def test_fetching_in_parts_counts_the_whole(limited: Proxy, session: RawSession)
 def test_copy_out_stops(limited: Proxy) -> None:
     with limited.connect("ana@shop.example", ("analysts", "clear")) as connection:
         rows: list[object] = []
-        text = b"COPY (SELECT g FROM generate_series(1, 1000000) g) TO STDOUT"
+        text = b"COPY (SELECT generate_series(1, 1000000) AS g) TO STDOUT"
         with pytest.raises(psycopg.errors.ConfigurationLimitExceeded), connection.cursor().copy(text) as copy:
             rows.extend(copy.rows())
         assert len(rows) <= 100

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import resource
 import signal
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,26 +21,14 @@ from tests.support.proxy import DBA, POLICY, Databases, Proxy
 from tests.support.raw_session import SYNC, TERMINATE, RawSession, extended, parse, query
 from tests.support.relay import RecordingRelay
 from tests.support.steady import Steady
+from tests.support.waiting import runs, until
 
-DEADLINE_S = 15.0
 ANA = ("ana@shop.example", ("analysts",), None)
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the workers by /proc")
 
 
 def _session(proxy: Proxy) -> RawSession:
     return RawSession(proxy.port, ANA[0], proxy.token(*ANA), "shop", client_encoding="UTF8")
-
-
-def _workers(proxy: Proxy) -> list[int]:
-    pid = proxy.process.pid
-    return [int(text) for text in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def _wait(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain: {what}"
-        time.sleep(0.02)
 
 
 @contextmanager
@@ -60,7 +47,7 @@ def test_a_ledger_that_cannot_be_written_refuses_everything(
 ) -> None:
     with RecordingRelay((databases.postgres.host, databases.postgres.port)) as relay:
         proxy = start_proxy(upstream_port=relay.port)
-        (worker,) = _workers(proxy)
+        (worker,) = proxy.workers
         with _session(proxy) as first, _session(proxy) as session:
             legs = []
             for number, one in enumerate((first, session)):
@@ -82,15 +69,15 @@ def test_a_ledger_that_cannot_be_written_refuses_everything(
                 # Parse alone runs nothing.
                 assert bytes(legs[1].received[marks[1] :]) == parse("SELECT 1") + FAILING_PARSE + SYNC
                 assert bytes(legs[0].received[marks[0] :]) in (b"", TERMINATE)
-            _wait(lambda: session.query("BEGIN").status == b"T", "the ledger's recovery")
+            until(lambda: session.query("BEGIN").status == b"T", "the ledger's recovery")
             with _session(proxy) as other, _no_file_may_grow(worker):
                 other.send(query("SELECT 1"))
                 assert other.fatal()["C"] == "58030"
                 answer = session.query("DELETE FROM orders WHERE id = 1")
                 assert [error["C"] for error in answer.errors] == ["58030"]
                 assert answer.status == b"E"
-            _wait(lambda: session.query("ROLLBACK").status == b"I", "the ledger's recovery")
-            _wait(lambda: session.query("SELECT 2").rows == [[b"2"]], "the ledger's recovery")
+            until(lambda: session.query("ROLLBACK").status == b"I", "the ledger's recovery")
+            until(lambda: session.query("SELECT 2").rows == [[b"2"]], "the ledger's recovery")
             assert b"DELETE" not in legs[1].received
         proxy.stop()
 
@@ -102,9 +89,9 @@ def test_a_killed_worker_takes_only_its_own_sessions_along(start_proxy: Callable
         session = _session(proxy)
         (error,) = session.query("DROP TABLE orders").errors
         sessions[int(error["D"].partition("request_id=w")[2][0])].append(session)
-    before = _workers(proxy)
+    before = proxy.workers
     steady = sessions[1].pop()
-    with Steady(steady, longest_s=3.0):
+    with Steady(steady):
         os.kill(before[0], signal.SIGKILL)
         for session in sessions[0]:
             assert session.read_all() == []
@@ -113,7 +100,7 @@ def test_a_killed_worker_takes_only_its_own_sessions_along(start_proxy: Callable
         for _ in range(10):
             with proxy.connect(*DBA, database="shop") as connection:
                 assert connection.execute("SELECT 1").fetchone() == (1,)
-        _wait(lambda: len(_workers(proxy)) == 2 and before[0] not in _workers(proxy), "the worker's successor")
+        until(lambda: len(proxy.workers) == 2 and before[0] not in proxy.workers, "the worker's successor")
     for session in (*sessions[0], *sessions[1]):
         session.socket.close()
     with pytest.raises(ProxyFailed, match="crashed"):
@@ -122,10 +109,16 @@ def test_a_killed_worker_takes_only_its_own_sessions_along(start_proxy: Callable
 
 def test_drain_lets_transactions_end(start_proxy: Callable[..., Proxy]) -> None:
     proxy = start_proxy()
-    with _session(proxy) as idle, _session(proxy) as busy, _session(proxy) as running:
+    text = "SELECT pg_sleep(1), 'done'"
+    with (
+        proxy.databases.direct() as direct,
+        _session(proxy) as idle,
+        _session(proxy) as busy,
+        _session(proxy) as running,
+    ):
         assert busy.query("BEGIN").status == b"T"
-        running.send(query("SELECT pg_sleep(1), 'done'"))
-        time.sleep(0.1)
+        running.send(query(text))
+        until(lambda: runs(direct, text), "the statement runs")
         proxy.process.signal(signal.SIGTERM)
         assert idle.fatal()["C"] == "57P01"
         assert busy.query("SELECT 1").rows == [[b"1"]]
@@ -146,26 +139,23 @@ def test_a_bad_policy_is_refused_and_said(start_proxy: Callable[..., Proxy]) -> 
     policy = proxy.folder / "policy.yaml"
     who = "who: {users: [ana@shop.example]}"
     allows = f"  - {{name: ana-truncates, {who}, does: [truncate], effect: allow, overrides: [any]}}\n"
-    with _session(proxy) as session, Steady(_session(proxy), longest_s=3.0):
+    with _session(proxy) as session, Steady(_session(proxy)):
         assert [error["C"] for error in session.query("TRUNCATE orders").errors] == ["42501"]
         bad = POLICY.replace("rules:\n", f"rules:\n{allows}  - {{name: typo, doez: [select], effect: allow}}\n")
         policy.write_text(bad)  # which is noticed without a signal
-        _wait(lambda: "reload refused" in proxy.log, "the refusal of the bad policy")
+        until(lambda: "reload refused" in proxy.log, "the refusal of the bad policy")
         assert "policy.yaml:4" in proxy.log
         assert "doez" in proxy.log
         assert session.query("TRUNCATE orders").errors[0]["M"].startswith("govproxy: ")
         better = proxy.folder / "policy.yaml.new"
         better.write_text(POLICY.replace("rules:\n", f"rules:\n{allows}"))
         better.replace(policy)
-        _wait(lambda: "policy reloaded" in proxy.log, "the good policy")
+        until(lambda: "policy reloaded" in proxy.log, "the good policy")
         # It holds for sessions that are open, and for what is in the cache. The database itself has the last word.
-        deadline = time.monotonic() + DEADLINE_S
-        while (error := session.query("TRUNCATE orders").errors[0])["M"].startswith("govproxy: "):
-            assert time.monotonic() < deadline, error
-            time.sleep(0.02)
+        until(lambda: not session.query("TRUNCATE orders").errors[0]["M"].startswith("govproxy: "))
         policy.unlink()
         proxy.process.signal(signal.SIGHUP)
-        _wait(lambda: proxy.log.count("reload refused") >= 2, "the refusal of no policy")
+        until(lambda: proxy.log.count("reload refused") >= 2, "the refusal of no policy")
         assert not session.query("TRUNCATE orders").errors[0]["M"].startswith("govproxy: ")
         session.send(TERMINATE)
     proxy.stop()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import itertools
 import re
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -22,9 +21,11 @@ import pytest
 from tests.security.arena import Arena, Seat
 from tests.security.cases import DATA
 from tests.support import proxy as proxies
+from tests.support.ledger import Event, LedgerTail
 from tests.support.proxy import Databases
-from tests.support.raw_session import SYNC, Answer, LedgerTail, RawSession, extended, query
+from tests.support.raw_session import SYNC, Answer, RawSession, extended, query
 from tests.support.relay import RecordingRelay
+from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[2]
 KINDS = ("deny", "hold", "stop", "mask", "log", "pass")
@@ -68,7 +69,6 @@ TABLES = ("pt_frozen_view", "pt_couriers", "pt_parcels", "pt_memos", "pt_scans",
 CARD = b"4111 1111 1111 1111"
 HARMLESS = query("SELECT 42")
 REQUEST = re.compile(r"request_id=(\S+)")
-DEADLINE_S = 10.0
 _NAMES = itertools.count()
 
 
@@ -240,14 +240,14 @@ def _texts(sent: bytes) -> list[str]:
 
 def _held(yard: Yard, case: Case) -> dict[str, Any]:
     user = PEOPLE[case.who][0]
-    deadline = time.monotonic() + DEADLINE_S
-    while time.monotonic() < deadline:
-        yard.ledger.event("statement", "")
-        for statement in yard.ledger.lines["statement"].values():
-            if statement["decision"] == "hold" and statement["user"] == user and _same(statement["sql"], case.text):
-                return statement
-        time.sleep(0.02)
-    raise AssertionError(f"not in the ledger as held: {case.text}")
+
+    def held() -> dict[str, Any]:
+        lines = yard.ledger.read()["statement"].values()
+        return next(
+            (s for s in lines if s["decision"] == "hold" and s["user"] == user and _same(s["sql"], case.text)), {}
+        )
+
+    return until(held, f"the ledger has it as held: {case.text}")
 
 
 def _same(recorded: str, text: str) -> bool:
@@ -295,23 +295,21 @@ def _planted(answer: Answer) -> bool:
 @_of("log")
 def test_recorded(case: Case, seat: Seat, yard: Yard) -> None:
     """The statement and its outcome under one number with who and where; not what was written in it."""
-    yard.ledger.event("statement", "")
-    known = set(yard.ledger.lines["statement"])
+    known = set(yard.ledger.read()["statement"])
     count = 0
     for whole in _forms(case.text):
         answer = seat.session.ask(whole)
         assert not answer.errors, answer
         count += 1
     seat.received()
-    deadline = time.monotonic() + DEADLINE_S
-    while True:
-        yard.ledger.event("outcome", "")
-        new = {i: s for i, s in yard.ledger.lines["statement"].items() if i not in known and s["sql"] != "SELECT ?"}
-        outcomes = yard.ledger.lines["outcome"]
-        if len(new) >= count and new.keys() <= outcomes.keys():
-            break
-        assert time.monotonic() < deadline, (len(new), count)
-        time.sleep(0.02)
+
+    def recorded() -> dict[str, Event]:
+        lines = yard.ledger.read()
+        new = {i: s for i, s in lines["statement"].items() if i not in known and s["sql"] != "SELECT ?"}
+        return new if len(new) >= count and new.keys() <= lines["outcome"].keys() else {}
+
+    new = until(recorded, f"{count} statements and their outcomes")
+    outcomes = yard.ledger.lines["outcome"]
     user, _, agent = PEOPLE[case.who]
     for number, statement in new.items():
         assert (statement["user"], statement["agent"], statement["database"]) == (user, agent, "app")

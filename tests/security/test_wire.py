@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,8 +14,8 @@ from tests.protocol.transcript import frontend
 from tests.security.arena import PROBE, Arena, Seat
 from tests.security.cases import DATA, SEPARATOR
 from tests.support.raw_session import SYNC, TERMINATE, bind, describe, execute, extended, message, parse, query
+from tests.support.waiting import until
 
-DEADLINE_S = 10.0
 KNOWN = b"QPBDECHSFXdcf"
 CASES = [
     tuple(part.strip() for part in line.split("||", 1))
@@ -46,10 +45,7 @@ def _others_feel_nothing(arena: Arena) -> None:
 
 def _wait_for_the_end(seat: Seat) -> bytes:
     """What the database got of the session since it began, once the proxy has said goodbye to it."""
-    deadline = time.monotonic() + DEADLINE_S
-    while not seat.leg.received.endswith(TERMINATE):
-        assert time.monotonic() < deadline, "the database was not told that the session is over"
-        time.sleep(0.002)
+    until(lambda: seat.leg.received.endswith(TERMINATE), "the database is told that the session is over")
     return bytes(seat.leg.received[seat.mark : -len(TERMINATE)])
 
 

@@ -33,6 +33,7 @@ from govproxy.identity.keys import generate_signing_key, load_signing_key
 from govproxy.identity.minting import mint
 from govproxy.policy.rules import MayGrant
 from govproxy.session.figures import WorkerFigures
+from tests.support.waiting import DEADLINE_S
 from tests.unit.approvals.building import SUBJECT, hold
 
 T = TypeVar("T")
@@ -118,7 +119,7 @@ class Console:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run on the console's loop, from any thread."""
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout=30)
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(DEADLINE_S)
 
     async def up(self) -> None:
         self.store = await open_store(self.settings)
@@ -177,7 +178,7 @@ class Console:
         if token is not None:
             asked.add_header("Authorization", f"Bearer {token}")
         try:
-            with self._opener.open(asked, timeout=10) as answer:
+            with self._opener.open(asked, timeout=DEADLINE_S) as answer:
                 return Said(status=answer.status, headers=dict(answer.headers), body=answer.read())
         except urllib.error.HTTPError as error:
             with error:

@@ -31,11 +31,11 @@ from govproxy.server.listener import Admission, Listener, open_listening_sockets
 from govproxy.server.tls import ServerTls
 from govproxy.server.upstream import UpstreamTarget
 from govproxy.session.login import LoginRules
+from tests.support.waiting import DEADLINE_S
 
 ISSUER = "https://idp.test"
 AUDIENCE = "govproxy"
 MOCK_KEY = b"a mock key for tests, 16+ bytes"
-DEADLINE_S = 20.0
 
 
 def upstream_database(
@@ -250,11 +250,3 @@ def scripted_backend(script: Callable[[socket.socket], None]) -> Iterator[int]:
         listening.close()
         thread.join(DEADLINE_S)
         assert not thread.is_alive()
-
-
-def wait_until(condition: Callable[[], bool], what: str) -> None:
-    """Wait for a condition with a deadline."""
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain: {what}"
-        time.sleep(0.01)

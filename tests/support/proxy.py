@@ -20,7 +20,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from govproxy.audit.read import read_segment
+from govproxy.config.loader import load
+from govproxy.control.admin import ask
 from govproxy.demo import sample
 from govproxy.demo.certificates import make_authority
 from govproxy.demo.files import write_private
@@ -29,12 +30,13 @@ from govproxy.demo.proxy import ProxyFailed, ProxyProcess
 from govproxy.identity.keys import generate_signing_key, load_signing_key
 from govproxy.identity.minting import mint
 from govproxy.identity.tokens import ClaimNames
+from tests.support.ledger import Event, LedgerTail
 from tests.support.postgres import Postgres
+from tests.support.waiting import until
 
 HOST = "127.0.0.1"
 ISSUER = "https://tests.govproxy.example"
 AUDIENCE = "govproxy"
-EVENT_DEADLINE_S = 10.0
 DBA = ("dora@shop.example", ("dba",))
 
 POLICY = """\
@@ -44,8 +46,6 @@ rules:
 columns:
   - {name: dba-sees-everything, who: {groups: [dba]}, on: {tags: [any]}, see: clear, compare: any}
 """
-
-Event = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,11 @@ class Proxy:
     signing_key: bytes
     tls: bool = False
     certificate_authority: Path | None = None
-    _stopped: bool = field(default=False)
+    _stopped: bool = False
+    _ledger: LedgerTail = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._ledger = LedgerTail(self.folder / "audit")
 
     def token(
         self,
@@ -127,21 +131,29 @@ class Proxy:
 
     def events(self, kind: str | None = None) -> list[Event]:
         """The ledger's lines in the order of their times; of one kind, or all."""
-        lines: list[Event] = []
-        for path in sorted((self.folder / "audit").rglob("*.jsonl")):
-            lines += [dict(entry.event) for entry in read_segment(path)]
-        found = [line for line in lines if kind is None or line.get("event") == kind]
-        return sorted(found, key=lambda line: str(line.get("time", "")))
+        return [line for line in self._ledger.events() if kind is None or line.get("event") == kind]
 
     def wait_for_event(self, wanted: Callable[[Event], bool]) -> Event:
         """The first ledger line that is wanted; fails when none comes."""
-        deadline = time.monotonic() + EVENT_DEADLINE_S
-        while time.monotonic() < deadline:
-            for event in self.events():
-                if wanted(event):
-                    return event
-            time.sleep(0.02)
-        raise AssertionError(f"no such event in the ledger; the last are {self.events()[-5:]}")
+        try:
+            return until(lambda: next(filter(wanted, self.events()), {}))
+        except AssertionError:
+            raise AssertionError(f"no such event in the ledger; the last are {self.events()[-5:]}") from None
+
+    def settle(self) -> None:
+        """Return when every worker has heard what the control process or another worker told it before.
+
+        Their lines keep the order: the first round brings what workers had said, the second what was passed on.
+        """
+        settings = load(self.folder / "govproxy.yaml")
+        for _ in range(2):
+            ask(settings, {"command": "sessions"})
+
+    @property
+    def workers(self) -> list[int]:
+        """The process ids of the workers, which are the control process's only children."""
+        pid = self.process.pid
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
     @property
     def log(self) -> str:

@@ -9,8 +9,7 @@ from typing import Self
 from govproxy.wire.backend import Backend
 from govproxy.wire.errors import decode_fields
 from govproxy.wire.framing import Message, MessageBuffer
-
-DEADLINE_S = 10.0
+from tests.support.waiting import DEADLINE_S
 
 
 class RawClient:

@@ -8,18 +8,15 @@ import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import psycopg
 
-from govproxy.audit.expand import Expander
-from govproxy.audit.read import read_segment
 from govproxy.wire.backend import Backend
 from govproxy.wire.errors import decode_fields
 from govproxy.wire.framing import Message, MessageBuffer
 from govproxy.wire.startup import encode_startup_message
-from tests.support.raw_client import DEADLINE_S, RawClient
+from tests.support.raw_client import RawClient
+from tests.support.waiting import DEADLINE_S
 
 READY, ERROR = Backend.READY_FOR_QUERY, Backend.ERROR_RESPONSE
 
@@ -161,31 +158,6 @@ class RawSession(Talk):
         except BaseException:
             self.socket.close()
             raise
-
-
-class LedgerTail:
-    """Reads on in the ledger where it stopped before."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._offsets: dict[Path, int] = {}
-        self._expanders: dict[Path, Expander] = {}
-        self.lines: dict[str, dict[str, dict[str, Any]]] = {"statement": {}, "outcome": {}}
-
-    def event(self, kind: str, number: str) -> dict[str, Any] | None:
-        """The ``statement`` or ``outcome`` of that id, if it is there by now."""
-        if number not in self.lines[kind]:
-            self._read_on()
-        return self.lines[kind].get(number)
-
-    def _read_on(self) -> None:
-        for path in self._folder.rglob("*.jsonl"):
-            expander = self._expanders.setdefault(path, Expander(path))
-            for entry in read_segment(path, self._offsets.get(path, 0), expander):
-                self._offsets[path] = entry.offset + len(entry.raw) + 1
-                if entry.kind in self.lines:
-                    event = dict(entry.event)
-                    self.lines[entry.kind][str(event["id"])] = event
 
 
 def _fields(body: bytes) -> list[bytes | None]:

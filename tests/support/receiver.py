@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-DEADLINE_S = 20.0
+from tests.support.waiting import until
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +43,10 @@ class Receiver:
 
     def wait(self, wanted: Callable[[list[Delivery]], bool]) -> list[Delivery]:
         """Everything that came, once that is what is wanted."""
-        deadline = time.monotonic() + DEADLINE_S
-        while not wanted(self.deliveries):
-            if time.monotonic() > deadline:
-                raise AssertionError(f"not among {[d.body for d in self.deliveries]}")
-            time.sleep(0.01)
+        try:
+            until(lambda: wanted(self.deliveries))
+        except AssertionError:
+            raise AssertionError(f"not among {[d.body for d in self.deliveries]}") from None
         return list(self.deliveries)
 
     def wait_for(self, event: str, hold_id: str) -> Delivery:

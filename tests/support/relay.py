@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self
 
 CHUNK_BYTES = 65_536
-JOIN_S = 10.0
+JOIN_S = 60.0
 
 
 @dataclass(slots=True, eq=False)

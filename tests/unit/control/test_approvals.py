@@ -51,7 +51,7 @@ def in_world(folder: Path, play: Callable[[World], Awaitable[None]]) -> World:
     async def run() -> World:
         world = World(await open_store(settings(folder)))
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await play(world)
         finally:
             for instance in world.instances:
@@ -143,7 +143,7 @@ def test_who_does_not_wait_finds_the_open_request_again(tmp_path: Path) -> None:
     in_world(tmp_path, play)
 
 
-def test_a_decision_of_another_instance_is_heard_within_a_second(tmp_path: Path) -> None:
+def test_a_decision_of_another_instance_is_heard_at_the_next_look(tmp_path: Path) -> None:
     async def play(world: World) -> None:
         here, there = world.instance(), world.instance()
         await here.start()
@@ -151,9 +151,10 @@ def test_a_decision_of_another_instance_is_heard_within_a_second(tmp_path: Path)
         world.told.clear()
         await there.answer("h1", LEA, Answer.APPROVE, "x")
         # Once there, where it was said, and once here, where somebody waits.
-        await asyncio.wait_for(until(lambda: world.told.count(("h1", Status.APPROVED, 1)) == 2), 1.0)
-        await asyncio.sleep(2 * service.POLL_S)
+        await until(lambda: world.told.count(("h1", Status.APPROVED, 1)) == 2)
+        await asyncio.sleep(2 * service.POLL_S)  # and no third time
 
+    assert service.POLL_S < 1.0
     world = in_world(tmp_path, play)
     assert world.told == [("h1", Status.APPROVED, 1)] * 2
     assert world.steps == ["asked", "voted", "approved"]

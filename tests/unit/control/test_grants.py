@@ -74,7 +74,7 @@ def play(folder: Path, scene: Callable[[World], Awaitable[None]]) -> None:
         store = await open_store(settings(folder))
         world = World(store)
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await scene(world)
         finally:
             await world.grants.stop()

@@ -81,7 +81,7 @@ def play(folder: Path, policy: Policy, scene: Callable[[World], Awaitable[None]]
         store = await open_store(settings(folder))
         world = World(store, policy)
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await scene(world)
         finally:
             await world.approvals.stop()
