@@ -22,8 +22,8 @@ import psycopg
 from govproxy.demo.postgres import die_with_parent
 from govproxy.errors import GovproxyError
 
-READY_TIMEOUT_S = 45.0
-STOP_TIMEOUT_S = 40.0
+READY_TIMEOUT_S = 180.0  # for failures alone: a busy machine takes its time
+STOP_TIMEOUT_S = 120.0
 _LOG_TAIL_CHARACTERS = 4_000
 _HOPELESS = 3  # workers that ended while starting
 _WORKER_ENDED = "a worker ended"  # how server.supervisor begins to say that it starts one anew
