@@ -11,7 +11,8 @@ from functools import cached_property
 from govproxy.session.asking import Answer, Wanted
 from govproxy.session.copying import PROBE
 from govproxy.session.messages import fields_of
-from govproxy.sql.agreement import agreed, queries, uncertain
+from govproxy.sql.agreement import agreed, uncertain
+from govproxy.sql.asked import queries
 from govproxy.sql.catalog import Catalog
 from govproxy.sql.values import Analysis
 from govproxy.wire.frontend import Target, encode_close, encode_parse

@@ -1,65 +1,36 @@
 """What analysis found in a text, compared with how the database itself understands it.
 
-The database's own rewritten tree may add sources to columns, relations to what is read, and doubt;
-it takes nothing away. Which queries of a text it is asked about is here as well: it tells nothing
-of a statement that only holds a query, so the query inside is what is asked.
+The database's own rewritten tree may add sources to columns and to what is stored, comparisons, relations
+to what is read, and doubt;
+it takes nothing away. Which queries of a text it is asked about is `sql.asked`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from govproxy.sql import system
-from govproxy.sql.catalog import Catalog, ColumnRef
+from govproxy.sql.catalog import Catalog, ColumnRef, RelationKind
+from govproxy.sql.deciding import Deciders
 from govproxy.sql.nodetext import TreeNode, UnreadableTree, read_tree
 from govproxy.sql.origins import SELECT, Level, Source, Sources, relations, shown
-from govproxy.sql.parse import Token, parse, scan
-from govproxy.sql.tree import Node
 from govproxy.sql.types import FIRST_USER_OID
-from govproxy.sql.values import Action, Analysis, Derivation, Effect, OutputColumn, StatementFacts
+from govproxy.sql.values import (
+    Action,
+    Analysis,
+    Comparison,
+    Derivation,
+    Effect,
+    Flow,
+    OutputColumn,
+    StatementFacts,
+    Use,
+)
 
-_QUERIES = frozenset({"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})
-# What holds a query whose rows come out later, or by another way: the token that the query stands behind.
-_BEFORE_QUERY = {"DeclareCursorStmt": "FOR", "PrepareStmt": "AS"}
-_COMMENTS = frozenset({"SQL_COMMENT", "C_COMMENT"})
-
-
-def queries(text: str, copied: str | None) -> tuple[str | None, ...]:
-    """For each statement of an analysed text the query that the database is to be asked about, None for none.
-
-    ``copied``: the query behind a COPY TO STDOUT, where the text is one.
-    """
-    tokens = [token for token in scan(text) if token.name not in _COMMENTS]
-    statements = parse(text)
-    if len(statements) == 1:
-        return (_query_in(statements[0]["stmt"], text, tokens, copied),)
-    written = text.encode()
-    asked: list[str | None] = []
-    for statement in statements:
-        start = statement.get("stmt_location", 0)
-        size = statement.get("stmt_len", 0) or len(written) - start
-        part = written[start : start + size].decode()
-        inside = [token for token in scan(part) if token.name not in _COMMENTS]
-        asked.append(_query_in(statement["stmt"], part, inside, None))
-    return tuple(asked)
-
-
-def _query_in(node: Node, text: str, tokens: Sequence[Token], copied: str | None) -> str | None:
-    kind, body = next(iter(node.items()))
-    if kind in _QUERIES:
-        return None if "intoClause" in body else text
-    if kind == "CopyStmt":
-        return copied
-    before = _BEFORE_QUERY.get(kind)
-    if before is None:
-        return None
-    depth = 0
-    for token in tokens:
-        depth += {"ASCII_40": 1, "ASCII_41": -1}.get(token.name, 0)
-        if depth == 0 and token.name == before:
-            return text[token.end + 1 :]
-    return None
+# Uses of a column that tell no more than that it equals something.
+_EQUAL = frozenset({Comparison.EQUALITY, Comparison.GROUP})
+_WRITING = frozenset({Action.INSERT, Action.UPDATE, Action.DELETE, Action.MERGE})
 
 
 def agreed(analysis: Analysis, asked: Sequence[str | None], trees: Sequence[bytes], catalog: Catalog) -> Analysis:
@@ -75,7 +46,7 @@ def agreed(analysis: Analysis, asked: Sequence[str | None], trees: Sequence[byte
             statements.append(facts)
             continue
         try:
-            statements.append(_confirmed(facts, _Answer.read(next(answers), catalog), catalog, added))
+            statements.append(_asked_about(facts, next(answers), catalog, added))
         except UnreadableTree:
             statements.append(_doubted(facts))
             certain = False
@@ -101,10 +72,13 @@ class _Answer:
     columns: tuple[frozenset[Source], ...]
     reads: frozenset[int]
     named: frozenset[int]  # without what only row security reads
+    plain: frozenset[Source]  # decides something as it is
+    computed: frozenset[Source]  # decides something by what is made of it, or by its order
+    stored: frozenset[Source]
 
     @classmethod
-    def read(cls, text: bytes, catalog: Catalog) -> _Answer:
-        """Raises `UnreadableTree`."""
+    def read(cls, text: bytes, catalog: Catalog, *, on_view: bool) -> _Answer:
+        """Raises `UnreadableTree`. ``on_view``: what is written to is a view."""
         trees = read_tree(text)
         queries = [tree for tree in (trees if isinstance(trees, list) else [trees]) if tree is not None]
         if not all(isinstance(tree, TreeNode) and tree.tag == "QUERY" for tree in queries):
@@ -123,13 +97,24 @@ class _Answer:
                 sources = Sources(attnums)
                 level = Level(tree)
                 columns = tuple(frozenset(sources.of_output(level, entry.integer("resno"))) for entry in shown(tree))
+            # Several queries of one come of rules, which are judged by what the catalog says of them.
+            deciders = [Deciders(tree, attnums, on_view=on_view) for tree in queries] if len(queries) == 1 else []
         except RecursionError:
             raise UnreadableTree("too deep") from None
         return cls(
             columns=columns,
             reads=frozenset(relations(queries)),
             named=frozenset(relations(queries, policies=False)),
+            plain=frozenset(source for one in deciders for source in one.plain),
+            computed=frozenset(source for one in deciders for source in one.computed),
+            stored=frozenset(source for one in deciders for source in one.stored),
         )
+
+
+def _asked_about(facts: StatementFacts, tree: bytes, catalog: Catalog, added: list[str]) -> StatementFacts:
+    written = (e for e in facts.effects if e.action in _WRITING and e.relation in catalog.relations)
+    on_view = any(catalog.relations[e.relation].kind is RelationKind.VIEW for e in written if e.relation)
+    return _confirmed(facts, _Answer.read(tree, catalog, on_view=on_view), catalog, added)
 
 
 def _confirmed(facts: StatementFacts, answer: _Answer, catalog: Catalog, added: list[str]) -> StatementFacts:
@@ -137,8 +122,9 @@ def _confirmed(facts: StatementFacts, answer: _Answer, catalog: Catalog, added: 
     if inner is not None:
         inner = _confirmed(inner, answer, catalog, added)
     outputs, opaque = facts.outputs, facts.opaque
-    # Of what only holds a query the rows are not its own.
-    if outputs is not None and (outputs or inner is None):
+    flows = _flows(facts, inner, answer, catalog, added)
+    # Of what only holds a query the rows are not its own, those of EXPLAIN among them.
+    if outputs is not None and not _stores_rows(facts) and (outputs or inner is None) and facts.tag != "EXPLAIN":
         if len(outputs) != len(answer.columns):
             added.append(f"{len(answer.columns)} columns instead of {len(outputs)}")
             outputs, opaque = None, True
@@ -158,14 +144,54 @@ def _confirmed(facts: StatementFacts, answer: _Answer, catalog: Catalog, added: 
         inner=inner,
         reads=facts.reads | more,
         effects=(*facts.effects, *effects),
+        uses=(*facts.uses, *_uses(facts, answer, catalog, added)),
+        flows=(*facts.flows, *flows),
     )
+
+
+def _uses(facts: StatementFacts, answer: _Answer, catalog: Catalog, added: list[str]) -> list[Use]:
+    """Comparisons that the server sees, of columns of which analysis knows none, or only that they equal something."""
+    known = {use.column for use in facts.uses}
+    beyond = {use.column for use in facts.uses if use.comparison not in _EQUAL}
+    found = [
+        *((ref, Comparison.OTHER) for ref in _refs(answer.computed, facts, catalog) - beyond),
+        *((ref, Comparison.EQUALITY) for ref in _refs(answer.plain - answer.computed, facts, catalog) - known),
+    ]
+    found.sort(key=lambda pair: _order(pair[0]))
+    added.extend(f"compares {_name(ref, catalog)}" for ref, _ in found)
+    return [Use(column=ref, comparison=comparison) for ref, comparison in found]
+
+
+def _flows(
+    facts: StatementFacts, inner: StatementFacts | None, answer: _Answer, catalog: Catalog, added: list[str]
+) -> list[Flow]:
+    """What the server sees stored and analysis does not."""
+    found = set(answer.stored)
+    if _stores_rows(facts) or (facts.tag == "EXPLAIN" and inner is not None and _stores_rows(inner)):
+        found.update(source for column in answer.columns for source in column)
+    known = frozenset[ColumnRef]().union(*(flow.sources for flow in (*facts.flows, *(inner.flows if inner else ()))))
+    more = _refs(found, facts, catalog) - known
+    if not more:
+        return []
+    made = next((e.object for e in facts.effects if e.action in _WRITING or e.action is Action.CREATE), "")
+    added.extend(f"stores {_name(ref, catalog)}" for ref in sorted(more, key=_order))
+    return [Flow(sources=frozenset(more), target=made)]
+
+
+def _stores_rows(facts: StatementFacts) -> bool:
+    """Whether it is a query whose rows become a relation."""
+    return facts.inner is None and any(e.action is Action.CREATE and e.facts.get("as") for e in facts.effects)
+
+
+def _refs(sources: Iterable[Source], facts: StatementFacts, catalog: Catalog) -> set[ColumnRef]:
+    return {ColumnRef(oid, attnum) for oid, attnum in sources if not _is_unlisted(oid, facts, catalog)}
 
 
 def _with(
     column: OutputColumn, found: frozenset[Source], facts: StatementFacts, catalog: Catalog, added: list[str]
 ) -> OutputColumn:
     """The column with what the server says feeds it."""
-    sources = frozenset(ColumnRef(oid, attnum) for oid, attnum in found if not _is_unlisted(oid, facts, catalog))
+    sources = _refs(found, facts, catalog)
     more = sources - column.sources
     if not more:
         return column

@@ -19,9 +19,10 @@ import psycopg
 import pytest
 
 from govproxy.control.catalog import collect
-from govproxy.sql.agreement import agreed, queries
+from govproxy.sql.agreement import agreed
 from govproxy.sql.analyze import analyze
-from govproxy.sql.catalog import Catalog, ColumnRef
+from govproxy.sql.asked import queries
+from govproxy.sql.catalog import Catalog, ColumnRef, RelationKind
 from govproxy.sql.lineage import Lineage, trace
 from govproxy.sql.nodetext import TreeNode, read_tree
 from govproxy.sql.origins import Level, Source, outputs, relations
@@ -248,7 +249,9 @@ def test_the_database_gives_back_what_analysis_has_forgotten(oracle: Oracle, sql
     found = analyze(sql, oracle.catalog, PATH)
     (facts,) = found.statements
     blank = [OutputColumn(name=c.name, derivation=Derivation.CONSTANT) for c in facts.outputs or ()]
-    forgetful = replace(facts, outputs=facts.outputs and tuple(blank), reads=frozenset(), effects=(), opaque=False)
+    forgetful = replace(
+        facts, outputs=facts.outputs and tuple(blank), reads=frozenset(), effects=(), uses=(), flows=(), opaque=False
+    )
     given = agreed(replace(found, statements=(forgetful,)), asked, trees, oracle.catalog)
     assert asked == (sql,)
     assert given.certain
@@ -261,6 +264,23 @@ def test_the_database_gives_back_what_analysis_has_forgotten(oracle: Oracle, sql
         assert _has(column, oracle.sources.of_output(level, entry.integer("resno")), oracle), sql
         assert not column.sources or column.derivation is not Derivation.CONSTANT
     assert relations(level.query) & oracle.catalog.relations.keys() <= again.reads
+    # Of what decides and what is stored as well, as far as it is not a view's column, which is mapped to its base.
+    analysed = [read_tree(detail.encode()) for title, detail in oracle.notices if title == "parse tree:"]
+    tables = {oid for oid, relation in oracle.catalog.relations.items() if relation.kind is not RelationKind.VIEW}
+    if len(trees) == 1 and len(read_tree(trees[0])) == 1:
+        deciding = quals(analysed[0], oracle.sources) - _counted(analysed[0], oracle)
+        assert {s for s in deciding if s[0] in tables} <= {(u.column.relation, u.column.attnum) for u in again.uses}
+        if analysed[0]["commandType"] in ("2", "3"):
+            top = Level(analysed[0])
+            target = top.entry(analysed[0].integer("resultRelation")).integer("relid")
+            stored = {
+                source
+                for entry in analysed[0].list("targetList")
+                if entry["resjunk"] != "true"
+                for source in oracle.sources.of(entry["expr"], top) - {(target, entry.integer("resno"))}
+                if source[0] in tables
+            }
+            assert stored <= {s for flow in again.flows for s in _pairs(flow.sources)}
     # And of an analysis that is complete nothing is said.
     unchanged = agreed(found, asked, trees, oracle.catalog)
     assert unchanged.added == (), sql

@@ -208,6 +208,34 @@ SCRIPTS: dict[str, list[tuple[bytes, int]]] = {
         "SELECT txid_current_if_assigned() IS NULL",
         "ROLLBACK",
     ),
+    "explain": _ended(
+        "EXPLAIN (COSTS OFF) " + MASKED + "{}",
+        "EXPLAIN (ANALYZE, VERBOSE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF) " + PLAIN + "{};",
+    ),
+    "stored": _ended(
+        "BEGIN",
+        "CREATE TEMP TABLE kept ON COMMIT DROP AS " + PLAIN + "{} WITH DATA",
+        "SELECT sum(id), max(title) FROM kept",
+        "SELECT id, title INTO TEMP kept_too FROM strict_things{}",
+        "SELECT count(*) FROM kept_too",
+        "CREATE TEMP TABLE refused AS " + MASKED + "{}",
+        "ROLLBACK",
+    ),
+    "conditions": _ended(
+        "SELECT id FROM strict_people WHERE email = 'ada@secret.example'{}",
+        "SELECT id FROM strict_people WHERE email LIKE 'a%'{}",
+        "SELECT count(*) FROM strict_people p JOIN strict_things t ON t.id = p.id AND p.email IS NOT NULL{}",
+        "SELECT email, count(*) FROM strict_people GROUP BY email HAVING count(email) > 5{}",
+        "SELECT id FROM strict_view WHERE shown IS NULL ORDER BY id LIMIT 2{}",
+        "SELECT id FROM strict_people WHERE email IN ('a', 'b') OR id = ANY ('{1,2}') ORDER BY id{}",
+    ),
+    "changes": _ended(
+        "BEGIN",
+        "UPDATE strict_things SET many = many + 1 WHERE id = 1 RETURNING many{}",
+        "INSERT INTO strict_things SELECT id + 10, title || 'x', many FROM strict_things{}",
+        "UPDATE strict_things SET title = (SELECT email FROM strict_people LIMIT 1) WHERE id = 2{}",
+        "ROLLBACK",
+    ),
     "empty": _ended(""),
 }
 _count = itertools.count()

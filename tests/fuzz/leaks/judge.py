@@ -19,6 +19,10 @@ from tests.support.raw_session import Answer
 _CHANCE = frozenset({"57014", "55P03", "40P01"})
 
 
+# The outcome of a statement to which the database itself gives more than one right answer.
+UNDETERMINED = "undetermined"
+
+
 class Wrong(StrEnum):
     """The kinds of find."""
 
@@ -34,7 +38,7 @@ class Wrong(StrEnum):
 class Verdict:
     """``wrong`` is None for what is as it should be; ``outcome`` counts for the shares."""
 
-    outcome: str  # allowed, masked, denied, failed
+    outcome: str  # allowed, masked, denied, failed, undetermined
     wrong: Wrong | None = None
     detail: str = ""
 
@@ -55,7 +59,11 @@ def judge(statement: Statement, through: Sequence[Answer], around: Sequence[Answ
 
 
 def interference(
-    through: Sequence[Answer], around: Sequence[Answer], twin: Sequence[Answer], around_twin: Sequence[Answer]
+    through: Sequence[Answer],
+    around: Sequence[Answer],
+    twin: Sequence[Answer],
+    around_twin: Sequence[Answer],
+    replanned: Sequence[Sequence[Answer]] = (),
 ) -> str:
     """What in the answers depends on planted values and is not masked, in words; '' if nothing does.
 
@@ -63,10 +71,18 @@ def interference(
     messages, how many there are, and every column that came through as it is from both: what somebody's
     statement did to a table may have been seen in one of them only so far. Inside a cell the order
     of what was put together may follow a hash of planted values, which tells nobody anything.
+
+    ``replanned`` are answers of the first database itself to the same statement, planned in other ways.
+    What differs among them is not determined by the statement and the data: LIMIT, DISTINCT ON, a
+    window or an aggregate without a complete order takes whichever row the plan brings first, and the plan
+    follows statistics and hashes. That another row comes first in the twin says nothing of the proxy.
     """
     if any(error["C"] in _CHANCE for error in (*_errors(through), *_errors(twin))):
         return ""
     for number, (ours, direct, theirs, beside) in enumerate(zip(through, around, twin, around_twin, strict=True)):
+        others = [answers[number] for answers in replanned]
+        if any(other.kinds != direct.kinds for other in others):
+            continue
         if ours.kinds != theirs.kinds:
             return f"answer {number}: {_brief(ours)}, of the twin {_brief(theirs)}"
         codes = [[error["C"] for error in answer.errors] for answer in (ours, theirs)]
@@ -79,13 +95,22 @@ def interference(
         if len(widths) != 1:
             continue
         passed = [place for place in range(widths.pop()) if all(one[place] == other[place] for one, other in rows)]
-        left, right = (
-            Counter(tuple(bytes(sorted(row[place] or b"")) for place in passed) for row in answer.rows)
-            for answer in (ours, theirs)
-        )
+        if any(_taken(other, passed) != _taken(direct, passed) for other in others):
+            continue
+        left, right = (_taken(answer, passed) for answer in (ours, theirs))
         if left != right:
             return f"answer {number}: {next(iter(left - right))}, of the twin {next(iter(right - left))}"
     return ""
+
+
+def _taken(answer: Answer, places: Sequence[int]) -> Counter[tuple[bytes, ...]]:
+    """The rows' cells in these columns, their bytes in any order."""
+    return Counter(tuple(bytes(sorted(row[place] or b"")) for place in places) for row in answer.rows)
+
+
+def is_undetermined(statement: Statement, around: Sequence[Answer], replanned: Sequence[Sequence[Answer]]) -> bool:
+    """Whether the database itself gives something else when it plans the statement in another way."""
+    return any(_difference(statement, other, around) for other in replanned)
 
 
 def _brief(answer: Answer) -> str:

@@ -14,15 +14,16 @@ from pathlib import Path
 from tests.fuzz.leaks import wireforms, world
 from tests.fuzz.leaks.canary import Secrets
 from tests.fuzz.leaks.detector import Detector
-from tests.fuzz.leaks.judge import Verdict, Wrong, interference, judge
+from tests.fuzz.leaks.judge import UNDETERMINED, Verdict, Wrong, interference, is_undetermined, judge
 from tests.fuzz.leaks.mutations import Mutations, secrets_of
 from tests.fuzz.leaks.shrink import shrink
 from tests.fuzz.leaks.statements import Statement, Statements
 from tests.fuzz.leaks.target import AROUND, BESIDE, TWIN, Owner, Target, opened
-from tests.fuzz.leaks.wireforms import CROSSED, PARTIAL, Form
+from tests.fuzz.leaks.wireforms import CROSSED, PARTIAL, Form, Packet
 from tests.security.canaries import plant
 from tests.security.cases import DATA
 from tests.support.postgres import Postgres
+from tests.support.raw_session import Answer
 
 # After these the proxy rightly knows less of a session: names may mean more than one thing.
 _SOILS = re.compile(r"\A\s*(set|reset|discard|do|alter|drop)\b|search_path|set_config|;", re.IGNORECASE)
@@ -31,6 +32,19 @@ _SOILS = re.compile(r"\A\s*(set|reset|discard|do|alter|drop)\b|search_path|set_c
 _ANY_ORDER = re.compile(r"\bOVER\s*\([^()]*\bORDER\s+BY\s+(?:\d[\d.]*|'[^']*'|NULL)\s*(?:\)|ROWS|RANGE|GROUPS)", re.I)
 # With the database's own chatter asked for, what it says includes what it did for the proxy's catalog and cache.
 _CHATTER = re.compile(r"\bclient_min_messages\b", re.IGNORECASE)
+
+# Other ways to plan the same. What the database answers differently then is not determined by statement and data.
+_PLANS = (
+    "SET enable_hashjoin = off; SET enable_hashagg = off",
+    "SET enable_nestloop = off; SET enable_mergejoin = off",
+    "SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_material = off",
+    "SET enable_hashjoin = off; SET enable_nestloop = off; SET enable_memoize = off",
+    "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off",
+    "SET enable_indexscan = off; SET enable_bitmapscan = off; SET enable_indexonlyscan = off",
+    "SET join_collapse_limit = 1; SET from_collapse_limit = 1",
+)
+# Shows plans or settings: they differ with the plan, and are no less determined for that.
+_SHOWS_PLANS = re.compile(r"\b(explain|pg_settings|show)\b", re.IGNORECASE)
 
 # Every third world is asked about by the proxy as well (lineage: strict).
 STRICT_EACH = 3
@@ -108,6 +122,8 @@ class Fuzz:
         if soils:
             self._target.forget(AROUND)
         verdict = judge(statement, through, around, self._detector)
+        if verdict.wrong in (Wrong.DIFFERENT, Wrong.INTERNAL) and self._is_undetermined(statement, packets, around):
+            return Verdict(outcome=UNDETERMINED)
         if verdict.wrong is None and verdict.outcome in ("allowed", "masked") and self._twinned(statement, form):
             twin = wireforms.send(self._target.session(statement.who, twin=True), packets)
             if soils:
@@ -115,9 +131,29 @@ class Fuzz:
             beside = wireforms.send(self._target.direct(twin=True), packets, whole=True)
             if soils:
                 self._target.forget(BESIDE)
-            if detail := interference(through, around, twin, beside):
+            if interference(through, around, twin, beside):
+                replanned = self._replanned(statement, packets)
+                detail = interference(through, around, twin, beside, replanned)
+                if not detail:
+                    return Verdict(outcome=UNDETERMINED)
                 return Verdict(outcome=verdict.outcome, wrong=Wrong.DEPENDS, detail=detail)
         return verdict
+
+    def _replanned(self, statement: Statement, packets: list[Packet]) -> list[list[Answer]]:
+        """What the database itself answers with other plans."""
+        if any(_SHOWS_PLANS.search(step) for step in statement.steps):
+            return []
+        found = []
+        for settings in _PLANS:
+            self._target.forget(AROUND)
+            session = self._target.direct()
+            session.query(settings)
+            found.append(wireforms.send(session, packets, whole=True))
+        self._target.forget(AROUND)
+        return found
+
+    def _is_undetermined(self, statement: Statement, packets: list[Packet], around: list[Answer]) -> bool:
+        return is_undetermined(statement, around, self._replanned(statement, packets))
 
     def _twinned(self, statement: Statement, form: Form) -> bool:
         """Plans and statistics rightly differ: so do estimates, and which rows come first."""
