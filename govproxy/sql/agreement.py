@@ -122,7 +122,7 @@ def _confirmed(facts: StatementFacts, answer: _Answer, catalog: Catalog, added: 
     if inner is not None:
         inner = _confirmed(inner, answer, catalog, added)
     outputs, opaque = facts.outputs, facts.opaque
-    flows = _flows(facts, inner, answer, catalog, added)
+    flows = _flows(facts, answer, catalog, added)
     # Of what only holds a query the rows are not its own, those of EXPLAIN among them.
     if outputs is not None and not _stores_rows(facts) and (outputs or inner is None) and facts.tag != "EXPLAIN":
         if len(outputs) != len(answer.columns):
@@ -162,10 +162,9 @@ def _uses(facts: StatementFacts, answer: _Answer, catalog: Catalog, added: list[
     return [Use(column=ref, comparison=comparison) for ref, comparison in found]
 
 
-def _flows(
-    facts: StatementFacts, inner: StatementFacts | None, answer: _Answer, catalog: Catalog, added: list[str]
-) -> list[Flow]:
+def _flows(facts: StatementFacts, answer: _Answer, catalog: Catalog, added: list[str]) -> list[Flow]:
     """What the server sees stored and analysis does not."""
+    inner = facts.inner
     found = set(answer.stored)
     if _stores_rows(facts) or (facts.tag == "EXPLAIN" and inner is not None and _stores_rows(inner)):
         found.update(source for column in answer.columns for source in column)
