@@ -74,7 +74,7 @@ class Calls:
                 return field if not routines.candidates else combine([field, self._result(routines, name, arguments)])
         self._note(id(body), schema, name, routines, nodes)
         if name not in _STORING:
-            self._fails(name, routines, arguments)
+            self._fails(name, routines, arguments, nodes)
         elif schema in (None, "pg_catalog"):
             self._findings.flow(combine(arguments), f"pg_catalog.{name}()")
         if self._gives_rows(routines, name):
@@ -93,7 +93,7 @@ class Calls:
         """``x.name`` where x has no such field: a function of that name applied to x."""
         routines = self._names.routines(None, name, [argument.type])
         self._note(id(node), None, name, routines, (node,))
-        self._fails(name, routines, (argument,))
+        self._fails(name, routines, (argument,), (node,))
         return self._result(routines, name, [argument])
 
     def window(self, definition: Node, scope: Scope) -> Value:
@@ -124,14 +124,24 @@ class Calls:
             self._findings.use(value, Comparison.OTHER)
         return value
 
-    def _fails(self, name: str, routines: Routines, arguments: Sequence[Value]) -> None:
+    def _fails(self, name: str, routines: Routines, arguments: Sequence[Value], nodes: Sequence[Node]) -> None:
         """Security: whether a call fails by a value is an answer about it."""
         hidden = [bool(argument.sources) for argument in arguments]
         steady = routines.proven and total.call(name, hidden)
+        if not routines.proven or self._may_fail_or_act(name, routines, nodes):
+            self._findings.risk()
         if name == "array_agg":
             steady = steady and total.array([argument.type for argument in arguments if argument.sources])
         if not steady:
             self._findings.use(combine(arguments), Comparison.OTHER)
+
+    def _may_fail_or_act(self, name: str, routines: Routines, nodes: Sequence[Node]) -> bool:
+        """Whether it shows that a call is made at all, whatever it is given."""
+        kinds = {function.volatility for function in routines.candidates}
+        varying = ["A_Const" not in node for node in nodes]
+        # What is immutable and has constants only fails when it is planned, or never.
+        fixed = bool(nodes) and not any(varying) and kinds <= {"i"}
+        return "v" in kinds or not (fixed or (total.call(name, varying) and (any(varying) or not nodes)))
 
     def _gives_rows(self, routines: Routines, name: str) -> bool:
         if routines.candidates:

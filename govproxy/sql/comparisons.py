@@ -75,9 +75,7 @@ class Comparisons:
                     name = "<>"
                 rows = _pairs(left, right)
                 if rows is not None:
-                    return combine(
-                        [self._compare(one, [two], schema, name, scope, deciding) for one, two in rows], BOOL
-                    )
+                    return self._one_by_one(rows, schema, name, scope, deciding)
                 place = body if kind == "AEXPR_OP" else None
                 return self._compare(
                     left, [right] if right is not None else [], schema, name, scope, deciding, place=place
@@ -102,6 +100,20 @@ class Comparisons:
                 value = opaque(found)
                 self._findings.use(value, Comparison.OTHER)
                 return value
+
+    def _one_by_one(
+        self, rows: Sequence[tuple[Node, Node]], schema: str | None, name: str, scope: Scope, deciding: bool
+    ) -> Value:
+        """A comparison of rows, field by field, as long as nothing is decided; see `Expressions.one_by_one`."""
+        values: list[Value] = []
+        for one, two in rows:
+            before = self._findings.risks
+            value = self._compare(one, [two], schema, name, scope, deciding)
+            if self._findings.risks != before:
+                for earlier in values:
+                    self._findings.use(earlier, Comparison.OTHER)
+            values.append(value)
+        return combine(values, BOOL)
 
     def with_rows(self, test: Node | None, operator: Sequence[Node], rows: Rows, scope: Scope, deciding: bool) -> Value:
         """``test op ANY/ALL (rows)``; without an operator it is IN."""
@@ -175,7 +187,14 @@ class Comparisons:
         place: Node | None = None,
     ) -> Value:
         one = None if left is None else self._operand(left, scope)
-        others = [self._operand(node, scope) for node in right]
+        others: list[Operand] = []
+        for node in right:
+            before = self._findings.risks
+            others.append(self._operand(node, scope))
+            if len(others) > 1 and self._findings.risks != before:
+                # Security: of IN and BETWEEN it is looked at only if what stands before has not decided.
+                for earlier in (*([one] if one else ()), *others[:-1]):
+                    self._findings.use(earlier.value, Comparison.OTHER)
         operands = others if one is None else [one, *others]
         if deciding:
             if one is None:
@@ -193,7 +212,11 @@ class Comparisons:
         )
         if not over_array and not total.never_fails(name):
             hidden = [bool(operand.value.sources) for operand in operands]
-            if not total.operator(name, types, hidden, [is_small(n) for n in (left, *right) if n]):
+            written = [node for node in (left, *right) if node]
+            small = [is_small(node) for node in written]
+            if not total.operator(name, types, ["A_Const" not in node for node in written], small):
+                self._findings.risk()
+            if not total.operator(name, types, hidden, small):
                 # Security: whether it fails is an answer.
                 self._findings.use(value, Comparison.OTHER)
         if self._names.operator_is_proven(schema, name, types if len(types) < 3 else _agreed(types)):

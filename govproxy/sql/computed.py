@@ -29,8 +29,10 @@ def filling(body: Node) -> Iterator[Node]:
             yield node["def"]
 
 
-def looking(body: Node, relation: Node) -> Node:
+def looking(body: Node, relation: Node, rows: tuple[str, ...] = ("",)) -> Node:
     """A SELECT that looks at an existing relation as an index, a CHECK or a trigger made on it does.
+
+    ``rows``: what it calls the rows, where not by the relation's name.
 
     Security: building and checking them goes over all rows, and may fail by what it finds.
     """
@@ -41,11 +43,11 @@ def looking(body: Node, relation: Node) -> Node:
             shown.append(node["expr"])
         elif tag == "Constraint" and node.get("contype") == "CONSTR_CHECK" and "raw_expr" in node:
             decided.append(node["raw_expr"])
+        elif tag == "Constraint" and node.get("contype") == "CONSTR_EXCLUSION":
+            decided += [element for element in _excluding(node) if element]
     select: Node = {
         "targetList": [{"ResTarget": {"val": node}} for node in shown],
-        "fromClause": [
-            {"RangeVar": {key: relation[key] for key in ("schemaname", "relname", "inh") if key in relation}}
-        ],
+        "fromClause": [_named(relation, name) for name in rows],
         "limitOption": "LIMIT_OPTION_DEFAULT",
         "op": "SETOP_NONE",
     }
@@ -54,6 +56,19 @@ def looking(body: Node, relation: Node) -> Node:
     if body.get("unique"):
         select["groupClause"] = shown
     return {"SelectStmt": select} if shown or decided else {}
+
+
+def _excluding(constraint: Node) -> Iterator[Node]:
+    """What an exclusion constraint compares, and for which rows."""
+    yield constraint.get("where_clause", {})
+    for pair in constraint.get("exclusions", ()):
+        for item in pair.get("List", {}).get("items", ()):
+            yield item.get("IndexElem", {}).get("expr", {})
+
+
+def _named(relation: Node, name: str) -> Node:
+    said = {key: relation[key] for key in ("schemaname", "relname", "inh") if key in relation}
+    return {"RangeVar": {**said, "alias": {"aliasname": name}} if name else said}
 
 
 def runs_foreign_code(expression: Node, catalog: Catalog, search_path: tuple[str, ...] | None) -> bool:

@@ -140,8 +140,7 @@ def _made_on_table(
     said = {**facts, "table": str(table["relname"])}
     notes.add(action, sort, notes.schema_of(table), name, said)
     notes.relation(Action.ALTER, table, facts={"commands": f"{action.value}_{sort}"})
-    if sort == "policy":
-        looks(body, table, notes)
+    looks(body, table, notes, ("",) if sort == "policy" else ("new", "old"))
     notes.reach_fields(kind, body, ("relation", "table", "constrrel", "funcname", "transitionRels"))
     notes.changed_catalog()
 

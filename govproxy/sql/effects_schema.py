@@ -217,9 +217,9 @@ def _enables(command: Node, table: Node, notes: Collector) -> None:
         notes.unread(notes.set_off(starts), "trigger", via)
 
 
-def looks(body: Node, relation: Node, notes: Collector) -> tuple[OutputColumn, ...]:
-    """What a definition looks at of the rows that are there."""
-    select = looking(body, relation) if notes.resolve(relation) else {}
+def looks(body: Node, relation: Node, notes: Collector, rows: tuple[str, ...] = ("",)) -> tuple[OutputColumn, ...]:
+    """What a definition looks at of the rows that are there. ``rows``: what it calls them, if not as their table."""
+    select = looking(body, relation, rows) if notes.resolve(relation) else {}
     return (notes.trace(select).outputs or ()) if select else ()
 
 

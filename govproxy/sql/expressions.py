@@ -244,7 +244,12 @@ class Expressions:
         return CONSTANT._replace(type=_SESSION_VALUES.get(body.get("op", ""), NAME))
 
     def _cast(self, body: Node, scope: Scope) -> Value:
-        return self.cast(self.value(body.get("arg", {}), scope), body.get("typeName", {}))
+        argument = body.get("arg", {})
+        value = self.value(argument, scope)
+        result = self.cast(value, body.get("typeName", {}))
+        if "A_Const" not in argument and not total.cast(value.type, result.type, bool(body["typeName"].get("typmods"))):
+            self._findings.risk()
+        return result
 
     def _operation(self, body: Node, scope: Scope) -> Value:
         return self.comparisons.operation(body, scope, False)
@@ -256,7 +261,24 @@ class Expressions:
         return self.calls.call(body, scope)
 
     def _boolean(self, body: Node, scope: Scope) -> Value:
-        return combine([self.value(node, scope) for node in body.get("args", ())], BOOL)
+        return combine(self.one_by_one(body.get("args", ()), scope), BOOL)
+
+    def one_by_one(self, nodes: Sequence[Node], scope: Scope) -> list[Value]:
+        """The values of what PostgreSQL computes only until it knows enough: AND, OR, COALESCE.
+
+        Security: that ``coalesce(nullif(left(ssn, 1), '5'), (1 / (id - id))::text)`` fails answers a question, and so
+        does what a function leaves behind. So where something that follows may fail or act, all before
+        it decides.
+        """
+        values: list[Value] = []
+        for node in nodes:
+            before = self._findings.risks
+            value = self.value(node, scope)
+            if self._findings.risks != before:
+                for earlier in values:
+                    self._findings.use(earlier, Comparison.OTHER)
+            values.append(value)
+        return values
 
     def _decide_boolean(self, body: Node, scope: Scope) -> Value:
         return combine([self.condition(node, scope) for node in body.get("args", ())], BOOL)
@@ -368,8 +390,13 @@ class Expressions:
         same = either(typed).row if len(rows) == len(values) else None
         return combine(values, 0 if same else RECORD)._replace(row=same)
 
+    def _first(self, body: Node, scope: Scope) -> Value:
+        return self._same_type(self.one_by_one(body.get("args", ()), scope))
+
     def _choice(self, body: Node, scope: Scope) -> Value:
-        values = [self.value(node, scope) for node in body.get("args", ())]
+        return self._same_type([self.value(node, scope) for node in body.get("args", ())])
+
+    def _same_type(self, values: list[Value]) -> Value:
         same = {value.type for value in values}
         return combine(values, same.pop() if len(same) == 1 else 0)
 
@@ -469,7 +496,7 @@ _HANDLERS: Mapping[str, Handler] = {
     "A_Indirection": Expressions._indirection,
     "RowExpr": Expressions._row,
     "A_ArrayExpr": Expressions._array,
-    "CoalesceExpr": Expressions._choice,
+    "CoalesceExpr": Expressions._first,
     "MinMaxExpr": Expressions._choice,
     "MultiAssignRef": Expressions._assigned,
     "GroupingFunc": Expressions._grouping,

@@ -38,6 +38,7 @@ class Findings:
     def __init__(self) -> None:
         self.opaque = False
         self.own = False
+        self.risks = 0  # how often something was met so far that may fail, act, or is not understood
         self.reads: set[int] = set()
         self._unresolved: dict[str, None] = {}
         self._uses: dict[tuple[ColumnRef, Comparison, ColumnRef | None], None] = {}
@@ -56,6 +57,7 @@ class Findings:
     def not_understood(self) -> Value:
         """Note that something is not understood; its value as far as it is known."""
         self.opaque = True
+        self.risks += 1
         return UNKNOWN
 
     def own_relation(self) -> Value:
@@ -79,9 +81,14 @@ class Findings:
     def use(self, value: Value, comparison: Comparison) -> None:
         """Note that a value influences rows or other values. Counts carry nothing to compare."""
         if value.sources and value.derivation is not Derivation.AGGREGATE_SAFE:
+            self.risks += comparison is Comparison.OTHER
             for column in value.sources:
                 self._uses[column, comparison, None] = None
             self.spend(len(value.sources))
+
+    def risk(self) -> None:
+        """Note that whether an expression is computed at all may show: it may fail, or does something."""
+        self.risks += 1
 
     def group(self, value: Value) -> None:
         """Note that rows with equal values are put together (GROUP BY, DISTINCT, PARTITION BY).

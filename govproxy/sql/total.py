@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from govproxy.sql.types import (
+    BOOL,
     BPCHAR,
     BUILTIN_ARRAYS,
     FLOAT4,
@@ -24,9 +25,10 @@ from govproxy.sql.types import (
     VARCHAR,
 )
 
-_DATE, _TIMESTAMP, _TIMESTAMPTZ, _JSON, _JSONB = 1082, 1114, 1184, 114, 3802
+_DATE, _TIMESTAMP, _TIMESTAMPTZ, _JSON, _JSONB, _UUID = 1082, 1114, 1184, 114, 3802, 2950
 _TIMES = frozenset({_DATE, _TIMESTAMP, _TIMESTAMPTZ})
 _STRINGS = frozenset({TEXT, VARCHAR, BPCHAR, NAME})
+_WRITABLE = _TIMES | {INT2, INT4, INT8, NUMERIC, FLOAT4, FLOAT8, BOOL, _UUID}
 _WIDTHS = {INT2: 1, INT4: 2, INT8: 3}
 _EXACT = frozenset({INT2, INT4, INT8, NUMERIC})
 
@@ -91,7 +93,8 @@ def operator(name: str, types: Sequence[int | None], hidden: Sequence[bool], sma
         return not any(hidden[1:])
     known = {kind for kind in types if kind is not None}
     if name == "||":
-        return known <= _STRINGS
+        # Of anything but strings, arrays and documents the text is put there.
+        return known <= _STRINGS | _WRITABLE and (not known or bool(known & _STRINGS) or None in types)
     if name in ("+", "-", "*") and len(types) == 2:
         if name == "-" and known <= _TIMES:
             return True

@@ -128,18 +128,22 @@ def lab(databases: support.Databases, postgres: Postgres, tmp_path_factory: pyte
         admin.execute(f"DROP ROLE {role}")
 
 
-def _cases(file: str, *kinds: str) -> list[Case]:
-    return [case for case in read_cases(DATA / file) if case.kind in kinds]
+ATTACKS = ("leaks_outside.txt",)
 
 
-@pytest.mark.parametrize("case", _cases("leaks.txt", "leak", "leak?"), ids=str)
+def _cases(files: str | tuple[str, ...], *kinds: str) -> list[Case]:
+    names = (files,) if isinstance(files, str) else files
+    return [case for name in names for case in read_cases(DATA / name) if case.kind in kinds]
+
+
+@pytest.mark.parametrize("case", _cases(ATTACKS, "leak", "leak?"), ids=str)
 def test_nothing_planted_comes_back(case: Case, lab: Lab) -> None:
     for form, answers in run(lab.session(), case):
         found = lab.watcher.look(answers)
         assert not found, f"{form}: {len(found)} pieces, such as {found[0]}"
 
 
-@pytest.mark.parametrize("case", _cases("leaks.txt", "once"), ids=str)
+@pytest.mark.parametrize("case", _cases(ATTACKS, "once"), ids=str)
 def test_nothing_planted_comes_back_later(case: Case, lab: Lab) -> None:
     with lab.connect() as session:
         for _, answers in run(session, case):
@@ -147,7 +151,7 @@ def test_nothing_planted_comes_back_later(case: Case, lab: Lab) -> None:
             assert not found, f"{len(found)} pieces, such as {found[0]}"
 
 
-@pytest.mark.parametrize("case", _cases("leaks.txt", "guess"), ids=str)
+@pytest.mark.parametrize("case", _cases(ATTACKS, "guess"), ids=str)
 def test_a_right_guess_answers_like_a_wrong_one(case: Case, lab: Lab) -> None:
     session = lab.session()
     email = str(lab.planted.people[0][2])
@@ -155,15 +159,40 @@ def test_a_right_guess_answers_like_a_wrong_one(case: Case, lab: Lab) -> None:
     for guess in (email[:5], "qq7zx"):
         steps = [step.replace("{yes|no}", guess) for step in case.steps]
         answers = in_transaction(session, "simple", tuple(steps))
-        said.append([[(m.kind, _REQUEST.sub(b"", m.body)) for m in answer.messages] for answer in answers])
+        said.append([[(m.kind, _without_guess(m.body, guess)) for m in answer.messages] for answer in answers])
     assert said[0] == said[1]
+
+
+@pytest.mark.parametrize("form", ["simple", "extended", "undescribed"])
+@pytest.mark.parametrize("case", _cases(ATTACKS, "ddl"), ids=str)
+def test_nothing_planted_comes_back_by_a_changed_schema(case: Case, form: str, lab: Lab) -> None:
+    with lab.connect(ENGINEER) as session:
+        found = lab.watcher.look(in_transaction(session, form, case.steps))
+    assert not found, f"{len(found)} pieces, such as {found[0]}"
+
+
+@pytest.mark.parametrize("case", _cases(ATTACKS, "ddl guess"), ids=str)
+def test_a_changed_schema_tells_no_right_guess_from_a_wrong_one(case: Case, lab: Lab) -> None:
+    email = str(lab.planted.people[0][2])
+    said = []
+    for guess in (email[:5], "qq7zx"):
+        steps = tuple(step.replace("{yes|no}", guess) for step in case.steps)
+        with lab.connect(ENGINEER) as session:
+            answers = in_transaction(session, "simple", steps)
+        said.append([[(m.kind, _without_guess(m.body, guess)) for m in answer.messages] for answer in answers])
+    assert said[0] == said[1]
+
+
+def _without_guess(body: bytes, guess: str) -> bytes:
+    """A client may read what it has sent."""
+    return _REQUEST.sub(b"", body).replace(guess.encode(), b"?")
 
 
 def test_every_attack_works_without_the_proxy(lab: Lab) -> None:
     """What shows nothing directly tests nothing."""
     empty = []
     with lab.direct() as session:
-        for case in _cases("leaks.txt", "leak"):
+        for case in _cases(ATTACKS, "leak"):
             answers = [session.query("BEGIN"), *map(session.query, case.steps), session.query("ROLLBACK")]
             without_xml = any(error["C"] == "0A000" for answer in answers for error in answer.errors)
             if not without_xml and not lab.watcher.look(answers):

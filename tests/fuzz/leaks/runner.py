@@ -43,6 +43,9 @@ _PLANS = (
     "SET enable_indexscan = off; SET enable_bitmapscan = off; SET enable_indexonlyscan = off",
     "SET join_collapse_limit = 1; SET from_collapse_limit = 1",
 )
+# Sets a sequence, which no ROLLBACK takes back: what it was set to directly would be there for all that follow.
+_SETS_SEQUENCE = re.compile(r"\bsetval\b", re.IGNORECASE)
+_RESET = "SELECT setval(oid, 1, false) FROM pg_class WHERE relkind = 'S' AND relpersistence <> 't'"
 # Shows plans or settings: they differ with the plan, and are no less determined for that.
 _SHOWS_PLANS = re.compile(r"\b(explain|pg_settings|show)\b", re.IGNORECASE)
 
@@ -101,6 +104,14 @@ class Fuzz:
 
     def try_one(self, statement: Statement, form: Form) -> Verdict:
         """Through the proxy and around it, then a marker that must come back as it went."""
+        try:
+            return self._try_one(statement, form)
+        finally:
+            if any(_SETS_SEQUENCE.search(step) for step in statement.steps):
+                self._target.direct().query(_RESET)
+                self._target.direct(twin=True).query(_RESET)
+
+    def _try_one(self, statement: Statement, form: Form) -> Verdict:
         if form.name in CROSSED:
             statement = replace(statement, clean=False)
         packets = form.packets(statement.steps)
