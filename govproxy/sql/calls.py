@@ -38,6 +38,10 @@ _SET_RETURNING = frozenset(
 _BARE_CALL = frozenset({"funcname", "args", "funcformat", "location"})
 
 
+# Called stable, though a transaction that has an id shows it.
+_ACTING = frozenset({"pg_current_xact_id", "txid_current"})
+
+
 class Calls:
     """Calls of one statement."""
 
@@ -141,7 +145,11 @@ class Calls:
         varying = ["A_Const" not in node for node in nodes]
         # What is immutable and has constants only fails when it is planned, or never.
         fixed = bool(nodes) and not any(varying) and kinds <= {"i"}
-        return "v" in kinds or not (fixed or (total.call(name, varying) and (any(varying) or not nodes)))
+        return (
+            "v" in kinds
+            or name in _ACTING
+            or not (fixed or (total.call(name, varying) and (any(varying) or not nodes)))
+        )
 
     def _gives_rows(self, routines: Routines, name: str) -> bool:
         if routines.candidates:

@@ -75,7 +75,8 @@ class Comparisons:
                     name = "<>"
                 rows = _pairs(left, right)
                 if rows is not None:
-                    return self._one_by_one(rows, schema, name, scope, deciding)
+                    several = [(one, [two]) for one, two in rows]
+                    return self._one_by_one(several, schema, name, scope, deciding)
                 place = body if kind == "AEXPR_OP" else None
                 return self._compare(
                     left, [right] if right is not None else [], schema, name, scope, deciding, place=place
@@ -102,13 +103,18 @@ class Comparisons:
                 return value
 
     def _one_by_one(
-        self, rows: Sequence[tuple[Node, Node]], schema: str | None, name: str, scope: Scope, deciding: bool
+        self,
+        fields: Sequence[tuple[Node, list[Node]]],
+        schema: str | None,
+        name: str,
+        scope: Scope,
+        deciding: bool,
     ) -> Value:
         """A comparison of rows, field by field, as long as nothing is decided; see `Expressions.one_by_one`."""
         values: list[Value] = []
-        for one, two in rows:
+        for one, others in fields:
             before = self._findings.risks
-            value = self._compare(one, [two], schema, name, scope, deciding)
+            value = self._compare(one, others, schema, name, scope, deciding)
             if self._findings.risks != before:
                 for earlier in values:
                     self._findings.use(earlier, Comparison.OTHER)
@@ -166,13 +172,8 @@ class Comparisons:
         rows = [_row(item) for item in items] if fields is not None else []
         if fields is None or any(row is None or len(row) != len(fields) for row in rows):
             return self._compare(left, items, schema, name, scope, deciding, place=place)
-        return combine(
-            [
-                self._compare(field, [row[place] for row in rows if row], schema, name, scope, deciding)
-                for place, field in enumerate(fields)
-            ],
-            BOOL,
-        )
+        several = [(field, [row[place] for row in rows if row]) for place, field in enumerate(fields)]
+        return self._one_by_one(several, schema, name, scope, deciding)
 
     def _compare(
         self,
