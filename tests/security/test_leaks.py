@@ -1,7 +1,8 @@
 """No planted value reaches a client that is masked, by any statement in any wire form; ordinary work stays as it is.
 
-The cases are lines of ``data/leaks.txt`` and ``data/leaks_outside.txt`` (attacks) and ``data/leaks_benign.txt`` (ordinary work), which say how
-to read them. All bytes that the client receives are searched for the planted values in many disguises.
+The cases are lines of ``data/leaks.txt`` and ``data/leaks_outside.txt`` (attacks) and of ``data/leaks_benign.txt``
+(ordinary work), which say how to read them. All bytes that the client receives are searched for the planted values
+in many disguises.
 """
 
 from __future__ import annotations
