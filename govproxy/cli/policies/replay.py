@@ -19,14 +19,19 @@ from typing import Any
 from govproxy.audit.read import read_all
 from govproxy.audit.search import moment
 from govproxy.cli.output import print_json
+from govproxy.cli.policies.compare import held
+from govproxy.cli.policies.foretell import foretell
 from govproxy.config.loader import load
 from govproxy.identity.identity import Identity
 from govproxy.masking.values import Classification
 from govproxy.policy import expressions
+from govproxy.policy.automatic import HELD
 from govproxy.policy.engine import decide
 from govproxy.policy.loader import load_policy
 from govproxy.policy.rules import DEFAULT_DENY, RESERVED_NAMES, Policy, Rule
-from govproxy.policy.values import Request
+from govproxy.policy.values import Decision, Request, Verb
+from govproxy.session.nature import nature_of
+from govproxy.session.snapshot import DatabaseSnapshot
 from govproxy.sql.catalog import Catalog, Relation, RelationKind
 from govproxy.sql.values import Action, Analysis, Effect, StatementFacts
 
@@ -46,6 +51,19 @@ NOT_RECORDED = frozenset(
         "statement.functions",
         "effect.columns",
         "session.denials",
+    }
+)
+# The same of what rules under `approvals` may read; tickets, earlier approvals and the risk are not recorded either.
+NOT_RECORDED_OF_HELD = frozenset(
+    {
+        "statement.tags",
+        "statement.sensitivity",
+        "statement.functions",
+        "statement.opaque",
+        "statement.estimated_rows",
+        "statement.actual_rows",
+        "hold.risk",
+        "hold.oddities",
     }
 )
 _ACTIONS = {action.value: action for action in Action}
@@ -109,13 +127,22 @@ def replay(
             database=request.database, catalog_version="", known={oid: frozenset() for oid in world.relations}
         )
         old, new = (decide(request, policy, classification, world) for policy in (current, draft))
+        answers = [old.verb.value, new.verb.value]
+        if old.verb is new.verb is Verb.HOLD and current.approvals != draft.approvals:
+            if reason := _why_not_decided(current, draft):
+                found.not_judged[reason] += 1
+                continue
+            answers = [
+                _decided(request, decision, policy, world, classification)
+                for decision, policy in ((old, current), (new, draft))
+            ]
         found.judged += 1
-        if old.verb is new.verb:
+        if answers[0] == answers[1]:
             continue
         difference = Difference(
             who=request.identity.label,
-            old=old.verb.value,
-            new=new.verb.value,
+            old=answers[0],
+            new=answers[1],
             rules=new.rules,
             effects=", ".join(sorted({f"{e.action.value} {e.object}".strip() for e in _effects(request)})),
         )
@@ -194,6 +221,24 @@ def _why_not(event: Mapping[str, Any], request: Request, unsure: tuple[Rule, ...
         if rule.does & actions:
             return f"rule {rule.name} asks what the ledger does not hold"
     return ""
+
+
+def _why_not_decided(current: Policy, draft: Policy) -> str:
+    """Why it cannot be told what the rules under `approvals` would have said to a held statement; '' where it can."""
+    for rule in (*current.approvals, *draft.approvals):
+        asked = expressions.compile(rule.when, HELD).attributes if rule.when else frozenset()
+        if rule.ticket or rule.precedent or rule.risk is not None or asked & NOT_RECORDED_OF_HELD:
+            return f"rule {rule.name} asks what the ledger does not hold"
+    return ""
+
+
+def _decided(
+    request: Request, decision: Decision, policy: Policy, world: Catalog, classification: Classification
+) -> str:
+    snapshot = DatabaseSnapshot(
+        name=request.database, environment=request.environment, catalog=world, classification=classification
+    )
+    return held(decision.verb, foretell(request, decision, policy, nature_of("", request.analysis, snapshot)))
 
 
 def _as_dict(found: Replayed, current: Policy, draft: Policy) -> dict[str, Any]:

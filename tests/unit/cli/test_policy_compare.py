@@ -149,6 +149,86 @@ def test_what_the_ledger_cannot_answer_is_not_guessed(tmp_path: Path) -> None:
     }
 
 
+HOLDS = """\
+rules:
+  - {name: deletes, who: {groups: [engineering]}, does: [delete], effect: hold, approvers: {groups: [leads]}}
+"""
+BY_KEY = (
+    HOLDS
+    + """\
+approvals:
+  - {name: by-key, decide: approve, who: {groups: [engineering]}, when: 'statement.wheres.all(w, w == "by_key")'}
+"""
+)
+IN_STAGING = BY_KEY.replace("by-key, ", "by-key, on: {environments: [staging]}, ")
+
+
+def test_a_diff_shows_what_becomes_of_held_statements(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    old, new = _policy(tmp_path, HOLDS), _policy(tmp_path, BY_KEY, "new.yaml")
+    compare.run(old, new, cases=None, as_json=True)
+    found = orjson.loads(capsys.readouterr().out)
+    assert found["rules"] == {"added": ["by-key"], "removed": [], "changed": []}
+    changes = {(c["who"], c["subject"], c["old"], c["new"]) for c in found["decisions"]}
+    assert changes == {
+        (
+            "group engineering",
+            "delete public.a_table (where: by_key)",
+            "hold, waits for group:leads",
+            "hold, approved by rule by-key",
+        )
+    }
+    # A place that only a rule under `approvals` names is asked about too.
+    compare.run(new, _policy(tmp_path, IN_STAGING, "staging.yaml"), cases=None, as_json=True)
+    found = orjson.loads(capsys.readouterr().out)
+    assert found["rules"]["changed"] == ["by-key"]
+    assert {(c["environment"], c["new"]) for c in found["decisions"]} == {("production", "hold, waits for group:leads")}
+
+
+def test_cases_are_compared_with_what_becomes_of_them(tmp_path: Path) -> None:
+    cases = _policy(
+        tmp_path,
+        "schema: CREATE TABLE people (id int PRIMARY KEY, email text)\n"
+        "identities: {eva: {user: eva, groups: [engineering]}}\n"
+        "cases:\n  - {as: eva, sql: DELETE FROM people WHERE id = 1, expect: hold}\n",
+        "cases.yaml",
+    )
+    old, new = load_policy(_policy(tmp_path, HOLDS)), load_policy(_policy(tmp_path, BY_KEY, "new.yaml"))
+    (changed,) = compare.case_changes(cases, old, new)
+    assert (changed["old"], changed["new"]) == ("hold, waits for group:leads", "hold, approved by rule by-key")
+
+
+def test_a_replay_shows_what_would_have_become_of_held_statements(tmp_path: Path) -> None:
+    current, draft = load_policy(_policy(tmp_path, HOLDS)), load_policy(_policy(tmp_path, BY_KEY, "new.yaml"))
+    where = [{"action": "delete", "object": "public.orders", "kind": "table", "facts": {"where": "effective"}}]
+    events = [_event(0, _delete("public.orders")), _event(1, where)]
+    found = replay(iter(events), current, draft, {"shop": "production"})
+    assert (found.statements, found.judged, dict(found.not_judged)) == (2, 2, {})
+    assert {(d.old, d.new): count for d, count in found.differences.items()} == {
+        ("hold, waits for group:leads", "hold, approved by rule by-key"): 1
+    }
+    assert {example["sql"] for example in found.examples.values()} == {"statement 0"}
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "when: statement.actual_rows < 5",
+        "when: '!(\"SPII\" in statement.tags)'",
+        "when: hold.risk < 10",
+        "risk: {at_most: 90}",
+        "ticket: {pattern: 'OPS-[0-9]+'}",
+        "who: {users: [ana]}, same_statement_approved: {within: 8h}",
+    ],
+)
+def test_what_the_ledger_does_not_hold_of_a_held_statement_is_not_guessed(tmp_path: Path, rule: str) -> None:
+    current = load_policy(_policy(tmp_path, HOLDS))
+    draft = load_policy(
+        _policy(tmp_path, HOLDS + f"approvals:\n  - {{name: asks, decide: approve, {rule}}}\n", "new.yaml")
+    )
+    found = replay(iter([_event(0, _delete("public.orders"))]), current, draft, {"shop": "production"})
+    assert (found.judged, dict(found.not_judged)) == (0, {"rule asks asks what the ledger does not hold": 1})
+
+
 @pytest.mark.parametrize("form", form_schema.FORMS)
 def test_the_published_schemas_are_those_of_the_code(form: str) -> None:
     """`govproxy policy schema --directory docs/schema` writes them."""

@@ -144,3 +144,88 @@ def test_what_was_found_gives_way_to_the_policy(tmp_path: Path) -> None:
     (tmp_path / "policy.yaml").write_text(POLICY + "classify:\n  - {column: public.notes.body, tag: none}\n")
     ((_, _, problems),) = cases.run_file(path, None).failures
     assert problems == ["expected `body` masked, got clear"]
+
+
+HELD_POLICY = """\
+rules:
+  - {name: deletes, who: {groups: [support]}, does: [delete], effect: hold, overrides: [any],
+     approvers: {groups: [leads]}}
+  - {name: two-people, who: {groups: [support]}, does: [truncate], effect: hold, overrides: [any],
+     approvers: {groups: [leads], quorum: 2}}
+approvals:
+  - {name: few-rows, decide: approve, holds: [deletes], who: {groups: [support]}, when: statement.actual_rows <= 10}
+  - {name: ticket, decide: approve, holds: [deletes], ticket: {pattern: 'OPS-[0-9]+', check: true}}
+  - {name: plain-ticket, decide: approve, holds: [deletes], ticket: {pattern: 'DEV-[0-9]+'},
+     on: {environments: [staging]}}
+  - {name: again, decide: approve, holds: [deletes], who: {groups: [support]}, same_statement_approved: {within: 8h}}
+  - {name: never-on-sundays, decide: refuse, when: time.weekday == 7}
+  - {name: half, decide: approve, holds: [two-people], who: {groups: [support]}, counts: voice}
+  - {name: only-tried, decide: approve, holds: [deletes], who: {groups: [support]}, mode: shadow}
+"""
+DELETE = "DELETE FROM customers WHERE id < 9"
+
+
+def _held(folder: Path, written: str) -> cases.Tested:
+    path = _file(folder, written)
+    (folder / "policy.yaml").write_text(HELD_POLICY)
+    return cases.run_file(path, None)
+
+
+def test_what_becomes_of_a_held_statement(tmp_path: Path) -> None:
+    leads = "then: {waits: ['group:leads']}"
+    sunday = "at: '2026-01-18T12:00'"
+    tested = _held(
+        tmp_path,
+        f"""\
+  - {{as: ana, sql: {DELETE}, expect: hold, {leads}}}
+  - {{as: ana, sql: {DELETE}, expect: hold, given: {{rows: 10}}, then: {{approved: few-rows}}}}
+  - {{as: ana, sql: {DELETE}, expect: hold, given: {{rows: 11}}, {leads}}}
+  - {{as: ana, sql: "{DELETE} /* OPS-12 */", expect: hold, given: {{tickets: [OPS-12]}}, then: {{approved: ticket}}}}
+  - {{as: ana, sql: "{DELETE} /* OPS-12 */", expect: hold, given: {{tickets: [OPS-13]}}, {leads}}}
+  - {{as: ana, sql: "{DELETE} /* DEV-1 */", expect: hold, environment: staging, then: {{approved: plain-ticket}}}}
+  - {{as: ana, sql: "{DELETE} /* DEV-1 */", expect: hold, {leads}}}
+  - {{as: ana, sql: {DELETE}, expect: hold, given: {{approved: true}}, then: {{approved: again}}}}
+  - {{as: ana, sql: {DELETE}, expect: hold, {sunday}, given: {{rows: 1}}, then: {{refused: never-on-sundays}}}}
+  - {{as: ana, sql: TRUNCATE customers, expect: hold, {leads}}}
+""",
+    )
+    assert not tested.failures, [(case.line, problems) for case, _, problems in tested.failures]
+    assert tested.unused == ()
+
+
+def test_what_became_of_it_otherwise_is_said(tmp_path: Path) -> None:
+    tested = _held(
+        tmp_path,
+        f"""\
+  - {{as: ana, sql: {DELETE}, expect: hold, given: {{rows: 3}}, then: {{waits: ["group:leads"]}}}}
+  - {{as: ana, sql: {DELETE}, expect: hold, then: {{approved: few-rows}}}}
+  - {{as: ana, sql: {DELETE}, expect: hold, given: {{rows: 3}}, then: {{refused: few-rows}}}}
+  - {{as: ana, sql: {DELETE}, expect: hold, then: {{waits: ["group:others"]}}}}
+  - {{as: ana, sql: TRUNCATE customers, expect: hold, then: {{approved: half}}}}
+""",
+    )
+    assert [problems for _, _, problems in tested.failures] == [
+        ["expected that it waits for group:leads, it is approved by rule few-rows"],
+        ["expected it approved by rule few-rows, it waits for group:leads"],
+        ["expected it refused by rule few-rows, it is approved by rule few-rows"],
+        ["expected that it waits for group:others, it waits for group:leads"],
+        ["expected it approved by rule half, it waits for group:leads, rule half being one voice"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("expect: hold, then: {}", "one of `approved`, `refused`, `waits`"),
+        ("expect: hold, then: {approved: a, refused: b}", "one of `approved`, `refused`, `waits`"),
+        ("expect: allow, then: {approved: a}", "`then` is of what is held (allow)"),
+        ("expect: hold, given: {rows: 3}", "`given` is for what `then` says"),
+        ("expect: hold, then: {approved: a}, given: {rows: -1}", "rows"),
+        ("expect: hold, then: {approved: a}, given: {row: 1}", "row"),
+    ],
+)
+def test_mistakes_in_what_becomes_of_it_have_a_place(tmp_path: Path, written: str, message: str) -> None:
+    path = _file(tmp_path, f"  - {{as: ana, sql: SELECT 1, {written}}}\n")
+    with pytest.raises(ConfigErrors) as raised:
+        load_cases(path)
+    assert any(message in str(error) and error.line for error in raised.value.errors)

@@ -80,7 +80,9 @@ def test_every_example_is_loaded(block: str, tmp_path: Path) -> None:
     """As a policy, as part of one, or as a file of cases, which is run."""
     policy = tmp_path / "policy.yaml"
     if "cases:" in block:
-        policy.write_text("rules: []\n")
+        # The policy of a file of cases is the block after it, where that says so.
+        after = BLOCKS[(BLOCKS.index(block) + 1) % len(BLOCKS)]
+        policy.write_text(after if after.startswith("# policy.yaml") else "rules: []\n")
         cases = tmp_path / "cases.yaml"
         cases.write_text(block)
         result = run_file(cases, None)
