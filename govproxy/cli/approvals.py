@@ -107,6 +107,7 @@ def show(approval: Id, config: Config = DEFAULT_CONFIG, as_json: Json = False) -
             for vote in one["votes"]
         ),
         *_facts(found["facts"]),
+        *_seen(one["votes"], found["facts"]),
         "",
         one["sql"],
     ]
@@ -258,6 +259,20 @@ def _facts(facts: dict[str, Any] | None) -> list[str]:
             for one in rehearsal["changed"]
         ]
     return [*lines, *(f"note       {note}" for note in facts["notes"])]
+
+
+def _seen(votes: list[dict[str, Any]], facts: dict[str, Any] | None) -> list[str]:
+    """Whether these facts are what was there to be seen, as the signed votes say."""
+    import hashlib
+
+    import orjson
+
+    shown = None if facts is None else hashlib.sha256(orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return [
+        f"seen       by {_by(vote)}: " + ("this" if vote["seen"] == shown else f"something else, sha256 {vote['seen']}")
+        for vote in votes
+        if vote.get("seen")
+    ]
 
 
 def _who(requester: dict[str, Any]) -> str:

@@ -122,8 +122,7 @@ class Approvals:
         An approval of the same statement of the same requester that has a use left comes back as it is; so
         does an open request, where nobody waits on the wire.
         """
-        asked = Standing(hold=hold)
-        vote, undecided = await self._at_once(asked)
+        vote, undecided = await self._at_once(Standing(hold=hold))
         sealing, made = self._sealing()
         kept = await self._store.run(
             state.ask(hold, now=self._clock(), vote=vote, sealing=sealing, beside=self._beside)
@@ -132,11 +131,12 @@ class Approvals:
             self._at_hand(kept.standing.hold.id, kept.capsule)
         if kept.earlier:
             return kept.standing
+        asked = Standing(hold=kept.standing.hold)
         self._known[hold.id] = asked
         self._note(asked, "asked")
         self._tell(asked)
-        if vote is not None and vote in kept.standing.votes:
-            await self._voted(kept.standing, vote, made)
+        if kept.standing.votes:
+            await self._voted(kept.standing, kept.standing.votes[-1], made)
         elif undecided:
             task = asyncio.get_running_loop().create_task(self._let_rules_decide(asked, undecided))
             self._deciding.add(task)
@@ -286,8 +286,8 @@ class Approvals:
                     continue
                 sealing, made = self._sealing()
                 after = await self._store.run(state.rule(standing.hold.id, vote, sealing, self._beside))
-                if after is not None and vote in after.votes:
-                    await self._voted(after, vote, made)
+                if after is not None:
+                    await self._voted(after, after.votes[-1], made)
             except Exception:
                 # Security: what fails decides nothing; people still can.
                 log.exception("a rule could not decide", approval=standing.hold.id)

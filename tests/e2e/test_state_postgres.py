@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -53,7 +54,10 @@ def settings(postgres: Postgres, name: str, folder: Path) -> Settings:
 
 def request(hold_id: str, **changes: Any) -> Hold:
     """A request that no earlier one answers."""
-    return hold(id=hold_id, subject=replace(SUBJECT, digest=hold_id), **changes)
+    now = time.time()
+    return hold(
+        id=hold_id, subject=replace(SUBJECT, digest=hold_id), **({"asked": now, "deadline": now + 60} | changes)
+    )
 
 
 def play(scene: Callable[[], Awaitable[T]]) -> T:
@@ -204,11 +208,46 @@ def test_uses_are_taken_once_in_the_whole_fleet(postgres: Postgres, name: str, t
         async with Fleet(settings(postgres, name, tmp_path)) as fleet:
             stores = [await fleet.store() for _ in range(2)]
             await stores[0].run(approvals.ask(request("uses")))
-            await stores[1].run(approvals.answer("uses", vote(LEA), sealing(uses=3)))
+            await stores[1].run(approvals.answer("uses", vote(LEA), sealing(uses=3, expires=time.time() + 60)))
             taken = await asyncio.gather(*(stores[n % 2].run(approvals.use("uses", ASKED + 5)) for n in range(10)))
             return sum(taken)
 
     assert play(scene) == 3
+
+
+@pytest.mark.parametrize("off_s", [-7_200.0, 7_200.0], ids=["behind", "ahead"])
+def test_the_stores_clock_counts_whatever_an_instance_thinks(
+    postgres: Postgres, name: str, tmp_path: Path, off_s: float
+) -> None:
+    """Nobody approves what is over, uses what has run out, or ends what still waits, by a clock that is wrong."""
+
+    async def scene() -> None:
+        async with Fleet(settings(postgres, name, tmp_path)) as fleet:
+            fleet.now = time.time() + off_s
+            here, store = await fleet.instance()
+            over = request(f"over {off_s}", asked=time.time() - 60, deadline=time.time() - 1)
+            await store.run(approvals.ask(over, now=time.time()))
+            found = await here.answer(over.id, LEA, Answer.APPROVE, "late")
+            assert isinstance(found, Objected)
+            assert found.why in (Objection.TOO_LATE, Objection.DECIDED)
+            # As its own worker asks: by the same wrong clock.
+            asked = await here.ask(request(f"wrong {off_s}", asked=fleet.now, deadline=fleet.now + 60, waits=False))
+            assert abs(asked.hold.asked - time.time()) < 30
+            await asyncio.sleep(2.5 * service.POLL_S)
+            still = await here.find(asked.hold.id)
+            assert still is not None
+            assert still.status is Status.WAITING
+            after = await here.answer(asked.hold.id, LEA, Answer.APPROVE, "in time")
+            assert isinstance(after, Standing)
+            capsule = await here.capsule(asked.hold.id)
+            assert capsule is not None
+            assert abs(capsule.fields["expires"] - time.time() - after.hold.rule.valid_s) < 30
+            assert await here.use(asked.hold.id)
+            await store.run(approvals.ask(request(f"ran out {off_s}")))
+            await store.run(approvals.answer(f"ran out {off_s}", vote(LEA), sealing(expires=time.time() - 1)))
+            assert not await here.use(f"ran out {off_s}")
+
+    play(scene)
 
 
 def test_a_message_has_one_lease(postgres: Postgres, name: str, tmp_path: Path) -> None:

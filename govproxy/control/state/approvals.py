@@ -19,6 +19,7 @@ from govproxy.approvals.turnaround import Ended
 from govproxy.approvals.values import Hold, Standing, Status, Vote
 from govproxy.control.state import facts, grants
 from govproxy.control.state.signals import Topic, tell
+from govproxy.control.state.work import time_of
 from govproxy.errors import StateUnavailable
 
 _METADATA = sa.MetaData()
@@ -109,36 +110,52 @@ def ask(
 ) -> Callable[[sa.Connection], Kept]:
     """Keep a new request, or find the one that answers it. ``vote``: what a rule says to it at once.
 
-    Asked and decided is one transaction, so one round to the disk. ``now`` absent: when it was asked.
+    Asked and decided is one transaction, so one round to the disk. ``now`` absent: when it was asked. Times are
+    kept by the clock that counts (`work.time_of`), whatever the one of whoever asks says.
     """
 
     def work(connection: sa.Connection) -> Kept:
-        before = _earlier(connection, hold, hold.asked if now is None else now)
-        if before is not None:
-            decided = before.status is not Status.WAITING
-            return Kept(
-                standing=before, capsule=_find_capsule(connection, before.hold.id) if decided else None, earlier=True
-            )
-        standing = Standing(hold=hold)
-        connection.execute(
-            HOLDS.insert().values(
-                id=hold.id,
-                status=Status.WAITING.value,
-                database_name=hold.subject.database,
-                asked=hold.asked,
-                deadline=hold.deadline,
-                content=orjson.dumps(forms.hold(hold)).decode(),
-                fingerprint=forms.fingerprint(hold),
-                digest=hold.subject.digest,
-            )
+        here = hold.asked if now is None else now
+        ahead = time_of(connection, here) - here
+        return _ask(
+            connection,
+            replace(hold, asked=hold.asked + ahead, deadline=hold.deadline + ahead),
+            here + ahead,
+            None if vote is None else replace(vote, time=vote.time + ahead),
+            sealing,
+            beside,
         )
-        _changed(connection, standing, beside)
-        after = deciding.ruled(standing, vote) if vote is not None else None
-        if after is None or vote is None:
-            return Kept(standing=standing)
-        return Kept(standing=after, capsule=_ruled(connection, after, vote, sealing, beside))
 
     return work
+
+
+def _ask(
+    connection: sa.Connection, hold: Hold, now: float, vote: Vote | None, sealing: Sealing, beside: Beside
+) -> Kept:
+    before = _earlier(connection, hold, now)
+    if before is not None:
+        decided = before.status is not Status.WAITING
+        return Kept(
+            standing=before, capsule=_find_capsule(connection, before.hold.id) if decided else None, earlier=True
+        )
+    standing = Standing(hold=hold)
+    connection.execute(
+        HOLDS.insert().values(
+            id=hold.id,
+            status=Status.WAITING.value,
+            database_name=hold.subject.database,
+            asked=hold.asked,
+            deadline=hold.deadline,
+            content=orjson.dumps(forms.hold(hold)).decode(),
+            fingerprint=forms.fingerprint(hold),
+            digest=hold.subject.digest,
+        )
+    )
+    _changed(connection, standing, beside)
+    after = deciding.ruled(standing, vote) if vote is not None else None
+    if after is None or vote is None:
+        return Kept(standing=standing)
+    return Kept(standing=after, capsule=_ruled(connection, after, vote, sealing, beside))
 
 
 def _earlier(connection: sa.Connection, hold: Hold, now: float) -> Standing | None:
@@ -208,10 +225,11 @@ def answer(
         standing = _standing(connection, hold_id, locked=True)
         if standing is None:
             return None
-        why = deciding.objection(standing, vote.person, vote.reason, vote.time)
+        now = time_of(connection, vote.time)
+        why = deciding.objection(standing, vote.person, vote.reason, now)
         if why is not None:
             return Objected(why=why)
-        said = replace(vote, seen=facts.digest(connection, hold_id))
+        said = replace(vote, time=now, seen=facts.digest(connection, hold_id))
         _keep(connection, hold_id, said, person=said.person.user.casefold())
         after = deciding.answer(standing, said)
         if after.status is not Status.WAITING:
@@ -227,14 +245,17 @@ def answer(
 def rule(
     hold_id: str, vote: Vote, sealing: Sealing, beside: Beside = nothing_beside
 ) -> Callable[[sa.Connection], Standing | None]:
-    """Count what a rule says; the request as it stands then. A decision is sealed in the same transaction."""
+    """Count what a rule says; the request as it stands then, None: it comes too late or says nothing new.
+
+    A decision is sealed in the same transaction.
+    """
 
     def work(connection: sa.Connection) -> Standing | None:
         standing = _standing(connection, hold_id, locked=True)
-        after = deciding.ruled(standing, vote) if standing is not None else None
-        if after is None:
-            return standing
-        _ruled(connection, after, vote, sealing, beside)
+        said = replace(vote, time=time_of(connection, vote.time))
+        after = deciding.ruled(standing, said) if standing is not None else None
+        if after is not None:
+            _ruled(connection, after, said, sealing, beside)
         return after
 
     return work
@@ -304,10 +325,11 @@ def end(
         standing = _standing(connection, hold_id, locked=True)
         if standing is None:
             return None
-        after = deciding.withdraw(standing) if withdrawn else deciding.run_out(standing, now)
+        ended = time_of(connection, now)
+        after = deciding.withdraw(standing) if withdrawn else deciding.run_out(standing, ended)
         if after.status is standing.status:
             return None
-        _settle(connection, after, now, nothing_sealed)
+        _settle(connection, after, ended, nothing_sealed)
         if not after.votes:
             facts.drop(connection, hold_id)
         _changed(connection, after, beside)
@@ -322,7 +344,8 @@ def use(hold_id: str, now: float) -> Callable[[sa.Connection], bool]:
     def work(connection: sa.Connection) -> bool:
         done = connection.execute(
             CAPSULES.update()
-            .where(CAPSULES.c.hold_id == hold_id, CAPSULES.c.used < CAPSULES.c.uses, CAPSULES.c.expires > now)
+            .where(CAPSULES.c.hold_id == hold_id, CAPSULES.c.used < CAPSULES.c.uses)
+            .where(CAPSULES.c.expires > time_of(connection, now))
             .values(used=CAPSULES.c.used + 1)
         )
         return done.rowcount == 1
@@ -340,7 +363,8 @@ def overdue(now: float) -> Callable[[sa.Connection], Sequence[str]]:
     """Requests that nobody has answered in time and nobody has ended yet."""
 
     def work(connection: sa.Connection) -> Sequence[str]:
-        query = sa.select(HOLDS.c.id).where(HOLDS.c.status == Status.WAITING.value, HOLDS.c.deadline <= now)
+        waits = HOLDS.c.status == Status.WAITING.value
+        query = sa.select(HOLDS.c.id).where(waits, HOLDS.c.deadline <= time_of(connection, now))
         return [row.id for row in connection.execute(query)]
 
     return work

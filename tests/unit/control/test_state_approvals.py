@@ -38,7 +38,7 @@ def in_store(folder: Path, *works: Callable[[sa.Connection], T]) -> list[T]:
     return asyncio.run(run())
 
 
-def sealing(uses: int = 1) -> approvals.Sealing:
+def sealing(uses: int = 1, expires: float = EXPIRES) -> approvals.Sealing:
     def seal(standing: Standing) -> approvals.Sealed:
         made = capsules.seal(
             standing.hold,
@@ -46,10 +46,10 @@ def sealing(uses: int = 1) -> approvals.Sealing:
             standing.votes,
             KEY,
             uses=uses,
-            expires=EXPIRES,
+            expires=expires,
             decided=standing.votes[-1].time,
         )
-        return approvals.Sealed(capsule=made, uses=uses, expires=EXPIRES)
+        return approvals.Sealed(capsule=made, uses=uses, expires=expires)
 
     return seal
 
