@@ -132,7 +132,7 @@ def _mint_tokens(config: Path) -> dict[str, str]:
             ttl_s=TOKEN_LIFETIME_S,
             claims=ClaimNames(user=issuer.claims.user, groups=issuer.claims.groups, agent=issuer.claims.agent),
         )
-        for who in PEOPLE
+        for who in (*PEOPLE, files.LEAD)
     }
 
 
@@ -158,6 +158,14 @@ def _print_connections(console: Console, demo: Demo) -> None:
         console.print(Text(f"as the {who.title}:", style="bold"))
         # Not through rich's wrapping: a line that is pasted must stay one line.
         console.file.write(f"psql '{demo.dsn(who)}'\n\n")
+    settings = load(demo.config)
+    if settings.console is not None:
+        console.print(
+            Text("as the lead, who decides what is held (the DBA's DELETE FROM reviews WHERE stars = 3):", style="bold")
+        )
+        console.file.write(f"http://{settings.console.listen}/approvals\n")
+        console.print(Text("sign in there with this token:", style="bold"))
+        console.file.write(f"{demo.tokens[files.LEAD.title]}\n\n")
     console.print(Text(f"Policy, ledger and log: {demo.config.parent}", style="dim"))
     console.print(Text("Ctrl-C ends the demo and removes everything.", style="dim"))
 
