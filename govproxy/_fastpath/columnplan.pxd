@@ -17,7 +17,7 @@ cdef class ColumnPlan:
     cdef readonly tuple parts
     cdef readonly tuple part_oids
     cdef readonly tuple labels
-    cdef readonly object rules          # maskdocuments.KeyRules or None
+    cdef readonly object rules          # maskkeys.KeyRules or None
     cdef readonly int shown             # bits of spans.Kind that a scan leaves as they are
     cdef bytes key
 

@@ -1,6 +1,6 @@
 from typing import final
 
-from govproxy._fastpath.maskdocuments import KeyRules
+from govproxy._fastpath.maskkeys import KeyRules
 
 KEYED: frozenset[str]
 

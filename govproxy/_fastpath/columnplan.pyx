@@ -1,6 +1,6 @@
 """What is done to one column of a result, or to one part of its values, as a value.
 
-``masking.plan`` makes them, ``rows`` and ``maskparts`` turn them into routines. Knows neither wire
+``masking.plan`` makes them, ``rows`` and ``masktree`` turn them into routines. Knows neither wire
 forms nor how a masker works.
 """
 

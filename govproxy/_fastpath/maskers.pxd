@@ -14,7 +14,7 @@ cdef enum Operation:
     OP_GENERALISE
     OP_SHIFT
     OP_FPE
-    OP_PARTS        # part by part, and by keys: see maskparts.pyx, maskdocuments.pyx
+    OP_PARTS        # part by part, and by keys: see masktree.pyx
     OP_KEYS
 
 cdef enum Family:

@@ -3,7 +3,7 @@
 from libc.string cimport memcpy, memset
 
 from govproxy._fastpath.maskers cimport OP_GENERALISE, OP_HASH, OP_PARTIAL, OP_PSEUDONYM, MaskSpec, token_check
-from govproxy._fastpath.maskpieces cimport fall_back, is_digit, put, put_byte, put_hex, put_name
+from govproxy._fastpath.maskpieces cimport fall_back, hex_value, is_digit, put, put_byte, put_hex, put_name
 from govproxy._fastpath.outbuf cimport OutBuf
 from govproxy._fastpath.prf cimport prf_value
 
@@ -14,13 +14,6 @@ cdef extern from "arpa/inet.h" nogil:
 cdef extern from "sys/socket.h" nogil:
     int AF_INET
     int AF_INET6
-
-
-cdef int hex_value(unsigned char c) noexcept nogil:
-    if is_digit(c):
-        return c - 48
-    c |= 0x20
-    return c - 87 if 97 <= c <= 102 else -1
 
 
 cdef int mask_uuid(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, OutBuf* out) except -1 nogil:

@@ -44,6 +44,11 @@ cdef inline unsigned char lower(unsigned char c) noexcept nogil:
     return c | 0x20 if 65 <= c <= 90 else c
 
 
+cdef inline bint is_space(unsigned char c) noexcept nogil:
+    # As JSON and XML have it.
+    return c == c' ' or c == c'\n' or c == c'\t' or c == c'\r'
+
+
 cdef inline int fall_back(const MaskSpec* spec, OutBuf* out, Py_ssize_t start) except -1 nogil:
     # Whatever was begun is taken back.
     out.size = start
@@ -100,6 +105,14 @@ cdef inline unsigned char hex_digit(int value) noexcept nogil:
     return <unsigned char>(48 + value if value < 10 else 87 + value)
 
 
+cdef inline int hex_value(unsigned char c) noexcept nogil:
+    # -1 for what is no digit.
+    if is_digit(c):
+        return c - 48
+    c |= 0x20
+    return c - 87 if 97 <= c <= 102 else -1
+
+
 cdef inline int put_hex(OutBuf* out, const unsigned char* data, Py_ssize_t size) except -1 nogil:
     cdef Py_ssize_t i
     outbuf_reserve(out, 2 * size)
@@ -107,6 +120,24 @@ cdef inline int put_hex(OutBuf* out, const unsigned char* data, Py_ssize_t size)
         put_byte(out, hex_digit(data[i] >> 4))
         put_byte(out, hex_digit(data[i] & 15))
     return 0
+
+
+cdef inline int put_character(int code, OutBuf* out) except -1 nogil:
+    # In UTF-8; half a pair, which no text can hold, becomes a question mark.
+    if code < 0x80:
+        return put_byte(out, <unsigned char>code)
+    if code < 0x800:
+        put_byte(out, <unsigned char>(0xC0 | code >> 6))
+        return put_byte(out, <unsigned char>(0x80 | code & 0x3F))
+    if 0xD800 <= code <= 0xDFFF:
+        return put_byte(out, c'?')
+    if code >= 0x10000:
+        put_byte(out, <unsigned char>(0xF0 | code >> 18))
+        put_byte(out, <unsigned char>(0x80 | (code >> 12 & 0x3F)))
+    else:
+        put_byte(out, <unsigned char>(0xE0 | code >> 12))
+    put_byte(out, <unsigned char>(0x80 | (code >> 6 & 0x3F)))
+    return put_byte(out, <unsigned char>(0x80 | code & 0x3F))
 
 
 cdef inline uint64_t number_from(const unsigned char* tag) noexcept nogil:

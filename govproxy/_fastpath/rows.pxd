@@ -41,7 +41,7 @@ cdef class MaskPlan:
     cdef ColumnOp* ops
     cdef list owned                     # bytes that ``ops`` points into
     cdef list ciphers                   # an Ff1 per column that needs one, else None
-    cdef list nodes                     # a maskparts.Node per column whose values hold others, else None
+    cdef list nodes                     # a masknodes.Node per column whose values hold others, else None
     cdef Hits hits
     cdef OutBuf scratch
 

@@ -39,8 +39,9 @@ from govproxy._fastpath.maskers cimport (
 )
 from govproxy._fastpath.maskers import FAMILIES as _FAMILIES, OPERATIONS as _OPERATIONS
 from govproxy._fastpath.maskfpe cimport FpeLanes, fpe_settle, mask_fpe
-from govproxy._fastpath.maskparts cimport Node, node_of
+from govproxy._fastpath.masknodes cimport Node
 from govproxy._fastpath.maskpieces cimport fit, hex_digit, store_u32
+from govproxy._fastpath.masktree cimport node_of
 from govproxy._fastpath.outbuf cimport (
     OutBuf,
     outbuf_append,
@@ -64,7 +65,7 @@ cdef enum Routine:
     R_SCAN_RECORD       # binary
     R_SCAN_OTHER        # binary of an unknown type: a find makes the value NULL
     R_MASK
-    R_NODE              # a value that holds others, by a tree of maskparts
+    R_NODE              # a value that holds others, by a tree of masknodes
     R_FPE               # FF1, and the pseudonym masker for what it does not take
 
 cdef enum:

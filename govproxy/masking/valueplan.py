@@ -16,7 +16,7 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from govproxy._fastpath.columnplan import KEYED, ColumnPlan
-from govproxy._fastpath.maskdocuments import KeyFact, KeyRules, Leaf
+from govproxy._fastpath.maskkeys import KeyFact, KeyRules, Leaf
 from govproxy._fastpath.spans import KIND_NAMES
 from govproxy.masking import taxonomy, wiretypes
 from govproxy.masking.name_lists import FAMILY_NAMES, GIVEN_NAMES

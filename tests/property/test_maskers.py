@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from govproxy._fastpath.columnplan import ColumnPlan
-from govproxy._fastpath.maskdocuments import KeyFact, KeyRules
+from govproxy._fastpath.maskkeys import KeyFact, KeyRules
 from govproxy._fastpath.rows import MaskPlan
 from tests.reference import maskers as reference
 from tests.reference.rows import decode_row, encode_row

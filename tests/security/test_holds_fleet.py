@@ -17,9 +17,10 @@ from govproxy.demo.files import write_private
 from govproxy.demo.postgres import free_port
 from govproxy.demo.proxy import ProxyProcess
 from govproxy.errors import ConfigError
-from tests.security.holding import ANA, BOT, LEA, Aside, Desk, policy, run, until
+from tests.security.holding import ANA, BOT, LEA, Aside, Desk, policy, run
 from tests.support.postgres import Postgres, database
 from tests.support.proxy import DBA, Databases, Proxy, start, write_config
+from tests.support.waiting import until
 
 LEO = ("leo@shop.example", ("leads",))
 KEYS = ("approvals.key", "approvals.pub", "dev.pem")

@@ -9,7 +9,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from govproxy._fastpath.columnplan import ColumnPlan
-from govproxy._fastpath.maskdocuments import KeyFact, KeyRules, Leaf
+from govproxy._fastpath.maskkeys import KeyFact, KeyRules, Leaf
 from govproxy._fastpath.rows import MaskPlan
 from tests.reference.rows import decode_row, encode_row
 

@@ -2,7 +2,7 @@ from collections.abc import Callable
 from typing import final
 
 from govproxy._fastpath.columnplan import ColumnPlan
-from govproxy._fastpath.maskparts import Node
+from govproxy._fastpath.masknodes import Container
 
 @final
 class Leaf:
@@ -23,13 +23,6 @@ class KeyRules:
     def __init__(
         self, judge: Callable[[str, int], KeyFact], *, key: bytes, root: Leaf | None = None, keeps: bool = False
     ) -> None: ...
-    def node(self, family: str, form: int) -> Node: ...
 
-@final
-class Json(Node): ...
-
-@final
-class Pairs(Node): ...
-
-@final
-class Xml(Node): ...
+class Document(Container): ...
+class Nested(Document): ...
