@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from bench.plots import Bar, Dot, bars, dots
-from bench.report import Report, bound, bound_figure, columns, figure, machine_lines, measured, title_of
+from bench.report import Report, bound, bound_figure, columns, figure, machine_lines, measured, title_of, told
 from bench.targets import Status
 
 STYLE = """\
@@ -63,6 +63,9 @@ def _page(report: Report) -> Iterator[str]:
     for workload in report["workloads"]:
         yield from _workload(report, workload)
     yield from _mixed(report)
+    if rows := told(report):
+        yield "<h3>The ledger, in process</h3>"
+        yield from _table(["what", "measured"], rows)
     yield from _bounds(report)
     yield "</body></html>"
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bench.baseline import Baseline, Comparison, compare
+from bench.inprocess import TOLD
 from bench.ratios import Ratio, paired, summary
 from bench.targets import FORMATS, Target, targets
 from bench.values import DIRECT, GOVPROXY, GOVPROXY_2, GOVPROXY_TLS, GOVPROXY_UNIX, SCHEMA, Results
@@ -218,6 +219,7 @@ def _markdown(report: Report) -> Iterator[str]:
     for workload in report["workloads"]:
         yield from _workload(report, workload)
     yield from _mixed(report)
+    yield from _told(report)
     yield from _bounds(report)
     yield from _baseline_words(report)
 
@@ -310,6 +312,19 @@ def _mixed(report: Report) -> Iterator[str]:
     for error in mixed["errors"]:
         yield f"* **Failed:** {error}"
     yield ""
+
+
+def told(report: Report) -> list[list[str]]:
+    """Rows of the in-process figures that have no goal."""
+    figures = report["in_process"]
+    return [[text, f"{shown(unit, figures[key])} {unit}"] for key, (_, _, text, unit) in TOLD.items() if key in figures]
+
+
+def _told(report: Report) -> Iterator[str]:
+    if rows := told(report):
+        yield "### The ledger, in process\n"
+        yield from table(["what", "measured"], rows)
+        yield ""
 
 
 def _bounds(report: Report) -> Iterator[str]:

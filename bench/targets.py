@@ -64,6 +64,7 @@ _IN_PROCESS: tuple[tuple[str, str, str, float, float, bool], ...] = (
     ("scan-clean", "value scan of clean text columns", "GB/s", 1.3, 2.5, True),
     ("ff1-batched", "FF1, 16 digits, batched", "ns", 130, 100, False),
     ("ff1-single", "FF1, 16 digits, single", "µs", 3, 2, False),
+    ("ledger-statement", "the ledger's part of a statement: two lines and a write", "µs", 1, 1, False),
 )
 
 
@@ -164,4 +165,6 @@ FORMATS: dict[str, Callable[[float], str]] = {
     "ns/row": lambda value: f"{value:.1f}",
     "GB/s": lambda value: f"{value:.2f}",
     "KB": lambda value: f"{value:.1f}",
+    "bytes": lambda value: f"{value:.0f}",
+    "/s": lambda value: f"{value:,.0f}",
 }

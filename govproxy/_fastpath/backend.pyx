@@ -15,13 +15,14 @@ from govproxy._fastpath.copyguard cimport CopyReader
 from govproxy._fastpath.copyrows cimport COPY_BINARY, CopyMasker
 from govproxy._fastpath.cursor cimport Cursor, load_i32, need, read_cstring
 from govproxy._fastpath.guard cimport *
+from govproxy._fastpath.interning cimport interned
 from govproxy._fastpath.metering cimport may_leave, spend
 from govproxy._fastpath.replies cimport Expected
 from govproxy._fastpath.rows cimport MaskPlan, RowCounts
 from govproxy._fastpath.outbuf cimport OutBuf, outbuf_byte, outbuf_int32, outbuf_put_int32
 from govproxy._fastpath.sinks cimport sink_adopt, sink_bytes, sink_pass
 from govproxy._fastpath.state cimport ASIDE_COMMIT, State
-from govproxy._fastpath.statements cimport Portal, PreparedStatement, with_formats
+from govproxy._fastpath.statements cimport Portal, PreparedStatement, formatted, with_formats
 from govproxy._fastpath.transitions cimport *
 from govproxy._fastpath.verdicts cimport Verdict
 
@@ -303,9 +304,7 @@ cdef MaskPlan _portal_plan(State state, Portal portal):
     if portal.plan is not None:
         return portal.plan
     if description is None and portal.statement.verdict is portal.verdict:
-        description = portal.statement.description
-        if description is not None:
-            description = with_formats(description, portal.formats)
+        description = formatted(portal.statement, portal.formats)
     if description is None:
         raise InternalError("rows of a portal that was never described")
     portal.plan = _plan(state, portal.verdict, description)
@@ -317,9 +316,9 @@ cdef int _row_description(State state, Expected* head, const unsigned char* mess
     if head.kind == REPLY_QUERY:
         verdict = <Verdict>head.subject
         if not verdict.clear:
-            state.plan = _plan(state, verdict, _payload(message, total))
+            state.plan = _plan(state, verdict, interned(message + HEADER, total - HEADER))
         return 0
-    _described(state, head, _payload(message, total))
+    _described(state, head, interned(message + HEADER, total - HEADER))
     return state.replies.pop()
 
 

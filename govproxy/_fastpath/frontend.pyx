@@ -22,6 +22,7 @@ from govproxy._fastpath.guard cimport (
     guard_query,
     held_back,
 )
+from govproxy._fastpath.interning cimport interned
 from govproxy._fastpath.metering cimport may_return
 from govproxy._fastpath.outbuf cimport outbuf_append, outbuf_byte, outbuf_int32
 from govproxy._fastpath.replies cimport Expected
@@ -440,7 +441,7 @@ cdef int _parse(State state, Cursor* body, const unsigned char* message, Py_ssiz
             statement.sent = verdict.forward
             statement.bound = verdict.bound if verdict.bound.extras else None
     if types:
-        statement.declared = PyBytes_FromStringAndSize(<const char*>declared, <Py_ssize_t>types * 4)
+        statement.declared = interned(declared, <Py_ssize_t>types * 4)
     statement.segment = state.segment
     state.used_statements = _used(state.used_statements, name, state.max_names)
     entry = state.replies.push(REPLY_PARSE, statement)
@@ -472,7 +473,7 @@ cdef int _bind(State state, Cursor* body, const unsigned char* message, Py_ssize
     count = read_u16(body)
     codes = body.pos
     _skip(body, <Py_ssize_t>count * 2)
-    formats = PyBytes_FromStringAndSize(<const char*>codes, <Py_ssize_t>count * 2)
+    formats = interned(codes, <Py_ssize_t>count * 2)
     _at_end(body)
 
     if not _is_nameable(portal_name):
@@ -775,7 +776,7 @@ cdef bytes _name(Cursor* body):
     cdef Py_ssize_t size = read_cstring(body)
     if size > MAX_SHORT_MESSAGE:
         raise ProtocolViolation("name too long")
-    return PyBytes_FromStringAndSize(<const char*>start, size)
+    return interned(start, size)
 
 
 cdef unsigned char _kind(Cursor* body) except 0:

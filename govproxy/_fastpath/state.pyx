@@ -127,9 +127,14 @@ cdef class State:
 
     cdef int end_portals(self) except -1:
         # A transaction's portals end with it.
-        for portal in self.portals.values():
-            self.close_portal(<Portal>portal, b"closed", NULL)
-        self.portals.clear()
+        cdef Portal portal = None
+        for known in self.portals.values():
+            portal = <Portal>known
+            self.close_portal(portal, b"closed", NULL)
+        if len(self.portals) == 1:
+            del self.portals[portal.name]   # the usual case; ``clear`` would give the table back
+        else:
+            self.portals.clear()
         return 0
 
     # ------------------------------------------------------------------ refusing

@@ -12,6 +12,7 @@ cdef class PreparedStatement:
     cdef bytes sent              # the verdict's ``forward`` where that went to the backend, else None
     cdef object bound            # of the verdict that ``sent`` is of: has the parameters the client knows nothing of
     cdef bytes description       # RowDescription payload as Describe gave it, b"" for NoData
+    cdef bytes last_described, last_formats, last_formatted  # what ``formatted`` was asked and said last time
     cdef bint describe_asked
     cdef uint64_t asked_in       # the segment in which it was
     cdef bint confirmed          # ParseComplete has come
@@ -31,4 +32,5 @@ cdef class Portal:
     cdef bint open               # its ledger statement has no outcome yet
     cdef uint64_t number, started_ns, rows, size_bytes, masked_values
 
+cdef bytes formatted(PreparedStatement statement, bytes formats)
 cdef bytes with_formats(bytes description, bytes formats)

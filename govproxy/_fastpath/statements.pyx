@@ -25,6 +25,19 @@ cdef class Portal:
     pass
 
 
+cdef bytes formatted(PreparedStatement statement, bytes formats):
+    # The statement's description with Bind's codes in it; None before there is one. A driver says the same codes
+    # each time.
+    cdef bytes description = statement.description
+    if description is None:
+        return None
+    if statement.last_described is not description or statement.last_formats != formats:
+        statement.last_formatted = with_formats(description, formats)
+        statement.last_described = description
+        statement.last_formats = formats
+    return statement.last_formatted
+
+
 cdef bytes with_formats(bytes description, bytes formats):
     # A statement-level RowDescription says format 0 throughout; Bind's codes are the true ones:
     # none = all text, one = for all columns, else one each.

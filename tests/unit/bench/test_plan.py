@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from bench.compare import _parse, make_plan, rotated
-from bench.inprocess import SOURCES, read
+from bench.inprocess import SOURCES, TOLD, read
 from bench.peers import PEERS, Peer
 from bench.procfs import children, cpu_ns, private_kb
 from bench.targets import targets
@@ -92,10 +92,11 @@ def test_in_process_figures_are_read_by_name_and_commit(tmp_path: Path) -> None:
 def test_every_in_process_figure_has_a_row_and_a_benchmark() -> None:
     rows = {target.key for target in targets(results())}
     sources = "".join(path.read_text() for path in (Path(__file__).resolve().parents[3] / "bench").glob("*.py"))
-    for key, (name, entry) in SOURCES.items():
-        assert key in rows
+    assert set(SOURCES) <= rows
+    assert rows.isdisjoint(TOLD)
+    for name, entry in [*SOURCES.values(), *((name, entry) for name, entry, _, _ in TOLD.values())]:
         assert f"def {name.partition('[')[0]}(" in sources
-        assert f'extra_info["{entry}"]' in sources
+        assert f'extra_info["{entry}"]' in sources or f'_note_time(benchmark, "{entry}")' in sources
         assert f'"{name.partition("[")[2].rstrip("]")}"' in sources or "[" not in name
 
 

@@ -183,6 +183,16 @@ def test_pictures_keep_inside_their_frame() -> None:
     assert picture.attrib["aria-label"] == "t"
 
 
+def test_the_ledger_is_in_every_form() -> None:
+    figures = {"ledger-events": 470_000.0, "ledger-append-bytes": 270.0, "ledger-statement": 0.87}
+    made = report.build(results(in_process=figures), None)
+    for text in (report.markdown(made), html(made)):
+        assert "470,000 /s" in text
+        assert "270 bytes" in text
+        assert "0.87 µs" in text
+    assert "The ledger, in process" not in report.markdown(report.build(results(in_process={}), None))
+
+
 def test_memory_beyond_its_bound_fails_and_is_in_every_form() -> None:
     held = Bound(key="a", text="some load", unit="MB", measured=3.0, limit=8, notes="n")
     burst = Bound(key="b", text="other load", unit="MB", measured=12.5, limit=8, notes="n")

@@ -17,7 +17,7 @@ def by_key(measured: tuple[Cell, ...], **changes: object) -> dict[str, Target]:
 
 def test_every_row_is_there_even_when_nothing_was_measured() -> None:
     empty = by_key(())
-    assert len(empty) == 27
+    assert len(empty) == 28
     assert {target.status for target in empty.values()} == {Status.OPEN}
     assert {target.unit for target in empty.values()} <= FORMATS.keys()
 
