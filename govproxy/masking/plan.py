@@ -188,7 +188,7 @@ def describe(plan: MaskPlan) -> list[dict[str, str]]:
 
 def _column(context: _Context, f: Field, output: OutputColumn | None) -> ColumnPlan:
     wire = wiretypes.resolve(f.type_oid, context.catalog)
-    evidence = _Evidence()
+    evidence = _Evidence(unknown=_renamed(context, f, output))
     _origin(context, f, evidence)
     derivation = Derivation.OPAQUE if output is None else output.derivation
     no_origin = f.table_oid == 0
@@ -209,6 +209,19 @@ def _column(context: _Context, f: Field, output: OutputColumn | None) -> ColumnP
     if evidence.clean_origin or derivation is not Derivation.OPAQUE or not context.tainted:
         return clean(_ground(context, None), f, wire, "clean", shown=_shown(context, f, output))
     return redacted(f, wire, not_null, "lineage unknown")
+
+
+def _renamed(context: _Context, f: Field, output: OutputColumn | None) -> bool:
+    """Whether the server calls a column otherwise than the catalog did when it was asked for by that name.
+
+    Security: a column that got another name meanwhile holds something else; a look at the catalog will say what.
+    """
+    if output is None or f.attnum <= 0 or output.name == f.name or context.catalog is None:
+        return False
+    relation = context.catalog.relations.get(f.table_oid)
+    if relation is None:
+        return False
+    return any(column.attnum == f.attnum and column.name == output.name for column in relation.columns)
 
 
 def _shown(context: _Context, f: Field, output: OutputColumn | None) -> frozenset[str]:

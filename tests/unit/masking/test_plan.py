@@ -327,6 +327,20 @@ def test_describe_names_operation_and_reason() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("called", "expected", "operation"),
+    [("note", "note", "scan"), ("last_name", "note", "constant"), ("x", "x", "scan"), ("note", "other", "scan")],
+)
+def test_a_column_that_the_server_calls_by_another_name_is_unknown(called: str, expected: str, operation: str) -> None:
+    column = Column(name="note", attnum=1, type_oid=25, base_type_oid=25, typmod=-1)
+    relation = Relation(oid=NOTES, schema="public", name="notes", kind=RelationKind.TABLE, columns=(column,))
+    catalog = Catalog.build(database="shop", version="1", server_version=150000, relations=[relation])
+    asked = OutputColumn(name=expected, sources=frozenset({ColumnRef(NOTES, 1)}), derivation=PLAIN)
+    described = replace(field(NOTES, 1), name=called)
+    made = plan([described], [asked], reads_sensitive=False, catalog=catalog)
+    assert [column.op for column in made.columns] == [operation]
+
+
 def test_redact_all() -> None:
     assert [c.op for c in redact_all([field(), field(type_oid=23), field(type_oid=99999, fmt=1)]).columns] == [
         "constant",
