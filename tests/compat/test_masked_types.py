@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import ipaddress
+import re
 import struct
 import uuid
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from decimal import Decimal
 from typing import Any
 
 import asyncpg
+import psycopg
 import pytest
 from psycopg.types.range import Range
 
@@ -90,6 +92,40 @@ COLUMNS: dict[str, tuple[str, str, str]] = {
     "known": ("known_person", '(Liddell,ann@example.com,1984-05-17,7,"{Liddell}",)', "PII.personal_record"),
     "domains": ("mail_address[]", "{ann@example.com,NULL}", "PII.email"),
 }
+# What settings of a session write otherwise.
+SPOKEN: dict[str, tuple[str, str, str]] = {
+    "born": ("date", "1984-05-17", "PII.birth_date"),
+    "moment": ("timestamp", "1984-05-17 10:11:12.5", "PII.birth_date"),
+    "instant": ("timestamptz", "1984-05-17 23:11:12+00", "PII.birth_date"),
+    "forever": ("timestamptz", "infinity", "PII.birth_date"),
+    "before_christ": ("date", "0044-03-15 BC", "PII.birth_date"),
+    "births": ("date[]", "{1984-05-17,-infinity}", "PII.birth_date"),
+    "weeks": ("daterange", "[1984-05-17,1984-05-20)", "PII.birth_date"),
+    "stays": ("tstzrange", "[1984-05-17 23:00:00+00,)", "PII.birth_date"),
+    "blob": ("bytea", r"\x00ff1041", "PII.photo"),
+    "span": ("interval", "1 year 2 days 03:04", "PII.personal_data"),
+    "double": ("float8", "52.523451234567", "ONLINE.geo"),
+    "price": ("money", "1234.56", "PII.income"),
+    "full_name": ("varchar(12)", "Zoé Liddöll", "PII.person_name"),
+    "street": ("varchar(20)", "Liddöllstraße 12", "PII.street_address"),
+    "mail": ("text", "zoé.liddell@example.com", "PII.email"),
+    "padded": ("char(9)", "Liddöll", "PII.family_name"),
+    "document": ("jsonb", '{"name": "Zoé Liddöll", "born": "1984-05-17"}', "PII.personal_json"),
+    "person": ("person", '("Zoé Liddöll",,1984-05-17,7,,)', "PII.personal_record"),
+}
+SETTINGS = (
+    "client_encoding = 'LATIN1'",
+    "client_encoding = 'WIN1252'",
+    "client_encoding = 'LATIN9'",
+    "DateStyle = 'SQL, DMY'",
+    "DateStyle = 'SQL, MDY'",
+    "DateStyle = 'German'",
+    "DateStyle = 'Postgres, DMY'",
+    "TimeZone = 'America/St_Johns'",
+    "IntervalStyle = 'postgres_verbose'",
+    "bytea_output = 'escape'",
+    "extra_float_digits = -10",
+)
 # Values of these are one thing in text and another in binary to a driver that was not told of their type.
 UNTOLD = {
     "person",
@@ -117,8 +153,8 @@ RULES = POLICY + "".join(
 )
 RULES += "classify:\n" + "".join(
     f"  - {{column: public.drivers_{table}.{column}, tag: {tag}}}\n"
-    for table in ("free", "required")
-    for column, (_, _, tag) in COLUMNS.items()
+    for table, columns in (("free", COLUMNS), ("required", COLUMNS), ("spoken", SPOKEN))
+    for column, (_, _, tag) in columns.items()
 )
 SELECT = {table: f"SELECT {', '.join(COLUMNS)} FROM drivers_{table}" for table in ("free", "required")}
 # Columns whose classes' neutral or masked value may be the real one: nothing of anybody's.
@@ -152,6 +188,12 @@ def masking_proxy(databases: Databases, tmp_path_factory: pytest.TempPathFactory
             "INSERT INTO drivers_people VALUES (7, 'Ann Liddell', 'alice.liddell@example.com', '1984-05-17', 17.50, "
             "'{Liddell@example.com,x}', 'tea'), (8, NULL, NULL, NULL, NULL, NULL, NULL)"
         )
+        spoken = ", ".join(f"{name} {kind}" for name, (kind, _, _) in SPOKEN.items())
+        direct.execute(f"CREATE TABLE drivers_spoken ({spoken})".encode())
+        direct.execute("SET client_encoding = 'UTF8'")
+        values = ", ".join("'" + value + "'" for _, value, _ in SPOKEN.values())
+        direct.execute(f"INSERT INTO drivers_spoken VALUES ({values})".encode())
+        direct.execute("GRANT SELECT ON drivers_spoken TO PUBLIC")
         direct.execute("GRANT SELECT ON drivers_free, drivers_required, drivers_people TO PUBLIC")
     proxy = start(databases, tmp_path_factory.mktemp("masking"), policy=RULES)
     try:
@@ -160,7 +202,7 @@ def masking_proxy(databases: Databases, tmp_path_factory: pytest.TempPathFactory
         proxy.stop()
         with databases.direct() as direct:
             direct.execute(
-                "DROP TABLE drivers_free, drivers_required, drivers_people; DROP DOMAIN known_person;"
+                "DROP TABLE drivers_free, drivers_required, drivers_people, drivers_spoken; DROP DOMAIN known_person;"
                 "DROP TYPE moods, feelings, person, place"
             )
             direct.execute("DROP DOMAIN mail_address; DROP EXTENSION hstore, citext")
@@ -243,6 +285,43 @@ def test_asyncpg(masker: Masker, masking_proxy: Proxy, databases: Databases) -> 
         await direct.close()
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("masker", MASKERS)
+def test_in_whatever_way_a_session_writes_values(masker: Masker, masking_proxy: Proxy, databases: Databases) -> None:
+    """Nothing of a value comes out, and the server reads what does by the same settings, in the same type."""
+    query = f"SELECT {', '.join(SPOKEN)} FROM drivers_spoken"
+    casts = ", ".join(f"%s::{kind}" for kind, _, _ in SPOKEN.values())
+    with masking_proxy.connect(*who(masker)) as through, databases.direct() as around:
+        for setting in SETTINGS:
+            for connection in (through, around):
+                connection.execute(f"SET {setting}".encode())
+            heard = []
+            for _ in range(2):
+                result = through.execute(query.encode()).pgresult
+                assert result is not None
+                heard.append([result.get_value(0, place) for place in range(len(SPOKEN))])
+            assert heard[0] == heard[1]
+            real = around.execute(query.encode()).pgresult
+            assert real is not None
+            texts = [None if value is None else value.decode(through.info.encoding) for value in heard[0]]
+            for place, (name, seen) in enumerate(zip(SPOKEN, texts, strict=True)):
+                assert seen is None or not re.search("Lidd|oé|1984-05-1|17[./-]05|05[./-]17|May 17", seen), (
+                    setting,
+                    name,
+                )
+                assert name == "forever" or heard[0][place] is None or heard[0][place] != real.get_value(0, place), name
+            read = psycopg.ClientCursor(around).execute(f"SELECT {casts}".encode(), texts).pgresult
+            assert read is not None
+            again = [read.get_value(0, place) for place in range(len(SPOKEN))]
+            for name, seen_bytes, back in zip(SPOKEN, heard[0], again, strict=True):
+                # Where both ends of a range have become one day, the server calls it empty.
+                # And a moment keeps the offset of the real one, which the server writes as it is on that day.
+                moved = "TimeZone" in setting and name in ("instant", "stays")
+                assert seen_bytes == back or back == b"empty" or moved, (setting, name)
+            for connection in (through, around):
+                undo = "SET client_encoding = 'UTF8'" if "encoding" in setting else f"RESET {setting.split()[0]}"
+                connection.execute(undo.encode())
 
 
 @pytest.mark.parametrize("masker", [Masker.PARTIAL, Masker.PSEUDONYM, Masker.HASH, Masker.REDACT])
