@@ -20,7 +20,7 @@ import asyncpg  # type: ignore[import-untyped]
 
 from govproxy.control import catalog_queries as queries
 from govproxy.control.dependencies import read_dependencies
-from govproxy.control.hidden import Behind, aggregates, path_of, read_hidden, size_of
+from govproxy.control.hidden import Behind, aggregates, path_of, read_hidden, settings_of, size_of
 from govproxy.control.metadata import COLLECT_TIMEOUT_MS, MetadataConnection, connect
 from govproxy.control.samples import collect_statistics
 from govproxy.sql.catalog import Catalog, Column, Function, Relation, RelationKind, Type
@@ -331,6 +331,9 @@ async def _functions(reader: _Reader) -> list[Function]:
         row["oid"]: row["extension"]
         for row in await reader.rows("functions of extensions", queries.FUNCTION_EXTENSIONS)
     }
+    defaults = {
+        row["oid"]: row["defaults"] for row in await reader.rows("defaults of arguments", queries.FUNCTION_DEFAULTS)
+    }
     parts = await aggregates(reader.rows)
     return [
         Function(
@@ -351,6 +354,15 @@ async def _functions(reader: _Reader) -> list[Function]:
             argument_modes="".join(row["modes"] or ()),
             search_path=path_of(row["settings"]),
             parts=parts.get(row["oid"], ()),
+            output_types=_outputs(row["modes"] or (), row["all_arguments"] or ()),
+            optional=row["optional"],
+            defaults=defaults.get(row["oid"]),
+            settings=settings_of(row["settings"]),
         )
         for row in await reader.rows("functions", queries.FUNCTIONS)
     ]
+
+
+def _outputs(modes: Sequence[str], types: Sequence[int]) -> tuple[int, ...]:
+    """Types of the arguments that come out: OUT, INOUT, and columns of RETURNS TABLE."""
+    return tuple(kind for mode, kind in zip(modes, types, strict=False) if mode in ("o", "b", "t"))

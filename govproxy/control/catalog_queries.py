@@ -130,7 +130,7 @@ SELECT a.aggfnoid::oid::int8 AS aggregate, p.part::int8 AS part
 FROM pg_catalog.pg_aggregate a
 CROSS JOIN LATERAL (VALUES (a.aggtransfn::oid), (a.aggfinalfn::oid), (a.aggcombinefn::oid), (a.aggserialfn::oid),
     (a.aggdeserialfn::oid), (a.aggmtransfn::oid), (a.aggminvtransfn::oid), (a.aggmfinalfn::oid)) p(part)
-WHERE a.aggfnoid::oid >= 16384 AND p.part >= 16384
+WHERE a.aggfnoid::oid >= 16384 AND p.part <> 0
 ORDER BY 1, 2
 """
 
@@ -163,6 +163,7 @@ SELECT p.oid::int8 AS oid, n.nspname::text AS schema, p.proname::text AS name, p
        p.provolatile::text AS volatility, l.lanname::text AS language, p.prosecdef AS security_definer,
        p.proisstrict AS strict, p.proretset AS returns_set, p.proargtypes::oid[]::int8[] AS arguments,
        p.prorettype::int8 AS result, p.proargnames::text[] AS names, p.proargmodes::text[] AS modes,
+       p.proallargtypes::oid[]::int8[] AS all_arguments, p.pronargdefaults::int4 AS optional,
        p.proconfig::text[] AS settings,
        CASE WHEN n.nspname = 'pg_catalog' OR l.lanname IN ('internal', 'c') THEN NULL ELSE p.prosrc END AS body
 FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
@@ -176,6 +177,13 @@ FUNCTION_BODIES = """
 SELECT p.oid::int8 AS oid, pg_catalog.pg_get_function_sqlbody(p.oid) AS body
 FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
 WHERE p.prosqlbody IS NOT NULL AND n.nspname <> 'pg_catalog'
+"""
+
+# Expressions for arguments that may be left out, in the order of the arguments.
+FUNCTION_DEFAULTS = """
+SELECT p.oid::int8 AS oid, pg_catalog.pg_get_expr(p.proargdefaults, 0) AS defaults
+FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+WHERE p.proargdefaults IS NOT NULL AND n.nspname <> 'pg_catalog'
 """
 
 FUNCTION_EXTENSIONS = """

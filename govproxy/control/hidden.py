@@ -105,6 +105,12 @@ def path_of(settings: Sequence[str] | None) -> tuple[str, ...] | None:
     return None
 
 
+def settings_of(settings: Sequence[str] | None) -> tuple[str, ...]:
+    """Names of the other settings that a function sets for itself."""
+    names = (setting.partition("=")[0] for setting in settings or ())
+    return tuple(name for name in names if name != "search_path")
+
+
 def _unquoted(name: str) -> str:
     return name[1:-1].replace('""', '"') if name.startswith('"') else name
 

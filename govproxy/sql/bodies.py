@@ -46,13 +46,16 @@ class Header(NamedTuple):
 class Body(NamedTuple):
     """The statements of some code, in order; ``variables`` are names that may stand for values in them.
 
-    ``variables_first``: such a name means the variable even where a column is called alike.
+    ``variables_first``: such a name means the variable even where a column is called alike. ``bound``: names
+    were looked up when it was made. ``kinds`` are the statements of PL/pgSQL in it, as its parser calls them.
     """
 
     statements: tuple[Node, ...] = ()
     variables: frozenset[str] = frozenset()
     variables_first: bool = False
     understood: bool = True
+    bound: bool = False
+    kinds: frozenset[str] = frozenset()
 
 
 UNREADABLE = Body(understood=False)
@@ -76,7 +79,8 @@ def _sql(text: str, names: tuple[str, ...]) -> Body:
     try:
         tokens = scan(text)
         words = [token.name for token in tokens if token.name not in _COMMENTS]
-        if words[:1] == ["RETURN"] or words[:2] == ["BEGIN_P", "ATOMIC"]:
+        bound = words[:1] == ["RETURN"] or words[:2] == ["BEGIN_P", "ATOMIC"]
+        if bound:
             # As pg_get_function_sqlbody prints it.
             (made,) = parse(_FUNCTION + text)
             statements = tuple(_statements_in(made["stmt"]["CreateFunctionStmt"].get("sql_body", {})))
@@ -86,7 +90,7 @@ def _sql(text: str, names: tuple[str, ...]) -> Body:
         return UNREADABLE
     if len(statements) > MAX_STATEMENTS:
         return UNREADABLE
-    return Body(statements=statements, variables=frozenset(name for name in names if name))
+    return Body(statements=statements, variables=frozenset(name for name in names if name), bound=bound)
 
 
 def _statements_in(node: Any) -> Iterator[Node]:
@@ -130,6 +134,8 @@ _NOT_CALLED = frozenset(
 )
 # Security: `#option dump` makes the parser print the code, with its literals, to this process's output.
 _OPTION = re.compile(r"#\s*option", re.IGNORECASE)
+_STATEMENT = "PLpgSQL_stmt_"
+DYNAMIC, STACKED = "dynamic", "stacked"  # beside kinds of statements: made from text, asks what an error said
 _DYNAMIC = frozenset({("PLpgSQL_stmt_dynexecute", "query"), ("PLpgSQL_stmt_dynfors", "query"), ("", "dynquery")})
 
 
@@ -148,11 +154,14 @@ def _plpgsql(text: str, header: Header) -> Body:
         return UNREADABLE
     variables: set[str] = set()
     found = _defaults(text, tokens, declared)
+    kinds: set[str] = set()
     for function in tree:
-        _gather(function, "", variables, found)
+        _gather(function, "", variables, found, kinds)
+    if any(is_dynamic for _, _, is_dynamic in found):
+        kinds.add(DYNAMIC)
     try:
         typed = {name for first, last, _ in declared for name in _called_in(text, tokens[first : last + 1])}
-        return _body(text, tokens, found, variables, typed)
+        return _body(text, tokens, found, variables, typed)._replace(kinds=frozenset(kinds))
     except (UnparsableStatement, _Unclear):
         return UNREADABLE
 
@@ -297,7 +306,7 @@ _BEGINS_DEFAULT = frozenset({"COLON_EQUALS", "ASCII_61", "DEFAULT"})
 _ENDS_TYPE = frozenset({"ASCII_59", "COLON_EQUALS", "ASCII_61", "DEFAULT", "NOT", "COLLATE", "CURSOR", "FOR", "SCROLL"})
 
 
-def _gather(node: Any, kind: str, variables: set[str], found: list[tuple[str, int, bool]]) -> None:
+def _gather(node: Any, kind: str, variables: set[str], found: list[tuple[str, int, bool]], kinds: set[str]) -> None:
     """Every expression below a node: its text, how it is to be parsed, whether it computes a statement."""
     todo: list[tuple[Any, str]] = [(node, kind)]
     while todo:
@@ -308,6 +317,10 @@ def _gather(node: Any, kind: str, variables: set[str], found: list[tuple[str, in
         if not isinstance(current, dict):
             continue
         for key, value in current.items():
+            if key.startswith(_STATEMENT):
+                kinds.add(key.removeprefix(_STATEMENT))
+            elif key == "is_stacked" and value:
+                kinds.add(STACKED)
             if key in ("refname", "label") and isinstance(value, str):
                 variables.add(value)
             elif isinstance(value, dict) and "PLpgSQL_expr" in value:

@@ -9,12 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from govproxy.sql import total
+from govproxy.sql import overloads, total
+from govproxy.sql.arguments import Bindings
+from govproxy.sql.catalog import Function
+from govproxy.sql.comparisons import is_fixed
 from govproxy.sql.findings import Findings, FunctionUse
 from govproxy.sql.functions import AGGREGATE_SAFE
-from govproxy.sql.names import Names, Routines, qualified
+from govproxy.sql.names import Names, Routines, is_proven, qualified
+from govproxy.sql.overloads import Given
 from govproxy.sql.record_columns import RECORD_COLUMNS
-from govproxy.sql.scope import UNKNOWN, Scope, Value, combine, opaque
+from govproxy.sql.results import Results
+from govproxy.sql.scope import UNKNOWN, Scope, Value, combine, either, opaque
 from govproxy.sql.seams import Evaluator
 from govproxy.sql.types import PSEUDO_TYPES
 from govproxy.sql.values import Comparison, Derivation
@@ -45,10 +50,12 @@ _ACTING = frozenset({"pg_current_xact_id", "txid_current"})
 class Calls:
     """Calls of one statement."""
 
-    def __init__(self, evaluator: Evaluator, names: Names, findings: Findings) -> None:
+    def __init__(self, evaluator: Evaluator, names: Names, findings: Findings, results: Results) -> None:
         self._evaluator = evaluator
         self._names = names
         self._findings = findings
+        self._results = results
+        self._followed: dict[int, tuple[Function, ...]] = {}
 
     def call(self, body: Node, scope: Scope) -> Value:
         """A FuncCall node."""
@@ -77,6 +84,15 @@ class Calls:
             if field is not None:
                 return field if not routines.candidates else combine([field, self._result(routines, name, arguments)])
         self._note(id(body), schema, name, routines, nodes)
+        if not routines.proven:
+            given = [_given(value, node) for value, node in zip(arguments, nodes, strict=False)]
+            routines = self._meant(routines, given, spread=bool(body.get("func_variadic")))
+            followed = self._through_bodies(routines, given, arguments, spread=bool(body.get("func_variadic")))
+            if followed is not None:
+                self._followed[id(body)] = routines.candidates
+                if self._gives_rows(routines, name):
+                    self._findings.use(combine(arguments), Comparison.OTHER)
+                return followed if window is None else _with_window(followed, window)
         if name not in _STORING:
             self._fails(name, routines, arguments, nodes)
         elif schema in (None, "pg_catalog"):
@@ -93,12 +109,99 @@ class Calls:
             return value.also(window.sources)
         return value
 
+    def followed(self, call: Node) -> tuple[Function, ...]:
+        """The routines of the user's that a call in FROM was followed into; none where it was not."""
+        return self._followed.get(id(call.get("FuncCall")), ())
+
     def by_notation(self, name: str, argument: Value, node: Node) -> Value:
         """``x.name`` where x has no such field: a function of that name applied to x."""
         routines = self._names.routines(None, name, [argument.type])
         self._note(id(node), None, name, routines, (node,))
+        if not routines.proven:
+            given = [Given(argument, type=argument.type)]
+            routines = self._meant(routines, given, spread=False)
+            followed = self._through_bodies(routines, given, [argument], spread=False)
+            if followed is not None:
+                if self._gives_rows(routines, name):
+                    self._findings.use(argument, Comparison.OTHER)
+                return followed
         self._fails(name, routines, (argument,), (node,))
         return self._result(routines, name, [argument])
+
+    # ------------------------------------------------------------------ bodies of the user's routines
+
+    def _meant(self, routines: Routines, given: Sequence[Given], *, spread: bool) -> Routines:
+        """Without the overloads that the server cannot choose. None left: nobody knows, so it may be any."""
+        fits = overloads.fitting(routines.candidates, given, spread=spread)
+        if not fits or len(fits) == len(routines.candidates):
+            return routines
+        return Routines(fits, all(is_proven(function, len(given)) for function in fits))
+
+    def _through_bodies(
+        self, routines: Routines, given: Sequence[Given], arguments: Sequence[Value], *, spread: bool
+    ) -> Value | None:
+        """What the routines' bodies make of the arguments; None where one of them cannot be followed."""
+        if not routines.candidates or routines.proven:
+            return None
+        values = []
+        for routine in routines.candidates:
+            value = self._of_body(routine, given, arguments, spread=spread)
+            if value is None:
+                return None
+            values.append(value)
+        return either(values)
+
+    def _of_body(
+        self, routine: Function, given: Sequence[Given], arguments: Sequence[Value], *, spread: bool
+    ) -> Value | None:
+        result = self._results.of(routine)
+        if result is None:
+            return None
+        if routine.kind == "a":
+            into = [Given(combine(arguments))] * len(routine.argument_types)
+        else:
+            filled = self._filled(routine, given, spread=spread)
+            if filled is None:
+                return None
+            into = filled
+        self._findings.risk()  # by what its body does
+        bindings = Bindings(into)
+        bindings.ask(self._findings, result.asked)
+        self._findings.called |= result.reads
+        if result.fails:
+            self._findings.fails(combine(arguments))
+        value = bindings.value(result.value)
+        if value.derivation is Derivation.CONSTANT and routine.volatility != "i":
+            return value._replace(derivation=Derivation.EXPRESSION)
+        return value
+
+    def _filled(self, routine: Function, given: Sequence[Given], *, spread: bool) -> list[Given] | None:
+        """What each argument of a routine is given, as the type that it declares."""
+        slots = overloads.placed(routine, given, spread=spread)
+        if slots is None:
+            return None
+        filled = []
+        for place, (slot, declared) in enumerate(zip(slots, routine.argument_types, strict=True)):
+            if not slot:
+                value = self._results.default(routine, place)
+                if value is None:
+                    return None
+                filled.append(Given(value, fixed=not value.sources and routine.volatility != "v"))
+            elif len(slot) > 1 or (place == len(slots) - 1 and "v" in routine.argument_modes and not spread):
+                values = [one.value for one in slot]
+                filled.append(Given(combine(values), fixed=all(one.fixed for one in slot)))
+            else:
+                value = slot[0].value
+                if not self._names.cast_is_proven(value.type, declared):
+                    return None
+                filled.append(slot[0]._replace(value=self._as_argument(value, declared)))
+        return filled
+
+    def _as_argument(self, value: Value, declared: int) -> Value:
+        """A value as the type that a routine declares for it."""
+        if declared in PSEUDO_TYPES or value.type == declared or self._names.row_type(declared) is not None:
+            return value
+        return combine([value], declared)
 
     def window(self, definition: Node, scope: Scope) -> Value:
         """What partitions and orders a window."""
@@ -200,3 +303,16 @@ def _result_type(routines: Routines) -> int:
         return 0
     found = types.pop()
     return 0 if found in PSEUDO_TYPES else found
+
+
+def _given(value: Value, node: Node) -> Given:
+    """One argument as a call writes it."""
+    named = node.get("NamedArgExpr")
+    written = node if named is None else named.get("arg", {})
+    fixed = not value.sources and value.derivation is not Derivation.OPAQUE and is_fixed(written)
+    return Given(value, fixed, _type(value, written), "" if named is None else str(named.get("name", "")))
+
+
+def _with_window(value: Value, window: Value) -> Value:
+    """Which rows an aggregate takes in tells what puts them in order."""
+    return value if window.sources <= value.sources else combine([value, window], value.type)

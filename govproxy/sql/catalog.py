@@ -162,7 +162,9 @@ class Function:
     """One routine. ``volatility`` i/s/v, ``kind`` f/p/a/w as in ``pg_proc``.
 
     ``argument_names`` and ``argument_modes`` (i o b v t, empty: all i) speak of every argument,
-    ``argument_types`` of those that go in. ``parts`` are the functions an aggregate is made of.
+    ``argument_types`` of those that go in, ``output_types`` of those that come out. ``optional``: how many of
+    the last that go in may be left out; ``defaults`` then stand for them, as the server prints them. ``parts``
+    are the functions an aggregate is made of.
     """
 
     oid: int
@@ -182,6 +184,10 @@ class Function:
     argument_modes: str = ""
     search_path: tuple[str, ...] | None = None  # that it sets for itself
     parts: tuple[int, ...] = ()
+    output_types: tuple[int, ...] = ()
+    optional: int = 0
+    defaults: str | None = None
+    settings: tuple[str, ...] = ()  # names of what else it sets for itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -219,7 +219,7 @@ class Comparisons:
                 self._findings.risk()
             if not total.operator(name, types, hidden, small):
                 # Security: whether it fails is an answer.
-                self._findings.use(value, Comparison.OTHER)
+                self._findings.fails(value)
         if self._names.operator_is_proven(schema, name, types if len(types) < 3 else _agreed(types)):
             return value
         return self._not_proven(value)
@@ -249,6 +249,7 @@ class Comparisons:
 
     def _note(self, one: Operand, others: Sequence[Operand], name: str) -> None:
         """Note how each side is used."""
+        self._findings.together([one.value, *(other.value for other in others)])
         kind = _KINDS.get(name, Comparison.OTHER)
         joins = kind is Comparison.EQUALITY and one.plain
         computed = False

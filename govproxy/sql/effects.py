@@ -452,7 +452,7 @@ class Collector:
         self._converts(node)
         found = lineage.trace(node, self.catalog, self.search_path, own=self.shadow.own)
         self.own = self.own or found.own
-        self.reads |= found.reads
+        self.reads |= found.reads | found.called
         self.opaque = self.opaque or found.opaque
         self.uses.extend(found.uses)
         self.flows.extend(found.flows)
@@ -527,15 +527,24 @@ class Collector:
             schema = qualifier[-1] if qualifier else None
             judged.add((schema or "", name))
             candidates = self.catalog.resolve_function(schema, name, self.search_path)
-            self._judge(schema, name, call.get("args", []), candidates)
+            self._judge(schema, name, call.get("args", []), candidates, found)
         for use in found.functions if found is not None else ():
             if (use.schema, use.name) not in judged and use.candidates:
-                self._judge(use.schema or None, use.name, list(use.args), use.candidates)
+                self._judge(use.schema or None, use.name, list(use.args), use.candidates, found)
 
-    def _judge(self, schema: str | None, name: str, arguments: list[Node], candidates: tuple[Function, ...]) -> None:
+    def _judge(
+        self,
+        schema: str | None,
+        name: str,
+        arguments: list[Node],
+        candidates: tuple[Function, ...],
+        found: lineage.Lineage | None,
+    ) -> None:
         judgement = functions.judge(schema or "", name, arguments, candidates, qualified=schema is not None)
         self.calls_for(judgement)
-        self.opaque = self.opaque or judgement.opaque
+        # Lineage has followed every call into its body, or is opaque itself.
+        untraced = bool(judgement.foreign) and (found is None or found.opaque)
+        self.opaque = self.opaque or judgement.opaque or untraced
         if judgement.settings:
             self.change["settings"] = True
 

@@ -16,6 +16,7 @@ from govproxy.sql.comparisons import Comparisons
 from govproxy.sql.findings import Findings
 from govproxy.sql.labels import label
 from govproxy.sql.names import Names, qualified
+from govproxy.sql.results import Results
 from govproxy.sql.scope import CONSTANT, UNKNOWN, Columns, Scope, Value, combine, either, opaque, whole
 from govproxy.sql.seams import Queries
 from govproxy.sql.types import BOOL, INT4, NAME, NUMERIC, RECORD
@@ -71,11 +72,11 @@ _QUERIES = frozenset({"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "M
 class Expressions:
     """The evaluator of one statement."""
 
-    def __init__(self, names: Names, findings: Findings, queries: Queries) -> None:
+    def __init__(self, names: Names, findings: Findings, queries: Queries, results: Results) -> None:
         self._names = names
         self._findings = findings
         self._queries = queries
-        self.calls = Calls(self, names, findings)
+        self.calls = Calls(self, names, findings, results)
         self.comparisons = Comparisons(self, names, findings)
 
     def value(self, node: Node, scope: Scope) -> Value:
@@ -151,7 +152,7 @@ class Expressions:
         target = self._names.type_name(type_name)
         result = combine([value], target.oid)
         if value.sources and not total.cast(value.type, target.oid, bool(type_name.get("typmods"))):
-            self._findings.use(value, Comparison.OTHER)
+            self._findings.fails(value)
         if not target.proven or not self._names.cast_is_proven(value.type, target.oid):
             self._findings.not_understood()
             return opaque([result])
@@ -239,6 +240,12 @@ class Expressions:
 
     def _nothing(self, body: Node, scope: Scope) -> Value:
         return CONSTANT
+
+    def _parameter(self, body: Node, scope: Scope) -> Value:
+        value = scope.parameter(int(body.get("number", 0)))
+        if value is None:
+            return CONSTANT
+        return value if value is not UNKNOWN else self._findings.not_understood()
 
     def _session_value(self, body: Node, scope: Scope) -> Value:
         return CONSTANT._replace(type=_SESSION_VALUES.get(body.get("op", ""), NAME))
@@ -381,7 +388,7 @@ class Expressions:
     def _array(self, body: Node, scope: Scope) -> Value:
         values = [self.value(node, scope) for node in body.get("elements", ())]
         if len(values) > 1 and not total.array([value.type for value in values if value.sources and value.row is None]):
-            self._findings.use(combine(values), Comparison.OTHER)
+            self._findings.fails(combine(values))
         rows = [fields for value in values if (fields := self._fields(value)) is not None]
         if not rows:
             return combine(values, RECORD if any(value.type == RECORD for value in values) else 0)
@@ -436,7 +443,7 @@ class Expressions:
         """Something that is understood, made of all that stands in it."""
         value = combine([self.typed(body), *self._within(body, scope)])
         if body.get("op") in _FAILING_XML or "on_error" in body:
-            self._findings.use(value, Comparison.OTHER)
+            self._findings.fails(value)
         return value
 
     def typed(self, body: Node) -> Value:
@@ -478,7 +485,7 @@ _HANDLERS: Mapping[str, Handler] = {
     **dict.fromkeys(_COMPUTED, Expressions._computed),
     "ColumnRef": Expressions._column,
     "A_Const": Expressions._constant,
-    "ParamRef": Expressions._nothing,
+    "ParamRef": Expressions._parameter,
     "SQLValueFunction": Expressions._session_value,
     "SetToDefault": Expressions._nothing,
     "CurrentOfExpr": Expressions._nothing,

@@ -6,7 +6,7 @@ can be taken back. Knows nothing of syntax trees.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from govproxy.sql.catalog import ColumnRef, Function
@@ -40,6 +40,7 @@ class Findings:
         self.own = False
         self.risks = 0  # how often something was met so far that may fail, act, or is not understood
         self.reads: set[int] = set()
+        self.called: set[int] = set()  # what bodies of routines read
         self._unresolved: dict[str, None] = {}
         self._uses: dict[tuple[ColumnRef, Comparison, ColumnRef | None], None] = {}
         self._flows: dict[Flow, None] = {}
@@ -89,6 +90,13 @@ class Findings:
     def risk(self) -> None:
         """Note that whether an expression is computed at all may show: it may fail, or does something."""
         self.risks += 1
+
+    def fails(self, value: Value) -> None:
+        """Note that whether the statement fails depends on a value."""
+        self.use(value, Comparison.OTHER)
+
+    def together(self, values: Sequence[Value]) -> None:
+        """Note that values are compared with each other. In a client's statement each use says all about it."""
 
     def group(self, value: Value) -> None:
         """Note that rows with equal values are put together (GROUP BY, DISTINCT, PARTITION BY).

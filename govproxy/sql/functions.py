@@ -249,7 +249,8 @@ _HARMLESS_VALUES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """What one call does. ``opaque``: the result cannot be traced. ``settings``: it may change some."""
+    """What one call does. ``opaque``: the result cannot be traced, whatever is known of ``foreign``. ``settings``: it
+    may change some."""
 
     effects: tuple[Effect, ...] = ()
     opaque: bool = False
@@ -322,7 +323,6 @@ def judge(
     foreign = [routine for routine in others if not is_harmless_extension(routine)]
     if foreign:
         effects.extend(_calls(name, foreign))
-        opaque = True
         settings = settings or any(routine.volatility == "v" for routine in foreign)
     if not others and known_built_in is None and danger is None:
         written = f"{schema}.{name}" if schema else name

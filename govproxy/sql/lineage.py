@@ -18,8 +18,9 @@ from govproxy.sql.catalog import Catalog, ColumnRef
 from govproxy.sql.findings import Findings, FunctionUse, WorkExceeded
 from govproxy.sql.names import Names, names_of, qualified
 from govproxy.sql.queries import StatementQueries
+from govproxy.sql.results import DEFINITION_PATH
 from govproxy.sql.scope import Rows, Scope
-from govproxy.sql.shapes import DEFINITION_PATH, Shapes, Trace, shapes_of
+from govproxy.sql.shapes import Shapes, Trace, shapes_of
 from govproxy.sql.values import Derivation, Equality, Flow, OutputColumn, Use
 
 Node = dict[str, Any]
@@ -47,6 +48,7 @@ class Lineage:
     flows: tuple[Flow, ...] = ()
     functions: tuple[FunctionUse, ...] = ()
     projections: frozenset[int] = frozenset()  # ids of the FuncCall bodies that only name a column
+    called: frozenset[int] = frozenset()  # what bodies of routines read; also in ``reads`` where a view calls them
     own: bool = False  # a table of the session's own is read; its columns are not in the catalog
 
 
@@ -83,6 +85,7 @@ def trace(node: Node, catalog: Catalog, search_path: tuple[str, ...] | None, *, 
         flows=findings.flows,
         functions=findings.functions,
         projections=findings.projections,
+        called=frozenset(findings.called),
         own=findings.own,
     )
 
@@ -121,10 +124,16 @@ def _outputs(rows: Rows) -> tuple[OutputColumn, ...] | None:
     )
 
 
-def _trace_definition(shapes: Shapes, node: Node, scope: Scope | None) -> Trace:
-    """Trace a view's query, or a generated column's expression, in its own right."""
-    findings = Findings()
-    queries = StatementQueries(names_of(shapes.catalog, DEFINITION_PATH), shapes, findings)
+def _trace_definition(
+    shapes: Shapes,
+    node: Node,
+    scope: Scope | None,
+    path: tuple[str, ...] | None = DEFINITION_PATH,
+    findings: Findings | None = None,
+) -> Trace:
+    """Trace a view's query, a generated column's expression, or a body's statement, in its own right."""
+    findings = Findings() if findings is None else findings
+    queries = StatementQueries(names_of(shapes.catalog, path), shapes, findings)
     return Trace(queries.query(node, scope), findings)
 
 

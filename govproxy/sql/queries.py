@@ -46,7 +46,7 @@ class StatementQueries:
 
     def __init__(self, names: Names, shapes: Shapes, findings: Findings) -> None:
         self._findings = findings
-        self.expressions = Expressions(names, findings, self)
+        self.expressions = Expressions(names, findings, self, shapes.results)
         self.ranges = Ranges(names, shapes, findings, self.expressions, self, self)
         self.writes = Writes(names, findings, self.expressions, self.ranges, self)
 

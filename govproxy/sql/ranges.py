@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from govproxy.sql.catalog import ColumnRef, Relation, is_temporary_schema
+from govproxy.sql.catalog import ColumnRef, Function, Relation, is_temporary_schema
 from govproxy.sql.expressions import Expressions
 from govproxy.sql.findings import Findings
 from govproxy.sql.labels import UNNAMED, label
 from govproxy.sql.names import Names, qualified, strings
 from govproxy.sql.record_columns import RECORD_COLUMNS
+from govproxy.sql.results import output_names
 from govproxy.sql.scope import (
     CONSTANT,
     UNKNOWN,
@@ -202,10 +203,15 @@ class Ranges:
         for items in calls:
             call = items[0] if items else {}
             value = self._expressions.value(call, scope)
-            self._findings.use(value, Comparison.OTHER)
+            routines = self._expressions.calls.followed(call)
+            if not routines:  # of those that were, it is known what tells by the number of rows
+                self._findings.use(value, Comparison.OTHER)
             definitions = items[1].get("List", {}).get("items", ()) if len(items) > 1 else ()
             definitions = definitions or (body.get("coldeflist", ()) if len(calls) == 1 else ())
-            own, unknown = self._returned(call, value, definitions, scope)
+            if routines:
+                own, unknown = self._given_back(call, value, definitions, routines)
+            else:
+                own, unknown = self._returned(call, value, definitions, scope)
             if len(calls) == 1 and len(own) == 1 and alias and own[0][0] == label(call):
                 own = ((alias.get("aliasname", own[0][0]), own[0][1]),)  # a scalar's column bears the alias
             columns += own
@@ -222,6 +228,26 @@ class Ranges:
         first = calls[0][0] if calls and calls[0] else {}
         scalar = len(calls) == len(columns) == 1 and wild is None and not body.get("coldeflist")
         return RangeItem(alias.get("aliasname") or label(first), columns, wild=wild, scalar=scalar)
+
+    def _given_back(
+        self, call: Node, value: Value, definitions: Sequence[Node], routines: Sequence[Function]
+    ) -> tuple[Columns, Value | None]:
+        """The columns of a function whose body is known."""
+        if definitions:
+            fields = value.row if value.row is not None and len(value.row) == len(definitions) else None
+            columns = []
+            for place, definition in enumerate(definitions):
+                body = definition.get("ColumnDef", {})
+                target = self._names.type_name(body.get("typeName", {}))
+                field = combine([value if fields is None else fields[place][1]], target.oid)
+                columns.append((body.get("colname", UNNAMED), field))
+            return tuple(columns), None
+        if value.row is not None:
+            return value.row, None
+        if any(routine.return_type == RECORD or self._names.row_type(routine.return_type) for routine in routines):
+            return (), combine([value])
+        names = {name for routine in routines for name in output_names(routine)} or {label(call)}
+        return tuple((name, value) for name in sorted(names)), None if len(names) == 1 else combine([value])
 
     def _returned(
         self, call: Node, value: Value, definitions: Sequence[Node], scope: Scope

@@ -227,9 +227,12 @@ class Part(NamedTuple):
 
 
 class Scope:
-    """One query level. ``ctes`` are opaque here: whoever put them in knows what they are."""
+    """One query level. ``ctes`` are opaque here: whoever put them in knows what they are.
 
-    __slots__ = ("_index", "ctes", "parent", "part", "windows")
+    ``parameters`` are set on the level around the body of a routine, whose columns are its arguments.
+    """
+
+    __slots__ = ("_index", "ctes", "parameters", "parent", "part", "windows")
 
     def __init__(
         self,
@@ -238,11 +241,13 @@ class Scope:
         *,
         ctes: dict[str, object] | None = None,
         windows: dict[str, Value] | None = None,
+        parameters: tuple[Value, ...] | None = None,
     ) -> None:
         self.parent = parent
         self.part = Part() if part is None else part
         self.ctes = ctes
         self.windows = windows
+        self.parameters = parameters
         self._index: dict[str, Value] | None = None
 
     def column(self, name: str) -> Value | None:
@@ -261,6 +266,12 @@ class Scope:
                 hit = scope._index.get(name)
                 if hit is None and name in SYSTEM_COLUMNS:
                     hit = _system_column(part, name)
+                if (
+                    hit is not None
+                    and scope.parameters is not None
+                    and (row := self._row_before(scope, name)) is not None
+                ):
+                    hit = row  # an argument is looked for last, after rows of that name
                 if hit is not None and part.certain:
                     return hit if not found else combine((hit, *found))
                 if hit is not None:
@@ -273,6 +284,20 @@ class Scope:
         # Security: no column of that name is certain, so the name may be a relation's, for its whole row.
         item = self.item(name)
         return combine(found if item is None else (*found, item.whole()))
+
+    def _row_before(self, last: Scope, name: str) -> Value | None:
+        """The row of a range item of that name, nearer than a level."""
+        item = self.item(name)
+        return None if item is None or item in last.part.items else item.whole()
+
+    def parameter(self, number: int) -> Value | None:
+        """What ``$n`` stands for in the body of a routine; None in a statement of a client's."""
+        scope: Scope | None = self
+        while scope is not None:
+            if scope.parameters is not None:
+                return scope.parameters[number - 1] if 0 < number <= len(scope.parameters) else UNKNOWN
+            scope = scope.parent
+        return None
 
     def item(self, name: str, schema: str | None = None) -> RangeItem | None:
         """The range item a qualifier names: the nearest level that has one."""

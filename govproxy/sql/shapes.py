@@ -8,18 +8,17 @@ views costs each view once. Reads view definitions as the server wrote them (eve
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from govproxy.sql.catalog import Catalog, Column, ColumnRef, Relation, RelationKind
 from govproxy.sql.findings import Findings, WorkExceeded
 from govproxy.sql.parse import UnparsableStatement, parse
+from govproxy.sql.results import DEFINITION_PATH, Results
 from govproxy.sql.scope import CONSTANT, UNKNOWN, Columns, RangeItem, Rows, Scope, Value, combine, index_of, opaque
 from govproxy.sql.values import Derivation
 
 Node = dict[str, Any]
 
-# Text of pg_get_viewdef and pg_get_expr is written for this search path.
-DEFINITION_PATH = ("pg_catalog",)
 MAX_CATALOGS = 4
 
 _VIEWS = frozenset({RelationKind.VIEW, RelationKind.MATERIALISED_VIEW})
@@ -45,8 +44,17 @@ class Trace(NamedTuple):
     findings: Findings
 
 
-# Traces a query, or an expression in a scope, written for DEFINITION_PATH.
-Tracer = Callable[["Shapes", Node, Scope | None], Trace]
+class Tracer(Protocol):
+    """Traces a query, or an expression in a scope, written for a path."""
+
+    def __call__(
+        self,
+        shapes: Shapes,
+        node: Node,
+        scope: Scope | None,
+        path: tuple[str, ...] | None = DEFINITION_PATH,
+        findings: Findings | None = None,
+    ) -> Trace: ...
 
 
 class Shapes:
@@ -54,6 +62,7 @@ class Shapes:
 
     def __init__(self, catalog: Catalog, trace: Tracer) -> None:
         self.catalog = catalog
+        self.results = Results(catalog, self._trace_body)
         self._trace = trace
         self._known: dict[int, Shape] = {}
         self._columns: dict[int, dict[str, Column]] = {}
@@ -90,6 +99,9 @@ class Shapes:
         except RecursionError:
             return frozenset({relation.oid})
 
+    def _trace_body(self, node: Node, path: tuple[str, ...] | None, scope: Scope | None, findings: Findings) -> Rows:
+        return self._trace(self, node, scope, path, findings).rows
+
     def _view(self, relation: Relation) -> Shape:
         query = _select(relation.definition)
         if query is None:
@@ -101,7 +113,7 @@ class Shapes:
             (column.name, _view_column(relation.oid, column, value))
             for column, (_, value) in zip(relation.columns, rows.columns, strict=True)
         )
-        reads = frozenset(findings.reads) | {relation.oid}
+        reads = frozenset(findings.reads | findings.called) | {relation.oid}
         return Shape(columns, index_of(columns), reads, None, findings.opaque, findings.unresolved)
 
     def _table(self, relation: Relation) -> Shape:
