@@ -17,7 +17,8 @@ import pytest
 from govproxy.wire.backend import Backend
 from govproxy.wire.framing import Message
 from govproxy.wire.startup import encode_cancel_request
-from tests.security.test_leaks import ANALYST, DATABASE, Lab, lab
+from tests.security.leak_lab import ANALYST, Lab
+from tests.security.test_leaks import DATABASE, lab
 from tests.support.ledger import Event
 from tests.support.raw_client import RawClient
 from tests.support.raw_session import READY, SYNC, Answer, RawSession, bind, execute, message, parse, query

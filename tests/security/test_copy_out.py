@@ -12,7 +12,8 @@ import psycopg
 import pytest
 
 from govproxy.wire.backend import Backend
-from tests.security.test_leaks import DATABASE, Lab, lab
+from tests.security.leak_lab import Lab
+from tests.security.test_leaks import DATABASE, lab
 from tests.support.raw_session import SYNC, Answer, RawSession, bind, execute, parse, query
 
 __all__ = ["lab"]

@@ -8,125 +8,26 @@ in many disguises.
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
-import psycopg
 import pytest
 
-from govproxy.demo.files import write_private
-from govproxy.demo.postgres import free_port
-from govproxy.demo.proxy import ProxyProcess
 from govproxy.wire.errors import decode_fields
-from tests.security.canaries import Finder, Planted, plant
-from tests.security.leak_harness import (
-    FORMS,
-    Case,
-    DirectSession,
-    Watcher,
-    in_transaction,
-    read_cases,
-    run,
-)
-from tests.support import proxy as support
+from tests.security.leak_harness import FORMS, Case, in_transaction, read_cases, run
+from tests.security.leak_lab import DATA, Lab, open_lab
 from tests.support.postgres import Postgres
-from tests.support.raw_session import ERROR, Answer, RawSession
+from tests.support.proxy import Databases
+from tests.support.raw_session import ERROR, Answer
 
-DATA = Path(__file__).parent / "data"
 DATABASE = "leaks"
-ANALYST = ("ana@shop.example", ("analysts",))
-ENGINEER = ("eva@shop.example", ("engineering",))
-POLICY = """\
-extends: production
-rules:
-  - {name: engineers-change-the-schema, who: {groups: [engineering]}, does: [ddl], effect: allow, overrides: [any]}
-  - {name: dba-changes-the-schema, who: {groups: [dba]}, does: [ddl], effect: allow, overrides: [any]}
-columns:
-  - {name: dba-sees-everything, who: {groups: [dba]}, on: {tags: [any]}, see: clear, compare: any}
-"""
 # Answers to a right and a wrong guess may differ in the number under which the ledger has them.
 _REQUEST = re.compile(rb"request_id=[\w.-]+")
-# A session remembers every name it made, so that an old meaning counts as well: new ones are sharper.
-CASES_A_SESSION = 25
-
-
-@dataclass(slots=True, kw_only=True)
-class Lab:
-    """The attacked database with its proxy, and a session each, renewed now and then."""
-
-    proxy: support.Proxy
-    postgres: Postgres
-    role: str
-    password: str
-    planted: Planted
-    watcher: Watcher
-    _session: RawSession | None = None
-    _cases: int = 0
-
-    def connect(self, who: tuple[str, tuple[str, ...]] = ANALYST) -> RawSession:
-        return RawSession(self.proxy.port, who[0], self.proxy.token(*who), DATABASE)
-
-    def direct(self) -> DirectSession:
-        return DirectSession(self.postgres.host, self.postgres.port, self.role, self.password, DATABASE)
-
-    def session(self) -> RawSession:
-        self._cases += 1
-        if self._session is None or self._cases % CASES_A_SESSION == 0:
-            self.forget()
-            self._session = self.connect()
-        return self._session
-
-    def forget(self) -> None:
-        if self._session is not None:
-            self._session.socket.close()
-        self._session = None
 
 
 @pytest.fixture(scope="module")
-def lab(databases: support.Databases, postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    role, password = "leaks_login", secrets.token_urlsafe(12)
-    with psycopg.connect(postgres.dsn(), autocommit=True) as admin:
-        admin.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
-        admin.execute(f"DROP ROLE IF EXISTS {role}")
-        admin.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{password}'".encode())
-        admin.execute(f"CREATE DATABASE {DATABASE} OWNER {role}")
-    with psycopg.connect(postgres.dsn(DATABASE, user=role, password=password), autocommit=True) as connection:
-        connection.execute((DATA / "leaks_schema.sql").read_bytes())
-        planted = plant(connection)
-    folder = tmp_path_factory.mktemp("leaks")
-    port = free_port()
-    config = support.write_config(folder, databases, port=port, policy=POLICY)
-    line = (
-        f'databases:\n  {DATABASE}: {{upstream: "postgresql://{role}@{postgres.host}:{postgres.port}/{DATABASE}'
-        f'?sslmode=disable", password: {{file: leaks-password}}, environment: production}}\n'
-    )
-    config.write_text(config.read_text().replace("databases:\n", line, 1))
-    write_private(folder / "leaks-password", password.encode())
-    proxy = support.Proxy(
-        process=ProxyProcess(config, log_file=folder / "proxy.log", ready_dsn=""),
-        databases=databases,
-        folder=folder,
-        port=port,
-        signing_key=(folder / "dev.pem").read_bytes(),
-    )
-    ready = proxy.dsn(*support.DBA, database=DATABASE)
-    proxy.process = ProxyProcess(config, log_file=folder / "proxy.log", ready_dsn=ready)
-    with proxy.process:
-        made = Lab(
-            proxy=proxy,
-            postgres=postgres,
-            role=role,
-            password=password,
-            planted=planted,
-            watcher=Watcher(Finder(planted)),
-        )
+def lab(databases: Databases, postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with open_lab(databases, postgres, tmp_path_factory.mktemp("leaks"), "leaks") as made:
         yield made
-        made.forget()
-    with psycopg.connect(postgres.dsn(), autocommit=True) as admin:
-        admin.execute(f"DROP DATABASE {DATABASE} WITH (FORCE)")
-        admin.execute(f"DROP ROLE {role}")
 
 
 ATTACKS = ("leaks.txt", "leaks_outside.txt")
@@ -206,9 +107,9 @@ def test_ordinary_work_is_the_same(case: Case, lab: Lab) -> None:
     session = lab.session()
     with lab.direct() as direct:
         for form in FORMS:
-            assert _seen(in_transaction(session, form, case.steps)) == _seen(
-                in_transaction(direct, form, case.steps)
-            ), form
+            assert seen(in_transaction(session, form, case.steps)) == seen(in_transaction(direct, form, case.steps)), (
+                form
+            )
 
 
 @pytest.mark.parametrize("case", _cases("leaks_benign.txt", "answered"), ids=str)
@@ -226,7 +127,7 @@ def test_ordinary_work_in_steps_is_the_same(case: Case, lab: Lab) -> None:
     assert [(a.kinds, a.rows) for a in through] == [(a.kinds, a.rows) for a in around]
 
 
-def _seen(answers: list[Answer]) -> list[list[tuple[int, bytes]]]:
+def seen(answers: list[Answer]) -> list[list[tuple[int, bytes]]]:
     """Everything but the wording of errors, which may be the proxy's own."""
     return [
         [(m.kind, dict(decode_fields(m.body))["C"].encode() if m.kind == ERROR else m.body) for m in answer.messages]

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from tests.security.test_leaks import ENGINEER, Lab, lab
+from tests.security.leak_lab import ENGINEER, Lab
+from tests.security.test_leaks import lab
 from tests.support.raw_session import (
     FLUSH,
     SYNC,

@@ -14,7 +14,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.security.test_leaks import ANALYST, DATABASE, Lab, lab
+from tests.security.leak_lab import ANALYST, Lab
+from tests.security.test_leaks import DATABASE, lab
 from tests.support.raw_session import SYNC, Answer, RawSession, bind, describe, execute, parse, query
 
 __all__ = ["lab"]

@@ -90,7 +90,8 @@ def test_a_users_function_is_a_call_with_the_worst_facts_of_its_overloads() -> N
         "security_definer": True,
         "language": "c,sql",
     }
-    assert judgement.opaque
+    assert judgement.foreign == overloads
+    assert not judgement.opaque
     assert not judgement.settings
 
 

@@ -1,0 +1,210 @@
+-- Functions of the users' own over the tables of leaks_schema.sql, for test_functions. What in that schema makes
+-- every operator and every assignment doubtful goes first: here it is bodies that are looked at.
+
+DROP OPERATOR = (text, int);
+DROP CAST (text AS wrapped);
+DROP FUNCTION length(text, text);
+
+-- ---- harmless, as people write them
+
+CREATE FUNCTION g_tax(p numeric) RETURNS numeric LANGUAGE sql IMMUTABLE AS 'SELECT round(p * 1.19, 2)';
+CREATE FUNCTION g_tax_atomic(p numeric) RETURNS numeric LANGUAGE sql IMMUTABLE RETURN round(p * 1.19, 2);
+CREATE FUNCTION g_rate(p numeric, rate numeric DEFAULT 0.19) RETURNS numeric LANGUAGE sql IMMUTABLE AS
+    'SELECT p * (1 + rate)';
+CREATE FUNCTION g_slug(t text) RETURNS text LANGUAGE sql IMMUTABLE STRICT AS
+    $$ SELECT trim(both '-' FROM regexp_replace(lower(t), '[^a-z0-9]+', '-', 'g')) $$;
+CREATE FUNCTION g_label(n int) RETURNS text LANGUAGE sql STABLE AS
+    $$ SELECT sku || ': ' || title FROM products WHERE id = n $$;
+CREATE FUNCTION g_label_nested(n int) RETURNS text LANGUAGE sql STABLE AS $$ SELECT upper(g_label(n)) || '!' $$;
+CREATE FUNCTION g_order_count(person int) RETURNS bigint LANGUAGE sql STABLE AS
+    'SELECT count(*) FROM orders WHERE person_id = person';
+CREATE FUNCTION g_sales(y int) RETURNS TABLE (month int, total numeric, n bigint) LANGUAGE sql STABLE AS $$
+    SELECT extract(month FROM placed_at)::int, sum(total), count(*) FROM orders
+    WHERE extract(year FROM placed_at) = y OR y IS NULL GROUP BY 1 $$;
+CREATE FUNCTION g_sales_plpgsql(y int) RETURNS TABLE (m int, amount numeric) LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN QUERY SELECT extract(month FROM o.placed_at)::int, sum(o.total) FROM orders o
+        WHERE extract(year FROM o.placed_at) >= y GROUP BY 1 ORDER BY 1;
+END $$;
+CREATE FUNCTION g_total_for(person int) RETURNS numeric LANGUAGE plpgsql STABLE AS $$
+DECLARE result numeric := 0; r record;
+BEGIN
+    FOR r IN SELECT o.total, o.quantity FROM orders o WHERE o.person_id = person LOOP
+        result := result + r.total * r.quantity;
+    END LOOP;
+    IF result > 1000 THEN RETURN 1000; END IF;
+    RETURN coalesce(result, 0);
+END $$;
+CREATE FUNCTION g_band(p numeric) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    CASE WHEN p < 20 THEN RETURN 'low'; WHEN p < 60 THEN RETURN 'mid'; ELSE RETURN 'high'; END CASE;
+END $$;
+CREATE FUNCTION g_stats(OUT cheapest numeric, OUT dearest numeric, OUT n bigint) LANGUAGE sql STABLE AS
+    'SELECT min(price), max(price), count(*) FROM products';
+CREATE FUNCTION g_one_out(n int, OUT doubled int) LANGUAGE sql IMMUTABLE AS 'SELECT n * 2';
+CREATE FUNCTION g_products(c text) RETURNS SETOF products LANGUAGE sql STABLE AS
+    'SELECT * FROM products WHERE category = c ORDER BY id';
+CREATE FUNCTION g_rows() RETURNS SETOF record LANGUAGE sql STABLE AS 'SELECT id, title FROM products ORDER BY id';
+CREATE FUNCTION g_price_tag(p products) RETURNS text LANGUAGE sql STABLE AS $$ SELECT p.title || ' @ ' || p.price $$;
+CREATE FUNCTION g_country_of(p people) RETURNS text LANGUAGE sql STABLE AS 'SELECT upper(p.country)';
+CREATE FUNCTION g_first(anyarray) RETURNS anyelement LANGUAGE sql IMMUTABLE AS 'SELECT $1[1]';
+CREATE FUNCTION g_same(anyelement) RETURNS anyelement LANGUAGE sql IMMUTABLE AS 'SELECT $1';
+CREATE FUNCTION g_sum(VARIADIC n numeric[]) RETURNS numeric LANGUAGE sql IMMUTABLE AS
+    'SELECT sum(x) FROM unnest(n) x';
+CREATE FUNCTION g_factorial(n int) RETURNS numeric LANGUAGE sql IMMUTABLE AS
+    'SELECT CASE WHEN n < 2 THEN 1 ELSE n * g_factorial(n - 1) END';
+CREATE FUNCTION g_fib(n int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS
+    $$ BEGIN IF n < 2 THEN RETURN n; END IF; RETURN g_fib(n - 1) + g_fib(n - 2); END $$;
+CREATE FUNCTION g_over(a int) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT 'int ' || a $$;
+CREATE FUNCTION g_over(a text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT 'text ' || a $$;
+CREATE FUNCTION g_over(a int, b int) RETURNS text LANGUAGE sql STABLE AS
+    'SELECT reverse(email) FROM people WHERE id = a + b';
+CREATE FUNCTION g_people_in(c text) RETURNS SETOF int LANGUAGE sql STABLE AS
+    'SELECT id FROM people WHERE country = c ORDER BY id';
+CREATE FUNCTION g_people_count() RETURNS bigint LANGUAGE plpgsql STABLE AS
+    $$ DECLARE n bigint; BEGIN SELECT count(*) INTO n FROM people; RETURN n; END $$;
+CREATE FUNCTION g_pinned(n int) RETURNS text LANGUAGE sql STABLE SET search_path = public AS
+    'SELECT title FROM products WHERE id = n';
+CREATE FUNCTION g_noted(n int) RETURNS int LANGUAGE plpgsql STABLE AS
+    $$ BEGIN RAISE NOTICE 'looking at %', n; RETURN n; END $$;
+CREATE FUNCTION g_step(state numeric, value numeric) RETURNS numeric LANGUAGE sql IMMUTABLE AS
+    'SELECT coalesce(state, 0) + coalesce(value, 0)';
+CREATE AGGREGATE g_add (numeric) (SFUNC = g_step, STYPE = numeric, INITCOND = '0');
+CREATE AGGREGATE g_gather (anycompatible) (SFUNC = array_append, STYPE = anycompatiblearray, INITCOND = '{}');
+CREATE TABLE priced (id int PRIMARY KEY, price numeric NOT NULL,
+    gross numeric GENERATED ALWAYS AS (g_tax(price)) STORED);
+CREATE INDEX ON products (g_slug(title));
+CREATE VIEW v_priced AS SELECT id, title, g_tax(price) AS gross, g_band(price) AS band FROM products;
+INSERT INTO priced SELECT id, price FROM products;
+
+-- ---- what hands on more than it should
+
+CREATE FUNCTION h_email(n int) RETURNS text LANGUAGE sql STABLE AS 'SELECT email FROM people WHERE id = n';
+CREATE FUNCTION h_back(n int) RETURNS text LANGUAGE sql STABLE AS 'SELECT reverse(email) FROM people WHERE id = n';
+CREATE FUNCTION h_atomic(n int) RETURNS text LANGUAGE sql STABLE
+    BEGIN ATOMIC; SELECT reverse(email) FROM people WHERE id = n; END;
+CREATE FUNCTION h_nested(n int) RETURNS text LANGUAGE sql STABLE AS $$ SELECT 'x' || h_back(n) $$;
+CREATE FUNCTION h_nested2(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN h_nested(n); END $$;
+CREATE FUNCTION h_default(t text DEFAULT h_back(1)) RETURNS text LANGUAGE sql STABLE AS 'SELECT t';
+CREATE FUNCTION h_default2(a int, t text DEFAULT 'x', u text DEFAULT h_back(2)) RETURNS text LANGUAGE sql STABLE AS
+    'SELECT t || u';
+CREATE FUNCTION h_over(a int) RETURNS text LANGUAGE sql STABLE AS $$ SELECT 'n' || a $$;
+CREATE FUNCTION h_over(a bigint) RETURNS text LANGUAGE sql STABLE AS 'SELECT reverse(email) FROM people WHERE id = a';
+CREATE FUNCTION h_over(a anyelement) RETURNS text LANGUAGE sql STABLE AS
+    'SELECT reverse(full_name) FROM people WHERE id = 3';
+CREATE FUNCTION h_var(VARIADIC n int[]) RETURNS text LANGUAGE sql STABLE AS
+    'SELECT reverse(email) FROM people WHERE id = n[1]';
+CREATE FUNCTION h_var(n int) RETURNS text LANGUAGE sql STABLE AS $$ SELECT 'one' || n $$;
+CREATE FUNCTION h_out(n int, OUT a int, OUT b text) LANGUAGE sql STABLE AS
+    'SELECT id, reverse(email) FROM people WHERE id = n';
+CREATE FUNCTION h_inout(INOUT t text) LANGUAGE sql IMMUTABLE AS $$ SELECT t || '!' $$;
+CREATE FUNCTION h_out_plpgsql(n int, OUT a int, OUT b text) LANGUAGE plpgsql STABLE AS
+    $$ BEGIN a := n; SELECT reverse(email) INTO b FROM people WHERE id = n; END $$;
+CREATE FUNCTION h_row(n int) RETURNS people LANGUAGE sql STABLE AS 'SELECT * FROM people WHERE id = n';
+CREATE FUNCTION h_row_value(n int) RETURNS people LANGUAGE sql STABLE AS 'SELECT p FROM people p WHERE id = n';
+CREATE FUNCTION h_contact(n int) RETURNS contact LANGUAGE sql STABLE AS
+    'SELECT reverse(email), country FROM people WHERE id = n';
+CREATE FUNCTION h_records() RETURNS SETOF record LANGUAGE sql STABLE AS 'SELECT id, reverse(email) FROM people';
+CREATE FUNCTION h_records_plpgsql() RETURNS SETOF record LANGUAGE plpgsql STABLE AS
+    $$ BEGIN RETURN QUERY SELECT id, reverse(email) FROM people; END $$;
+CREATE FUNCTION h_shadow(people int) RETURNS text LANGUAGE sql STABLE AS
+    $$ SELECT reverse(people::text) FROM people WHERE id = 1 $$;
+CREATE FUNCTION h_named(email int) RETURNS text LANGUAGE sql STABLE AS
+    $$ SELECT reverse(email) || '' FROM people WHERE id = $1 $$;
+CREATE FUNCTION h_field(p people) RETURNS text LANGUAGE sql STABLE AS 'SELECT reverse(p.email)';
+CREATE FUNCTION h_star(p people) RETURNS text LANGUAGE sql STABLE AS 'SELECT reverse($1::text)';
+CREATE FUNCTION h_positional(a int, b text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT reverse($2) || $1';
+CREATE FUNCTION h_local(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$
+DECLARE r people%ROWTYPE; parts text[]; answer text := '';
+BEGIN
+    SELECT * INTO r FROM people WHERE id = n;
+    parts := string_to_array(r.email, NULL);
+    FOR i IN REVERSE array_length(parts, 1) .. 1 LOOP answer := answer || parts[i]; END LOOP;
+    RETURN answer;
+END $$;
+CREATE FUNCTION h_bits(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$
+DECLARE answer text := ''; c text;
+BEGIN
+    FOR i IN REVERSE 12 .. 1 LOOP
+        FOREACH c IN ARRAY string_to_array('abcdefghijklmnopqrstuvwxyz0123456789@.', NULL) LOOP
+            IF EXISTS (SELECT 1 FROM people p WHERE p.id = n AND substr(p.email, i, 1) = c) THEN
+                answer := answer || c;
+            END IF;
+        END LOOP;
+    END LOOP;
+    RETURN answer;
+END $$;
+CREATE FUNCTION h_dynamic(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$
+DECLARE t text; BEGIN EXECUTE 'SELECT reverse(email) FROM people WHERE id = ' || n INTO t; RETURN t; END $$;
+CREATE FUNCTION h_dynamic2(c text) RETURNS text LANGUAGE plpgsql STABLE AS $$
+DECLARE t text; BEGIN EXECUTE format('SELECT reverse(%I::text) FROM people WHERE id = 1', c) INTO t; RETURN t; END $$;
+CREATE FUNCTION h_error(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN PERFORM reverse(email)::int FROM people WHERE id = n; RETURN ''; EXCEPTION WHEN others THEN RETURN SQLERRM; END $$;
+CREATE FUNCTION h_diag(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$
+DECLARE t text; BEGIN PERFORM reverse(email)::int FROM people WHERE id = n; RETURN '';
+EXCEPTION WHEN others THEN GET STACKED DIAGNOSTICS t = MESSAGE_TEXT; RETURN t; END $$;
+CREATE FUNCTION h_raise(n int) RETURNS int LANGUAGE plpgsql STABLE AS $$
+BEGIN RAISE NOTICE 'person %', (SELECT reverse(email) FROM people WHERE id = n); RETURN n; END $$;
+CREATE FUNCTION h_fail(n int) RETURNS int LANGUAGE plpgsql STABLE AS $$
+BEGIN RAISE EXCEPTION 'person %', (SELECT reverse(email) FROM people WHERE id = n) USING ERRCODE = 'P0001'; END $$;
+CREATE FUNCTION h_xml(q text) RETURNS text LANGUAGE sql STABLE AS
+    $$ SELECT reverse(query_to_xml(q, true, true, '')::text) $$;
+CREATE FUNCTION h_stats() RETURNS SETOF text LANGUAGE sql STABLE AS
+    $$ SELECT reverse(most_common_vals::text) FROM pg_stats WHERE tablename = 'people' $$;
+CREATE FUNCTION h_rec(n int, t text DEFAULT '') RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN n < 1 THEN t ELSE h_rec(n - 1, (SELECT t || reverse(email) FROM people WHERE id = n)) END $$;
+CREATE FUNCTION h_ping(n int) RETURNS text LANGUAGE plpgsql STABLE AS
+    $$ BEGIN IF n < 1 THEN RETURN (SELECT reverse(email) FROM people WHERE id = 1); END IF; RETURN h_pong(n - 1); END $$;
+CREATE FUNCTION h_pong(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN h_ping(n - 1); END $$;
+CREATE TABLE things (id int PRIMARY KEY, title text NOT NULL);
+INSERT INTO things SELECT id, title FROM products;
+CREATE VIEW other.things AS SELECT id, email AS title FROM public.people;
+CREATE FUNCTION h_path(n int) RETURNS text LANGUAGE sql STABLE AS 'SELECT reverse(title) FROM things WHERE id = n';
+CREATE FUNCTION h_inner(n int) RETURNS text LANGUAGE sql STABLE AS $$ SELECT 'public' || n $$;
+CREATE FUNCTION other.h_inner(n int) RETURNS text LANGUAGE sql STABLE AS
+    'SELECT reverse(email) FROM public.people WHERE id = n';
+CREATE FUNCTION h_pick(n int) RETURNS text LANGUAGE sql STABLE AS 'SELECT h_inner(n)';
+CREATE FUNCTION h_agg_step(state text, value int) RETURNS text LANGUAGE sql STABLE AS
+    $$ SELECT state || (SELECT reverse(email) FROM people WHERE id = value) $$;
+CREATE AGGREGATE h_agg (int) (SFUNC = h_agg_step, STYPE = text, INITCOND = '');
+CREATE FUNCTION h_final(state numeric) RETURNS text LANGUAGE sql STABLE AS
+    $$ SELECT state || reverse(email) FROM people WHERE id = 1 $$;
+CREATE AGGREGATE h_agg_final (numeric) (SFUNC = g_step, STYPE = numeric, INITCOND = '0', FINALFUNC = h_final);
+CREATE FUNCTION h_plus(a text, b int) RETURNS text LANGUAGE sql STABLE AS
+    'SELECT a || reverse(email) FROM people WHERE id = b';
+CREATE OPERATOR +> (LEFTARG = text, RIGHTARG = int, FUNCTION = h_plus);
+CREATE VIEW v_called AS SELECT id, h_back(id) AS word, g_tax(price) AS gross FROM products;
+CREATE VIEW v_called_table AS SELECT o.b AS word FROM products p, LATERAL h_out(p.id) o;
+
+-- ---- what lets callers ask
+
+CREATE FUNCTION q_like(pattern text) RETURNS SETOF int LANGUAGE sql STABLE AS
+    'SELECT id FROM people WHERE email LIKE pattern';
+CREATE FUNCTION q_like_atomic(pattern text) RETURNS bigint LANGUAGE sql STABLE
+    RETURN (SELECT count(*) FROM people WHERE email LIKE pattern);
+CREATE FUNCTION q_range(low numeric) RETURNS bigint LANGUAGE sql STABLE AS
+    'SELECT count(*) FROM people WHERE salary > low';
+CREATE FUNCTION q_word(w text) RETURNS bigint LANGUAGE sql STABLE AS 'SELECT count(*) FROM people WHERE email = w';
+CREATE FUNCTION q_plpgsql(pattern text) RETURNS boolean LANGUAGE plpgsql STABLE AS
+    $$ BEGIN RETURN EXISTS (SELECT 1 FROM people WHERE email LIKE pattern); END $$;
+CREATE FUNCTION q_rows(n int, pattern text) RETURNS SETOF int LANGUAGE plpgsql STABLE AS $$
+DECLARE t text; BEGIN SELECT email INTO t FROM people WHERE id = n; IF t LIKE pattern THEN RETURN NEXT 1; END IF; END $$;
+CREATE FUNCTION q_divide(n int, pattern text) RETURNS int LANGUAGE plpgsql STABLE AS $$
+DECLARE t text; BEGIN SELECT email INTO t FROM people WHERE id = n;
+RETURN 1 / (CASE WHEN t LIKE pattern THEN 1 ELSE 0 END); END $$;
+CREATE FUNCTION q_says(n int, pattern text) RETURNS int LANGUAGE plpgsql STABLE AS $$
+DECLARE t text; BEGIN SELECT email INTO t FROM people WHERE id = n;
+IF t LIKE pattern THEN RAISE NOTICE 'yes'; END IF; RETURN 1; END $$;
+CREATE FUNCTION q_stops(n int, pattern text) RETURNS int LANGUAGE plpgsql STABLE AS $$
+DECLARE t text; BEGIN SELECT email INTO t FROM people WHERE id = n;
+IF t LIKE pattern THEN RAISE EXCEPTION 'no'; END IF; RETURN 1; END $$;
+CREATE FUNCTION q_limit(pattern text) RETURNS SETOF int LANGUAGE sql STABLE AS
+    'SELECT id FROM products LIMIT (SELECT count(*) FROM people WHERE email LIKE pattern)';
+CREATE FUNCTION q_sorted(pattern text) RETURNS SETOF int LANGUAGE sql STABLE AS
+    'SELECT id FROM people ORDER BY email LIKE pattern DESC, id LIMIT 3';
+CREATE FUNCTION q_compare(a text, b text) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT a LIKE b';
+CREATE TABLE guesses (word text);
+CREATE FUNCTION q_words() RETURNS bigint LANGUAGE sql STABLE AS
+    'SELECT count(*) FROM people p JOIN guesses g ON p.email = g.word';
+CREATE FUNCTION q_repeat(t text) RETURNS SETOF int LANGUAGE sql IMMUTABLE AS
+    'SELECT generate_series(1, ascii(t))';
