@@ -92,6 +92,7 @@ class Collector:
         "_effects",
         "_hidden",
         "beyond",
+        "bodies_read",
         "catalog",
         "change",
         "copies_in",
@@ -135,6 +136,7 @@ class Collector:
         self.unresolved: dict[str, None] = {}
         self.opaque = False
         self.own = False
+        self.bodies_read = False
         self.uses: list[Use] = []
         self.equalities: tuple[Equality, ...] = ()
         self.stored: tuple[Stored, ...] = ()
@@ -161,6 +163,7 @@ class Collector:
             unresolved=tuple(self.unresolved),
             opaque=self.opaque,
             own=self.own,
+            bodies_read=self.bodies_read,
             uses=tuple(self.uses),
             equalities=self.equalities,
             stored=self.stored,
@@ -206,6 +209,7 @@ class Collector:
         self.opaque = self.opaque or inner.opaque
         self.uncounted = self.uncounted or inner.uncounted or changes_rows(inner)
         self.own = self.own or inner.own
+        self.bodies_read = self.bodies_read or inner.bodies_read
         self.uses.extend(inner.uses)
         self.flows.extend(inner.flows)
         self.changes(inner.session)
@@ -452,6 +456,7 @@ class Collector:
         self._converts(node)
         found = lineage.trace(node, self.catalog, self.search_path, own=self.shadow.own)
         self.own = self.own or found.own
+        self.bodies_read = self.bodies_read or bool(found.called)
         self.reads |= found.reads | found.called
         self.opaque = self.opaque or found.opaque
         self.uses.extend(found.uses)

@@ -308,7 +308,7 @@ def explain(_: str, body: Node, notes: Collector) -> None:
     """EXPLAIN shows a plan; with ANALYZE it runs the statement.
 
     Planning runs functions already, so their effects count either way. The plan prints the constants
-    that the planner computed: with anything opaque inside, the text may hold values.
+    that the planner computed: with anything opaque inside, or routines that read rows, the text may hold values.
     """
     runs = any(_is_on(item["DefElem"]) for item in body.get("options", []) if item["DefElem"]["defname"] == "analyze")
     notes.add(Action.EXPLAIN, analyze=runs)
@@ -318,7 +318,7 @@ def explain(_: str, body: Node, notes: Collector) -> None:
         notes.absorb(inner)
     else:
         _plan_only(inner, notes)
-    derivation = Derivation.OPAQUE if inner.opaque else Derivation.EXPRESSION
+    derivation = Derivation.OPAQUE if inner.opaque or inner.bodies_read else Derivation.EXPRESSION
     notes.outputs = (OutputColumn(name="QUERY PLAN", derivation=derivation),)
 
 

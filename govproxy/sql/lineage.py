@@ -48,7 +48,7 @@ class Lineage:
     flows: tuple[Flow, ...] = ()
     functions: tuple[FunctionUse, ...] = ()
     projections: frozenset[int] = frozenset()  # ids of the FuncCall bodies that only name a column
-    called: frozenset[int] = frozenset()  # what bodies of routines read; also in ``reads`` where a view calls them
+    called: frozenset[int] = frozenset()  # what bodies of routines read, also of those that views call
     own: bool = False  # a table of the session's own is read; its columns are not in the catalog
 
 

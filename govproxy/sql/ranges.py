@@ -97,6 +97,7 @@ class Ranges:
     def _one(self, relation: Relation, alias: Node, visible: str, renamed: list[str]) -> RangeItem:
         shape = self._shapes.of(relation)
         self._findings.reads |= shape.reads
+        self._findings.called |= shape.called
         self._findings.spend(1 + len(shape.columns))
         if shape.opaque:
             self._findings.opaque = True

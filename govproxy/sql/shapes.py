@@ -27,7 +27,8 @@ _SEQUENCE_COLUMNS = ("last_value", "log_cnt", "is_called")
 
 
 class Shape(NamedTuple):
-    """A relation as tracing sees it. ``reads`` holds itself and everything behind it."""
+    """A relation as tracing sees it. ``reads`` holds itself and everything behind it, ``called`` what is read by bodies
+    of routines that its definition calls."""
 
     columns: Columns
     by_name: dict[str, Value]
@@ -35,6 +36,7 @@ class Shape(NamedTuple):
     wild: Value | None = None
     opaque: bool = False
     unresolved: tuple[str, ...] = ()
+    called: frozenset[int] = frozenset()
 
 
 class Trace(NamedTuple):
@@ -113,8 +115,9 @@ class Shapes:
             (column.name, _view_column(relation.oid, column, value))
             for column, (_, value) in zip(relation.columns, rows.columns, strict=True)
         )
-        reads = frozenset(findings.reads | findings.called) | {relation.oid}
-        return Shape(columns, index_of(columns), reads, None, findings.opaque, findings.unresolved)
+        reads = frozenset(findings.reads) | {relation.oid}
+        called = frozenset(findings.called)
+        return Shape(columns, index_of(columns), reads, None, findings.opaque, findings.unresolved, called)
 
     def _table(self, relation: Relation) -> Shape:
         below, complete = self._kin(relation, lambda kin: kin.children)

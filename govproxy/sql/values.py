@@ -232,6 +232,7 @@ class StatementFacts:
     unresolved: tuple[str, ...] = ()  # relation names the snapshot does not know
     opaque: bool = False
     own: bool = False  # a temporary table is read that only this session can have filled
+    bodies_read: bool = False  # a routine that it calls reads rows, perhaps while the statement is planned
     uses: tuple[Use, ...] = ()
     equalities: tuple[Equality, ...] = ()
     stored: tuple[Stored, ...] = ()

@@ -174,6 +174,8 @@ CREATE FUNCTION h_plus(a text, b int) RETURNS text LANGUAGE sql STABLE AS
     'SELECT a || reverse(email) FROM people WHERE id = b';
 CREATE OPERATOR +> (LEFTARG = text, RIGHTARG = int, FUNCTION = h_plus);
 CREATE VIEW v_called AS SELECT id, h_back(id) AS word, g_tax(price) AS gross FROM products;
+CREATE VIEW v_const AS SELECT id, f_const() AS c FROM products;
+CREATE VIEW v_const_nested AS SELECT upper(c) AS c FROM v_const;
 CREATE VIEW v_called_table AS SELECT o.b AS word FROM products p, LATERAL h_out(p.id) o;
 
 -- ---- what lets callers ask
