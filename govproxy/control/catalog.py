@@ -364,5 +364,5 @@ async def _functions(reader: _Reader) -> list[Function]:
 
 
 def _outputs(modes: Sequence[str], types: Sequence[int]) -> tuple[int, ...]:
-    """Types of the arguments that come out: OUT, INOUT, and columns of RETURNS TABLE."""
+    """Types of the arguments that come out, and of the columns of RETURNS TABLE."""
     return tuple(kind for mode, kind in zip(modes, types, strict=False) if mode in ("o", "b", "t"))

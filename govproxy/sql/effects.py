@@ -91,6 +91,7 @@ class Collector:
         "_columns",
         "_effects",
         "_hidden",
+        "_traced",
         "beyond",
         "bodies_read",
         "catalog",
@@ -146,6 +147,7 @@ class Collector:
         self.uncounted = False
         self.inner: StatementFacts | None = None
         self._effects: dict[object, Effect] = {}
+        self._traced = False  # lineage has followed every call into its body
         self._columns: Mapping[int, tuple[str, ...]] = {}  # what lineage saw of each relation
 
     @property
@@ -470,6 +472,7 @@ class Collector:
     def reach(self, walk: Walk, found: lineage.Lineage | None = None) -> None:
         """The effects of everything a walk met, apart from its writes and creations."""
         self._columns = _columns_read(found, self.catalog) if found is not None else {}
+        self._traced = found is not None and not found.opaque
         aliases = {alias_of(read) for read in walk.reads}
         shown = frozenset([fields[-1] for fields in walk.columns])
         if any(len(fields) == 1 and fields[0] in aliases for fields in walk.columns):
@@ -532,24 +535,15 @@ class Collector:
             schema = qualifier[-1] if qualifier else None
             judged.add((schema or "", name))
             candidates = self.catalog.resolve_function(schema, name, self.search_path)
-            self._judge(schema, name, call.get("args", []), candidates, found)
+            self._judge(schema, name, call.get("args", []), candidates)
         for use in found.functions if found is not None else ():
             if (use.schema, use.name) not in judged and use.candidates:
-                self._judge(use.schema or None, use.name, list(use.args), use.candidates, found)
+                self._judge(use.schema or None, use.name, list(use.args), use.candidates)
 
-    def _judge(
-        self,
-        schema: str | None,
-        name: str,
-        arguments: list[Node],
-        candidates: tuple[Function, ...],
-        found: lineage.Lineage | None,
-    ) -> None:
+    def _judge(self, schema: str | None, name: str, arguments: list[Node], candidates: tuple[Function, ...]) -> None:
         judgement = functions.judge(schema or "", name, arguments, candidates, qualified=schema is not None)
         self.calls_for(judgement)
-        # Lineage has followed every call into its body, or is opaque itself.
-        untraced = bool(judgement.foreign) and (found is None or found.opaque)
-        self.opaque = self.opaque or judgement.opaque or untraced
+        self.opaque = self.opaque or judgement.opaque or bool(judgement.foreign and not self._traced)
         if judgement.settings:
             self.change["settings"] = True
 
