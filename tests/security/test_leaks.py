@@ -14,7 +14,7 @@ import pytest
 
 from govproxy.wire.errors import decode_fields
 from tests.security.leak_harness import FORMS, Case, in_transaction, read_cases, run
-from tests.security.leak_lab import DATA, Lab, open_lab
+from tests.security.leak_lab import DATA, ENGINEER, Lab, open_lab
 from tests.support.postgres import Postgres
 from tests.support.proxy import Databases
 from tests.support.raw_session import ERROR, Answer
