@@ -18,7 +18,7 @@ from govproxy.sql.functions import AGGREGATE_SAFE
 from govproxy.sql.names import Names, Routines, is_proven, qualified
 from govproxy.sql.overloads import Given
 from govproxy.sql.record_columns import RECORD_COLUMNS
-from govproxy.sql.results import Results
+from govproxy.sql.results import Results, with_sources
 from govproxy.sql.scope import UNKNOWN, Scope, Value, combine, either, opaque
 from govproxy.sql.seams import Evaluator
 from govproxy.sql.types import PSEUDO_TYPES
@@ -170,7 +170,8 @@ class Calls:
         self._findings.called |= result.reads
         if result.fails:
             self._findings.fails(combine(arguments))
-        value = bindings.value(result.value)
+        # As PostgreSQL's own tree has it: what goes in may come out, whatever a body does with it.
+        value = with_sources(bindings.value(result.value), combine(arguments).sources)
         if value.derivation is Derivation.CONSTANT and routine.volatility != "i":
             return value._replace(derivation=Derivation.EXPRESSION)
         return value

@@ -10,7 +10,7 @@ another table, is as if the caller had compared it. What is not understood has n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from threading import RLock
 from typing import Any, NamedTuple
 
@@ -213,7 +213,7 @@ class Results:
         if value is None:
             return None
         if routine.strict:
-            value = _with_sources(value, stand_ins(len(routine.argument_types)))
+            value = with_sources(value, stand_ins(len(routine.argument_types)))
         return Result(value, findings.asked(), _reads(findings))
 
     def _of_plpgsql(self, routine: Function, body: bodies.Body) -> Result | None:
@@ -350,13 +350,14 @@ def _reads(findings: Findings) -> frozenset[int]:
     return frozenset(findings.reads | findings.called)
 
 
-def _with_sources(value: Value, more: Iterable[ColumnRef]) -> Value:
-    """The value, every column of it, with more that may show in it."""
-    added = Value(frozenset(more), Derivation.EXPRESSION)
-    if added.sources <= value.sources and value.row is None:
-        return value
-    row = None if value.row is None else tuple((name, _with_sources(field, more)) for name, field in value.row)
-    return combine([value, added], value.type)._replace(row=row)
+def with_sources(value: Value, more: frozenset[ColumnRef]) -> Value:
+    """The value, and every column of it, with more that may show in it."""
+    row = None if value.row is None else tuple((name, with_sources(field, more)) for name, field in value.row)
+    if more <= value.sources:
+        return value if row == value.row else value._replace(row=row)
+    kept = value.derivation in (Derivation.AGGREGATE_SAFE, Derivation.OPAQUE)
+    derivation = value.derivation if kept else Derivation.EXPRESSION
+    return Value(value.sources | more, derivation, value.type, row)
 
 
 def _united(one: Result, two: Result) -> Result:
