@@ -61,6 +61,8 @@ def subject(effect: Effect, statement: StatementFacts) -> str:
         return f"{effect.action.value.upper()} {where} on {effect.object or 'a table'}"
     if effect.action in _NAMED_KIND and effect.kind:
         return _joined(effect.action.value.upper(), effect.kind.replace("_", " ").upper(), effect.object)
+    if effect.action is Action.UNKNOWN and effect.kind in ("function", "procedure") and effect.object:
+        return f"calling {effect.object}, which is not understood,"
     phrase = _PHRASES[effect.action]
     if effect.action is Action.ADMIN and statement.tag and not effect.object:
         return statement.tag

@@ -285,8 +285,13 @@ class Collector:
         return self.catalog.resolve(relation.get("schemaname"), relation["relname"], self.search_path)
 
     def home(self, schema: str) -> str:
-        """The schema something new goes to: as written, or the first of the path."""
-        return schema or (self.search_path[0] if self.search_path else "")
+        """The schema something new goes to: as written, or the first of the path that anything can be made in.
+
+        The path as it is in force names pg_catalog, and the session's own temporary schema, though nobody wrote them.
+        """
+        if schema or not self.search_path:
+            return schema
+        return next((step for step in self.search_path if step != "pg_catalog" and not is_temporary_schema(step)), "")
 
     def schema_of(self, relation: Node) -> str:
         """The schema of a named relation where that is certain, else as written."""

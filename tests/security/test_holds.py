@@ -14,6 +14,7 @@ import pytest
 
 from govproxy.control.admin import ask
 from govproxy.demo.proxy import ProxyFailed
+from govproxy.wire.errors import decode_detail
 from tests.security.holding import ANA, BOT, BRITA, LEA, PAT, QUIRIN, Aside, Desk, policy, run
 from tests.support.proxy import Databases, Proxy, start
 from tests.support.raw_session import RawSession, bind, execute, message, parse, query
@@ -319,6 +320,23 @@ def test_an_agent_comes_back_with_the_same_statement(proxy: Proxy, desk: Desk, r
     assert come_back(proxy, "DELETE FROM held WHERE id = 1") == 0
     assert needs(come_back(proxy, "DELETE FROM held WHERE id = 1")) != first
     assert steps(proxy, first) == ["asked", "voted", "approved", "used", "used"]
+
+
+def test_who_asks_too_often_reads_what_would_let_it_pass(proxy: Proxy, desk: Desk) -> None:
+    impatient = ("ana@shop.example", (), "impatient")
+    statement = "DELETE FROM held WHERE id = 77"
+    said = [come_back(proxy, statement, who=impatient) for _ in range(6)]
+    assert len({needs(one) for one in said}) == 1
+    last = said[-1]
+    assert isinstance(last, psycopg.Error)
+    detail = decode_detail(str(last.diag.message_detail))
+    assert (detail["reason"], detail["stopped_by"]) == ("repeated", "loop-breaker")
+    assert (detail["because"], detail["passes"], detail["retry"]) == ("needs-approval", "after-approval", "later")
+    assert detail["approvers"]
+    assert "loop breaker" in str(last.diag.message_primary)
+    assert str(last.diag.message_hint).startswith("Wait: the same passes once")
+    desk.decide(detail["approval"])
+    assert come_back(proxy, statement, who=impatient) == 0
 
 
 def test_a_changed_parameter_is_another_statement(proxy: Proxy, desk: Desk, rows: Callable[[], int]) -> None:

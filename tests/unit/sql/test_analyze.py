@@ -244,3 +244,12 @@ def test_copy_leaves_generated_columns_out() -> None:
     )
     (facts,) = analyze("COPY g TO STDOUT", catalog, PATH).statements
     assert [output.name for output in facts.outputs or ()] == ["id"]
+
+
+def test_what_is_made_goes_where_something_can_be_made() -> None:
+    """The path in force names pg_catalog first, and the temporary schema."""
+    for sql, kind in (("CREATE TABLE made (id int)", "table"), ("CREATE VIEW made AS SELECT 1", "view")):
+        for path in (("public",), ("pg_catalog", "public"), ("pg_temp_3", "pg_catalog", "public", "archive")):
+            (statement,) = analyze(sql, CATALOG, path).statements
+            (made,) = [effect for effect in statement.effects if effect.action is Action.CREATE]
+            assert (made.kind, made.object) == (kind, "public.made")
