@@ -223,6 +223,8 @@ def validation_errors(document: Document, model: type[BaseModel], error: Validat
                 message = f"unknown key `{key}`{_suggestion(key, _known_keys(model, item['loc'][:-1]))}"
             case "missing":
                 message = f"missing key `{key}`"
+            case "model_type" | "dict_type":
+                message = f"{_dotted(location)}keys with values are expected here"
             case "value_error":
                 message = f"{_dotted(location)}{item['ctx']['error']}"
             case _:

@@ -15,6 +15,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
+from govproxy.config.source import suggestion
 from govproxy.policy import evaluator
 
 MAX_EXPRESSION_CHARS = 4096
@@ -253,7 +254,7 @@ class _Checker:
         if word in self.namespaces and self._text(index + 1) == ".":
             name = f"{word}.{self._text(index + 2)}"
             if name not in self.known:
-                raise BadExpression(f"unknown field `{name}`")
+                raise BadExpression(f"unknown field `{name}`{suggestion(name, sorted(self.known))}")
             self.attributes.add(name)
             return 3
         raise BadExpression(f"unknown name `{word}`")

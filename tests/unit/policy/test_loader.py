@@ -159,7 +159,7 @@ classify:
         "overrides no rule: `no-drop-in-producton`; did you mean `no-drop-in-production`?",
         "rule `one` exists already (in line 3)",
         "rule `read` exists already (in the pack)",
-        "unknown field `statement.wher`",
+        "unknown field `statement.wher`; did you mean `statement.where`?",
         "unknown tag `PII.emial`; did you mean `PII.email`?",
         "`orders` is not schema.table",
         "a hold needs `approvers`",
