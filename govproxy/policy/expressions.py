@@ -8,6 +8,7 @@ and why nothing outside the table can be reached.
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +16,6 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
-from govproxy.config.source import suggestion
 from govproxy.policy import evaluator
 
 MAX_EXPRESSION_CHARS = 4096
@@ -204,6 +204,11 @@ def _first_line(error: Exception) -> str:
     return (text[at:] if at >= 0 else text).splitlines()[0].replace("ERROR: <input>:", "at ")
 
 
+def _perhaps(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f"; did you mean `{near[0]}`?" if near else ""
+
+
 class _Checker:
     """Allows only declared attributes, bound variables, known calls and comparable literals."""
 
@@ -254,7 +259,7 @@ class _Checker:
         if word in self.namespaces and self._text(index + 1) == ".":
             name = f"{word}.{self._text(index + 2)}"
             if name not in self.known:
-                raise BadExpression(f"unknown field `{name}`{suggestion(name, sorted(self.known))}")
+                raise BadExpression(f"unknown field `{name}`{_perhaps(name, sorted(self.known))}")
             self.attributes.add(name)
             return 3
         raise BadExpression(f"unknown name `{word}`")
