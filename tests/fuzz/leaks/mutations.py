@@ -40,7 +40,7 @@ class Mutations:
 
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance
-        attacks = read_cases(DATA / "leaks.txt")
+        attacks = [case for name in ("leaks.txt", "leaks_outside.txt") for case in read_cases(DATA / name)]
         self._attacks = [case for case in attacks if "pg_sleep" not in str(case)]
         self._ordinary = [case for case in read_cases(DATA / "leaks_benign.txt") if case.kind in ("exact", "once")]
         self._queries = [case.steps[0] for case in self._attacks if case.is_query]
@@ -55,7 +55,8 @@ class Mutations:
         steps = tuple(step.replace("{yes|no}", "b") for step in case.steps)
         for _ in range(self._chance.randint(1, 3)):
             steps = self._chance.choice(self._changes())(steps)
-        return Statement(kind="attack case", steps=_inside(steps))
+        who = "engineer" if case.kind.startswith("ddl") else "analyst"
+        return Statement(kind="attack case", steps=_inside(steps), who=who)
 
     def _changes(self) -> list[Callable[[tuple[str, ...]], tuple[str, ...]]]:
         return [self._wrap, self._rename, self._surround, self._surround, self._respell, self._splice, self._drop,
