@@ -206,7 +206,7 @@ def _mixed(chance: random.Random, text: str) -> list[Packet]:
 _COLUMNS = 7
 _LITERAL = re.compile(r"'(?:[^']|'')*'")
 _WRITES = re.compile(
-    r"\b(insert|update|delete|merge|create|alter|drop|into|nextval|setval|set|listen|prepare|declare|lo_\w+|copy|do)\b",
+    r"\b(insert|update|delete|merge|create|alter|drop|comment|security|cluster|into|nextval|setval|set|listen|prepare|declare|lo_\w+|copy|do)\b",
     re.IGNORECASE,
 )
 
