@@ -17,7 +17,7 @@ import pytest
 from govproxy.approvals.values import Status
 from govproxy.console.callbacks import BEYOND_S
 from govproxy.console.signing import WINDOW_S
-from govproxy.control.state import once
+from govproxy.control.state import facts, once
 from tests.support.console import Console, Said, running
 from tests.unit.approvals.building import ANA, BOT, SUBJECT
 
@@ -185,6 +185,27 @@ def test_a_person_whose_groups_have_changed_counts_as_what_they_are_now(console:
     capsule = console.run(console.approvals.capsule(hold_id))
     assert capsule is not None
     assert [vote["by"]["groups"] for vote in capsule.fields["votes"]] == [["leads"], ["leads", "staff"]]
+
+
+def test_what_reviewers_saw_stays_and_stays_theirs(console: Console) -> None:
+    """Who asked learns nothing of the rows by asking again once it is decided; nor do agents and strangers."""
+    hold_id = asked(console, **DELEGATED)
+    found = {"risk": "risk 9 of 100", "actual_rows": 3, "sample": {"columns": ["email"], "rows": [["m***@x"]]}}
+    assert console.run(console.store.run(facts.keep(hold_id, found)))
+    lea, path = console.token("lea@x", "leads"), f"/api/approvals/{hold_id}"
+    assert console.get(path, lea).json["facts"] == found
+    assert answer(console, hold_id, lea).json["status"] == "approved"
+    for reviewer in (lea, console.token("leo@x", "leads"), console.token("olga@x", "ops")):
+        shown = console.get(path, reviewer).json
+        assert shown["facts"] == found
+    canonical = json.dumps(found, sort_keys=True, separators=(",", ":")).encode()
+    assert shown["votes"][0]["seen"] == hashlib.sha256(canonical).hexdigest()
+    for groups in (("analysts",), ("leads",)):
+        assert console.get(path, console.token("ana@x", *groups)).json["facts"] == {}
+    for other in (console.token("lea@x", "leads", agent="bot"), console.token("otto@x", "staff")):
+        assert console.get(path, other).status == 404
+    # Nobody can put other facts under it afterwards.
+    assert not console.run(console.store.run(facts.keep(hold_id, found | {"actual_rows": 9})))
 
 
 # ------------------------------------------------------------------ replays

@@ -56,6 +56,9 @@ CAPSULES = sa.Table(
     sa.Column("expires", sa.Double, nullable=False),
 )
 
+# Made once: what SQLAlchemy compiles of them is found again.
+_NEW_HOLD, _NEW_VOTE, _NEW_CAPSULE = HOLDS.insert(), VOTES.insert(), CAPSULES.insert()
+
 MOST_ALIKE = 200
 _RULE = "\x1frule"  # a rule's key among the votes; no name of a person has a control character
 
@@ -140,16 +143,17 @@ def _ask(
         )
     standing = Standing(hold=hold)
     connection.execute(
-        HOLDS.insert().values(
-            id=hold.id,
-            status=Status.WAITING.value,
-            database_name=hold.subject.database,
-            asked=hold.asked,
-            deadline=hold.deadline,
-            content=orjson.dumps(forms.hold(hold)).decode(),
-            fingerprint=forms.fingerprint(hold),
-            digest=hold.subject.digest,
-        )
+        _NEW_HOLD,
+        {
+            "id": hold.id,
+            "status": Status.WAITING.value,
+            "database_name": hold.subject.database,
+            "asked": hold.asked,
+            "deadline": hold.deadline,
+            "content": orjson.dumps(forms.hold(hold)).decode(),
+            "fingerprint": forms.fingerprint(hold),
+            "digest": hold.subject.digest,
+        },
     )
     _changed(connection, standing, beside)
     after = deciding.ruled(standing, vote) if vote is not None else None
@@ -411,9 +415,13 @@ def _capsule(row: sa.Row[Any]) -> Capsule:
 
 def _keep(connection: sa.Connection, hold_id: str, vote: Vote, *, person: str) -> None:
     connection.execute(
-        VOTES.insert().values(
-            hold_id=hold_id, person=person, said_at=vote.time, content=orjson.dumps(forms.vote(vote)).decode()
-        )
+        _NEW_VOTE,
+        {
+            "hold_id": hold_id,
+            "person": person,
+            "said_at": vote.time,
+            "content": orjson.dumps(forms.vote(vote)).decode(),
+        },
     )
 
 
@@ -428,14 +436,15 @@ def _settle(connection: sa.Connection, standing: Standing, now: float, sealing: 
     sealed = sealing(standing)
     if sealed is not None:
         connection.execute(
-            CAPSULES.insert().values(
-                hold_id=hold_id,
-                content=sealed.capsule.content.decode(),
-                signature=sealed.capsule.signature.hex(),
-                key_id=sealed.capsule.key_id,
-                uses=sealed.uses,
-                used=0,
-                expires=sealed.expires,
-            )
+            _NEW_CAPSULE,
+            {
+                "hold_id": hold_id,
+                "content": sealed.capsule.content.decode(),
+                "signature": sealed.capsule.signature.hex(),
+                "key_id": sealed.capsule.key_id,
+                "uses": sealed.uses,
+                "used": 0,
+                "expires": sealed.expires,
+            },
         )
     return sealed
