@@ -227,6 +227,21 @@ cdef Py_ssize_t match_number(const unsigned char* p, Py_ssize_t n, Py_ssize_t s,
     return match_written(p, n, s, e, hits)
 
 
+cdef int joint_at(const unsigned char* p, Py_ssize_t n, Py_ssize_t i, bint* loose) noexcept nogil:
+    # The size of what joins two groups of digits at i, 0 for nothing of the kind. ``loose``: a space of some kind.
+    cdef unsigned char c = p[i] if i < n else 0
+    loose[0] = c == c' ' or c == c'\t' or c == 0xC2 or (c == 0xE2 and i + 2 < n and p[i + 2] == 0xAF)
+    if c == c' ':
+        return 2 if i + 1 < n and p[i + 1] == c' ' else 1
+    if c == c'\t' or c == c'-' or c == c'.' or c == c'/':
+        return 1
+    if c == 0xC2 and i + 1 < n and p[i + 1] == 0xA0:
+        return 2        # a space that breaks no line, U+00A0
+    if c == 0xE2 and i + 2 < n and p[i + 1] == 0x80 and (0x90 <= p[i + 2] <= 0x93 or p[i + 2] == 0xAF):
+        return 3        # the same, narrow, U+202F, and dashes, U+2010 to U+2013
+    return 0
+
+
 cdef Py_ssize_t match_groups(const unsigned char* p, Py_ssize_t n, Py_ssize_t s, Py_ssize_t e,
                              Hits* hits) except -1 nogil:
     # Groups of digits with one separator throughout: 4111 1111 1111 1111, 3782-822463-10005,
@@ -241,32 +256,30 @@ cdef Py_ssize_t match_groups(const unsigned char* p, Py_ssize_t n, Py_ssize_t s,
     cdef Py_ssize_t j = e
     cdef int g
     cdef Py_ssize_t so_far
-    cdef unsigned char sep
-    if e >= n:
+    cdef bint loose = False
+    cdef int gap = joint_at(p, n, e, &loose)
+    if gap == 0:
         return 0
-    sep = p[e]
-    if sep != c' ' and sep != c'-':
-        return 0
-    if sep == c'-' and s >= 2 and p[s - 1] == c'-' and is_alnum(p[s - 2]):
+    if not loose and s > gap and memcmp(p + s - gap, p + e, <size_t>gap) == 0 and is_alnum(p[s - gap - 1]):
         return 0
     while True:
         if total + (j - i) > 19 or groups == 20:
-            if sep == c'-':
+            if not loose:
                 return 0
             break
         while i < j:
             digits[total] = p[i] - 48
             total += 1
             i += 1
-        sizes[groups] = <int>(total if groups == 0 else j - ends[groups - 1] - 1)
+        sizes[groups] = <int>(total if groups == 0 else j - ends[groups - 1] - gap)
         ends[groups] = j
         groups += 1
-        if j + 1 >= n or p[j] != sep or not is_digit(p[j + 1]):
+        if n - j <= gap or memcmp(p + j, p + e, <size_t>gap) != 0 or not is_digit(p[j + gap]):
             break
-        i = j + 1
+        i = j + gap
         j = run_end(p, n, i, DIGIT)
         if j < n and CLASS[p[j]] & ALPHA:
-            if sep == c'-':
+            if not loose:
                 return 0
             break
     if groups == 7 and total == 15 and sizes[0] == 1 and sizes[1] == 2 and sizes[2] == 2 and sizes[3] == 2:
@@ -280,7 +293,7 @@ cdef Py_ssize_t match_groups(const unsigned char* p, Py_ssize_t n, Py_ssize_t s,
         if sizes[g] < 1 or sizes[g] > 7:
             return 0
         so_far += sizes[g]
-        if (so_far >= 13 and (sep == c' ' or g == groups - 1)) or (so_far == 12 and g == groups - 1):
+        if (so_far >= 13 and (loose or g == groups - 1)) or (so_far == 12 and g == groups - 1):
             if card_ok(p, s, digits, so_far, True):
                 add_hit(hits, CARD, s, ends[g], 0)
                 return ends[g]

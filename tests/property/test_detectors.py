@@ -35,6 +35,8 @@ PIECES = [
     b"%B4111111111111111^DOE/JOHN^2512101123", b"%B", b"^", b"?", b";4111111111111111=25121011234", b"=2512101",
     b"1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa", b"3J98t1WpEZ73CNmQviecrnyiWrnqRhWNLy", b"0x" + b"aB" * 20,
     b"bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4", b"bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t5",
+    b"\xc2\xa0", b"\xe2\x80\xaf", b"\xe2\x80\x93", b"\xe2\x80", b"\xc2", b"\t", b"4111.1111.1111.1111",
+    b"4111\xc2\xa01111\xc2\xa01111\xc2\xa01111", b"4111\xe2\x80\x911111\xe2\x80\x911111\xe2\x80\x911111",
     b"\xc3\xa4", b"\xff", b"\x00", b"550e8400-e29b-41d4-a716-446655440000", b"0123456789abcdef", b"9" * 15,
 ]  # fmt: skip
 

@@ -383,16 +383,18 @@ def _number(data: bytes, start: int, end: int) -> Span | None:
 
 
 def _groups(data: bytes, start: int, end: int) -> Span | None:
-    sep = data[end : end + 1]
-    if sep not in (b" ", b"-") or not sep:
+    found = re.compile(rb"  ?|[\t./-]|\xc2\xa0|\xe2\x80[\x90-\x93\xaf]").match(data, end)
+    if found is None:
         return None
-    if sep == b"-" and re.search(rb"[A-Za-z0-9]-\Z", data[:start]):
+    sep = found[0]
+    tight = sep not in (b" ", b"  ", b"\t", b"\xc2\xa0", b"\xe2\x80\xaf")
+    if tight and re.search(rb"[A-Za-z0-9]" + re.escape(sep) + rb"\Z", data[:start]):
         return None
     groups = [data[start:end]]
     ends = [end]
     while more := re.compile(re.escape(sep) + rb"([0-9]+)").match(data, ends[-1]):
         if re.compile(rb"[A-Za-z]").match(data, more.end()) or len(b"".join(groups) + more[1]) > 19:
-            if sep == b"-":
+            if tight:
                 return None
             break
         groups.append(more[1])
@@ -407,7 +409,7 @@ def _groups(data: bytes, start: int, end: int) -> Span | None:
         whole = last == len(groups) - 1
         if size > 7:
             return None
-        fits = (len(digits) >= 13 and (sep == b" " or whole)) or (len(digits) == 12 and whole)
+        fits = (len(digits) >= 13 and (not tight or whole)) or (len(digits) == 12 and whole)
         if fits and card(data, start, digits, grouped=True):
             return ("card", start, ends[last])
         if not 4 <= size <= 6:
