@@ -15,6 +15,7 @@ from govproxy._fastpath.copyguard cimport CopyReader
 from govproxy._fastpath.copyrows cimport COPY_BINARY, CopyMasker
 from govproxy._fastpath.cursor cimport Cursor, load_i32, need, read_cstring
 from govproxy._fastpath.guard cimport *
+from govproxy._fastpath.imposing cimport imposed_message
 from govproxy._fastpath.interning cimport interned
 from govproxy._fastpath.metering cimport may_leave, spend
 from govproxy._fastpath.replies cimport Expected
@@ -169,6 +170,8 @@ cdef int _account(
         return _aside_error(state, head, message, total)
     elif event == EVENT_ASIDE:
         pass
+    elif event >= EVENT_ASKED and head.kind == REPLY_IMPOSED:
+        return imposed_message(state, event, head, message, total)
     elif event >= EVENT_ASKED:
         return asked_message(state, event, head, message, total)
     else:

@@ -19,7 +19,7 @@ from govproxy._fastpath.outbuf cimport outbuf_append, outbuf_consume, outbuf_fre
 from govproxy._fastpath.replies cimport Expected
 from govproxy._fastpath.sinks cimport sink_data, sink_pass, sink_reset, sink_size
 from govproxy._fastpath.limits cimport Limits, Quota
-from govproxy._fastpath.state cimport GUARD_NONE, HOLD_CANCEL, HOLD_QUOTA, HOLD_ROWS, State
+from govproxy._fastpath.state cimport GUARD_NONE, HOLD_CANCEL, HOLD_QUOTA, HOLD_ROWS, HOLD_SETTINGS, State
 from govproxy._fastpath.statements cimport Portal
 from govproxy._fastpath.transitions cimport PHASE_CLOSED
 from govproxy._fastpath.verdicts cimport Verdict
@@ -199,6 +199,15 @@ cdef class Conversation(State):
         if limits is not None or self.guard == GUARD_NONE:
             self.limits = limits
         self.quota = quota
+
+    def impose(self, imposition not None):
+        """Have settings of a changed policy in force before the next statement: see imposing.pyx.
+
+        ``imposition`` is a `session.imposing.Imposing`; given again, it wants something else by now.
+        """
+        self.imposition = imposition
+        self.imposed = False
+        self.hold |= HOLD_SETTINGS
 
     def proceed(self, *, bint cancelled=False, bint counted=False):
         """What the client's next message waited for has happened."""

@@ -17,6 +17,7 @@ from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport INT64_MAX, int64_t, uint64_t
 
 from govproxy._fastpath.cursor cimport load_i32
+from govproxy._fastpath.imposing cimport imposes_first
 from govproxy._fastpath.limits cimport Limits, Quota
 from govproxy._fastpath.metering cimport bytes_left, rows_left
 from govproxy._fastpath.replies cimport Expected
@@ -85,7 +86,9 @@ cdef bint held_back(State state, unsigned char act) except -1:
             state.flushed = True   # else the database would keep what is waited for
             sink_bytes(&state.sinks.backend, FLUSH)
         return True
-    return (state.hold & ~HOLD_ROWS) != 0
+    if state.hold & (HOLD_GUARD | HOLD_CANCEL | HOLD_QUOTA):
+        return True
+    return (state.hold & HOLD_SETTINGS) != 0 and imposes_first(state, act)
 
 
 cdef int alone_with_rows(State state) except -1:

@@ -26,6 +26,7 @@ cdef enum Hold:
     HOLD_GUARD = 1
     HOLD_CANCEL = 2  # until a CancelRequest has been delivered: it must not hit the next statement
     HOLD_QUOTA = 4   # until it is known how much is left of a window
+    HOLD_SETTINGS = 16  # until what a changed policy imposes is set
     HOLD_ROWS = 8    # until the rows that are coming have ended: a CancelRequest of ours must hit nothing else
 
 cdef enum Aside:
@@ -79,6 +80,9 @@ cdef class State:
     cdef readonly Quota quota
     cdef readonly int hold                # bits of Hold
     cdef readonly bint dry                # rows wait until it is known how much is left of a window
+    cdef object imposition                # session.imposing: what a changed policy imposes, until it is in force
+    cdef int imposing                     # how far that is, see imposing.pyx
+    cdef bint imposed                     # in force in this transaction, for the next statement
     cdef bint counted                     # the message being looked at has been taken off the quota
     cdef Guard guard
     cdef bint wrapped                     # in a transaction that the proxy began

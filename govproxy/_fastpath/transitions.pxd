@@ -47,6 +47,7 @@ cpdef enum Reply:
     REPLY_ASIDE               # a simple Query of the proxy's own, to its ReadyForQuery
     REPLY_ASKED               # a question of the gate's, see asking.pyx
     REPLY_TAKEN_BACK          # what removes the traces of one
+    REPLY_IMPOSED             # settings of a changed policy, see imposing.pyx
     REPLIES
 
 cpdef enum Event:
@@ -81,6 +82,7 @@ cpdef enum Event:
     EVENT_ASKED_CLOSED
     EVENT_ASKED_READY
     EVENT_ASKED_ERROR
+    EVENT_ASKED_STATUS
 
 cdef unsigned char frontend_table[PHASES][256]
 cdef unsigned char backend_table[REPLIES][256]

@@ -27,7 +27,8 @@ _WRITES = ACTION_SETS["write"] | ACTION_SETS["ddl"] | {Action.GRANT, Action.DO, 
 _ROW_CHANGES = frozenset({Action.INSERT, Action.UPDATE, Action.DELETE, Action.MERGE, Action.COPY_IN})
 _ENDS_TRANSACTIONS = frozenset({"begin", "commit", "rollback", "prepare_transaction"})
 TIMEOUTS = {name: f"{name}_ms" for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")}
-_READ_ONLY = frozenset({"transaction_read_only", "default_transaction_read_only"})
+READ_ONLY_SETTING = "default_transaction_read_only"
+_READ_ONLY = frozenset({"transaction_read_only", READ_ONLY_SETTING})
 _ON = frozenset({"on", "true", "yes", "1", "t", "y", "tr", "tru", "ye"})
 _TIME = re.compile(r"\s*([0-9]{1,12}(?:\.[0-9]{1,9})?)\s*(us|ms|s|min|h|d)?\s*")
 _UNITS_MS = {"us": 0.001, "ms": 1, "s": 1_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000, None: 1}
@@ -122,7 +123,7 @@ def _pinned(limits: SessionLimits, effect: Effect) -> Refusal | None:
     resets = effect.facts.get("option") == "reset"
     value = str(effect.facts.get("value", ""))
     if limits.read_only and effect.name in _READ_ONLY:
-        if resets and effect.name == "default_transaction_read_only":
+        if resets and effect.name == READ_ONLY_SETTING:
             return None
         if resets or value.lower() not in _ON:
             return _read_only(limits, f"setting {effect.name}")
@@ -204,7 +205,7 @@ def startup_settings(limits: SessionLimits, asked: Mapping[str, str]) -> dict[st
         if figure is not None and not within(settings.get(name, ""), figure.value):
             settings[name] = str(figure.value)
     if limits.read_only:
-        settings["default_transaction_read_only"] = "on"
+        settings[READ_ONLY_SETTING] = "on"
     return settings
 
 

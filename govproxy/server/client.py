@@ -21,6 +21,7 @@ from govproxy.errors import GovproxyError, InternalError, ShuttingDown, TooManyC
 from govproxy.server.front_door import Guest, Handover, LoginFailure
 from govproxy.session import timeouts
 from govproxy.session.gate import Gate, SessionFacts
+from govproxy.session.imposing import relevant
 from govproxy.session.link import SessionInfo
 from govproxy.session.log import get_logger
 from govproxy.wire.errors import error_response
@@ -140,6 +141,8 @@ def _session(worker: Worker, guest: Guest, session_id: str) -> Session:
         clock=time.time,
         styles=_styles(upstream.parameters),
         statement_timeout_s=timeouts.seconds(guest.settings.get(timeouts.SETTING)),
+        asked=relevant(guest.startup.settings),
+        began=relevant(guest.settings),
         cancel_upstream=lambda done: worker.cancel_upstream(worker.sessions[session_id], done),
     )
     conversation = Conversation(

@@ -6,15 +6,17 @@ The data plane counts and stops; here is what it counts to and what is said then
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from govproxy._fastpath.conversation import Conversation
 from govproxy._fastpath.guard import Stop
 from govproxy._fastpath.limits import Limits, Meter, Quota
-from govproxy.errors import LimitExceeded
-from govproxy.policy.limits import WINDOWS, Figure, SessionLimits, limits_for
+from govproxy.errors import LimitExceeded, Reason, StatementDenied
+from govproxy.policy.limits import READ_ONLY_SETTING, TIMEOUTS, WINDOWS, Figure, SessionLimits, limits_for
+from govproxy.session.imposing import Imposing, chosen, figures, resets, suffices, unsettling
 from govproxy.session.quotas import share_key
+from govproxy.sql.values import Analysis
 from govproxy.wire.errors import error_response
 
 if TYPE_CHECKING:
@@ -29,22 +31,26 @@ SHARED = ("statements_per_minute", *WINDOWS)  # by all sessions of an identity
 class Bounds:
     """One session's limits as they are now."""
 
-    __slots__ = ("_began_read_only", "_gate", "_key", "_meter", "limits")
+    __slots__ = ("_asked", "_began", "_gate", "_held", "_imposing", "_key", "_late", "_meter", "_unsettled", "limits")
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: Gate, asked: Mapping[str, str], began: Mapping[str, str]) -> None:
         self._gate = gate
+        self._asked = asked  # of the settings that limits impose: what the client wanted
+        self._began = began  # and what the session began with
+        self._held: tuple[int | None, ...] | None = None
+        self._imposing: Imposing | None = None
+        self._late = False  # the session began with less than the limits want now
+        self._unsettled = False  # and they are not in force between transactions yet
         self.limits = UNLIMITED
         self._key = ""
         self._meter: Meter | None = None
-        self._began_read_only: bool | None = None
 
     def renew(self, conversation: Conversation) -> None:
         """Read the limits anew: at the start, and when the policy has changed."""
         facts, snapshot = self._gate.facts, self._gate.snapshot
         limits = limits_for(facts.identity, snapshot.name, snapshot.environment, self._gate.shared.snapshot.policy)
-        if self._began_read_only is None:
-            self._began_read_only = bool(limits.read_only)
         self.limits = limits
+        self._impose(conversation)
         counted = quota = meter = None
         self._key = share_key(facts.identity, snapshot.name) if any(map(_figure(limits), SHARED)) else ""
         if any(map(_figure(limits), WINDOWS)):
@@ -63,8 +69,62 @@ class Bounds:
 
     @property
     def walled(self) -> bool:
-        """True for a session that began with read-only transactions and must keep them."""
-        return bool(self._began_read_only and self.limits.read_only)
+        """True for a session that has read-only transactions and must keep them."""
+        has_them = self._began.get(READ_ONLY_SETTING) == "on" or (self._late and not self._unsettled)
+        return bool(self.limits.read_only) and has_them
+
+    @property
+    def context(self) -> int:
+        """What of it a verdict depends on; 0 for a session that is as its policy wants it from the start."""
+        return self._late + 2 * self._unsettled + 4 * (self._imposing is not None)
+
+    def _impose(self, conversation: Conversation) -> None:
+        """Have settings in force that the policy did not want when the session began."""
+        wanted, first = figures(self.limits), self._held is None
+        if wanted == self._held:
+            return
+        self._held = wanted
+        self._late = not suffices(self.limits, self._began)
+        if not self._late and self._imposing is None and (first or self._asked == self._began):
+            return
+        if self._imposing is None:
+            self._imposing = Imposing(self._asked, self._began, self._settled)
+        self._imposing.want(self.limits)
+        self._unsettled = True
+        conversation.impose(self._imposing)
+
+    def _settled(self, conversation: Conversation) -> None:
+        self._unsettled = False
+        conversation.context_id = self._gate.context_id()
+
+    def is_followed(self, analysis: Analysis) -> bool:
+        """Whether a text changes what was imposed, so that its run must be noted."""
+        return self._imposing is not None and (resets(analysis) or bool(chosen(analysis)))
+
+    def ran(self, conversation: Conversation, analysis: Analysis) -> None:
+        """A text is on its way that may have changed what was imposed."""
+        if self._imposing is None:
+            return
+        for name in chosen(analysis):
+            self._imposing.forget(name)
+        if self._late and resets(analysis):
+            self._unsettled = True
+            conversation.impose(self._imposing)
+
+    def refusal(self, analysis: Analysis) -> StatementDenied | None:
+        """Why a text may not run in a session that was open when its limits changed; None: it may."""
+        if not self._late or not unsettling(analysis, transaction=self._unsettled):
+            return None
+        rule = self.limits.read_only or next(figure.rule for figure in self._imposed())
+        return StatementDenied(
+            f"a statement behind RESET or the end of a transaction would run without what was imposed (limit {rule})",
+            hint="Send each statement as a message of its own, or connect again.",
+            reason=Reason.SETTING_PINNED,
+            facts={"rule": rule},
+        )
+
+    def _imposed(self) -> Iterator[Figure]:
+        return filter(None, (_figure(self.limits)(name) for name in TIMEOUTS.values()))
 
     def draw(self) -> None:
         """No statement is left of this worker's share of the minute."""

@@ -9,7 +9,7 @@ known, whether the catalog can be trusted; what SQL prepared and declared is in 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from govproxy._fastpath.conversation import Conversation
@@ -41,6 +41,7 @@ from govproxy.session.distrust import changes_catalog, changes_what_it_reads, di
 from govproxy.session.folding import pinned_literals
 from govproxy.session.history import NO_COUNTS, Counts
 from govproxy.session.holding import Holding
+from govproxy.session.imposing import NOTHING as NO_SETTINGS
 from govproxy.session.judgement import Basis, analysis_of, denied, fragment_of, unreadable
 from govproxy.session.obligations import Obligations
 from govproxy.session.parameters import ENCODINGS, safe_encoding
@@ -126,6 +127,8 @@ class Gate:
         styles: tuple[str, ...] = (),
         statement_timeout_s: float | None = None,
         cancel_upstream: Callable[[Callable[[], None]], None] = lambda done: done(),
+        asked: Mapping[str, str] = NO_SETTINGS,
+        began: Mapping[str, str] = NO_SETTINGS,
     ) -> None:
         self.shared = shared
         self.facts = facts
@@ -142,7 +145,7 @@ class Gate:
         self._changed_catalog = False
         self._denials = 0
         self._conversation: Conversation | None = None
-        self._bounds = Bounds(self)
+        self._bounds = Bounds(self, asked, began)
 
     # ------------------------------------------------------------------ context
 
@@ -175,6 +178,7 @@ class Gate:
                 self._changed_catalog,
                 self.shared.epoch(snapshot.name),
                 self._names.temporary,
+                self._bounds.context,
                 tuple(grant.id for grant in self.shared.snapshot.grants if grant.is_for(identity, snapshot.name)),
             )
         )
@@ -194,6 +198,7 @@ class Gate:
         self._conversation = conversation
         self.waiting.attach(conversation, link)
         self._bounds.renew(conversation)
+        conversation.context_id = self.context_id()
 
     def end(self) -> None:
         """The session is over."""
@@ -209,8 +214,8 @@ class Gate:
         if self._changed_catalog and conversation.idle:
             self._changed_catalog = False
         self._names.prepare_again(self.snapshot.catalog, self.search_path)
-        conversation.context_id = self.context_id()
         self._bounds.renew(conversation)
+        conversation.context_id = self.context_id()
         if self.holding is not None:
             self.holding.snapshot_changed()
 
@@ -344,6 +349,7 @@ class Gate:
             )
         else:
             refusal = refusal_of(decision)
+        refusal = refusal or self._bounds.refusal(analysis)
         if held and self.shared.holds is None:
             refusal = unasked(decision, "Nobody can be asked here; ask whoever keeps the policy.")
         copy: CopyOptions | None = None
@@ -397,6 +403,7 @@ class Gate:
             tainted=not decision.clear and obligations.tainted,
             changes_session=bool(decision.counts)
             or timeouts.sets_it(analysis)
+            or self._bounds.is_followed(analysis)
             or runs_code(analysis)
             or any(c.settings or c.prepares or c.cursors or c.catalog or c.creates_temporary for c in session),
             changes_catalog=any(c.catalog or c.creates_temporary for c in session),
@@ -500,6 +507,7 @@ class Gate:
         basis: Basis = verdict.basis
         self.shared.history.note(self.facts.identity, self.shared.snapshot.policy.bursts, basis.counts, self.clock())
         self.statement_timeout_s = timeouts.after(analysis, self.statement_timeout_s, self._initial_timeout_s)
+        self._bounds.ran(conversation, analysis)
         was_known = self.search_path is not None
         if any(statement.session.catalog for statement in analysis.statements):
             self._renamed = (self._renamed if self._changed_catalog else frozenset()) | renamed(
