@@ -34,6 +34,7 @@ extends: production
 rules:
   - {name: readers-read, who: {groups: [readers]}, does: [write, ddl, grant, do, function_message], effect: deny}
   - {name: plain-deletes, who: {groups: [analysts]}, does: [delete, update], effect: allow, overrides: [any]}
+  - {name: walled-may-write, who: {groups: [walled]}, does: [write], effect: allow, overrides: [any]}
   - {name: coders-run-code, who: {groups: [coders]}, does: [do, unknown], effect: allow, overrides: [any]}
 columns:
   - {name: clear, who: {groups: [clear]}, on: {tags: [any]}, see: clear, compare: any}
@@ -44,6 +45,7 @@ limits:
     bytes: 20kB
     rows_changed: 10
   - {name: coders-read, who: {groups: [coders]}, transactions: read_only}
+  - {name: walled-read, who: {groups: [walled]}, transactions: read_only}
   - name: patience
     who: {groups: [analysts]}
     statement_timeout: 2s
@@ -62,6 +64,11 @@ def limited(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> I
                 f"CREATE TABLE {TABLE}_parts (id integer PRIMARY KEY DEFERRABLE INITIALLY DEFERRED, n integer)"
             )
             direct.execute(f"GRANT ALL ON {TABLE}, {TABLE}_parts TO govproxy_login")
+            direct.execute(
+                f"CREATE FUNCTION {TABLE}_through() RETURNS integer LANGUAGE plpgsql"
+                " SET default_transaction_read_only = off"
+                f" AS $$ BEGIN INSERT INTO {TABLE} VALUES (777); RETURN 1; END $$"
+            )
         stack.callback(_drop, databases)
         running = proxies.start(databases, tmp_path_factory.mktemp("limited"), policy=POLICY)
         stack.callback(running.stop)
@@ -71,6 +78,7 @@ def limited(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> I
 def _drop(databases: Databases) -> None:
     with databases.direct() as direct:
         direct.execute(f"DROP TABLE {TABLE}, {TABLE}_parts")
+        direct.execute(f"DROP FUNCTION {TABLE}_through")
 
 
 @pytest.fixture
@@ -459,6 +467,41 @@ def reader(limited: Proxy) -> Iterator[RawSession]:
         "ALTER DATABASE app SET default_transaction_read_only = off",
         "CREATE FUNCTION f() RETURNS int LANGUAGE sql SET default_transaction_read_only = off AS 'SELECT 1'",
         "DO $$ BEGIN PERFORM set_config('transaction_read_only', 'off', true); END $$",
+        "DO $$ BEGIN EXECUTE 'SET transaction_read_only = off'; END $$",
+        "DO $$ BEGIN COMMIT; SET TRANSACTION READ WRITE; END $$",
+        "SET LOCAL transaction_read_only = off",
+        "SET LOCAL default_transaction_read_only TO 'f'",
+        "SET SESSION default_transaction_read_only TO false",
+        "RESET ROLE",
+        "SET ROLE NONE",
+        "SET LOCAL ROLE postgres",
+        "SET SESSION AUTHORIZATION DEFAULT",
+        "RESET SESSION AUTHORIZATION",
+        "SELECT set_config('session_authorization', 'postgres', false)",
+        "ALTER ROLE CURRENT_USER SET default_transaction_read_only = off",
+        "ALTER ROLE ALL SET default_transaction_read_only = off",
+        "ALTER USER SESSION_USER RESET ALL",
+        "ALTER DATABASE app RESET default_transaction_read_only",
+        "ALTER SYSTEM SET default_transaction_read_only = off",
+        "COMMIT; SET TRANSACTION READ WRITE",
+        "ROLLBACK; START TRANSACTION READ WRITE; SELECT 1",
+        "BEGIN; SET LOCAL transaction_read_only = 0",
+        "SELECT (SELECT set_config('transaction_read_only', 'off', true))",
+        "SELECT EXISTS (SELECT set_config('transaction_read_only', 'off', true))",
+        "WITH x AS (SELECT set_config('transaction_read_only', 'off', true)) SELECT * FROM x",
+        "WITH x AS MATERIALIZED (SELECT set_config('transaction_read_only', 'off', true)) SELECT 1",
+        "SELECT coalesce(NULL, pg_catalog.set_config('transaction_read_only', 'off', true))",
+        "SELECT U&'x' UESCAPE '!', set_config(U&'transaction\\005fread_only', 'off', true)",
+        "SELECT set_config(chr(116) || 'ransaction_read_only', 'off', true)",
+        "PREPARE w AS SELECT set_config('transaction_read_only', 'off', true)",
+        "DECLARE w CURSOR FOR SELECT set_config('transaction_read_only', 'off', true)",
+        "CREATE TEMP TABLE w (x text DEFAULT set_config('transaction_read_only', 'off', true))",
+        "CREATE TEMP VIEW w AS SELECT set_config('transaction_read_only', 'off', true)",
+        "CREATE FUNCTION pg_temp.w() RETURNS text LANGUAGE sql AS "
+        "$$ SELECT set_config('transaction_read_only', '0', true) $$",
+        f"DELETE FROM {TABLE} WHERE id = -1 RETURNING set_config('transaction_read_only', 'off', true)",
+        "COPY (SELECT set_config('transaction_read_only', 'off', true)) TO STDOUT",
+        "EXPLAIN ANALYZE SELECT set_config('transaction_read_only', 'off', true)",
     ],
 )
 def test_the_wall_is_not_taken_down(reader: RawSession, text: str) -> None:
@@ -470,6 +513,55 @@ def test_the_wall_is_not_taken_down(reader: RawSession, text: str) -> None:
     reader.ask(query("BEGIN"))
     assert reader.ask(query(text)).errors[-1]["C"] == "42501"
     reader.ask(query("ROLLBACK"))
+
+
+WAYS_AROUND = (
+    ("BEGIN", "COMMIT AND CHAIN"),
+    ("BEGIN", "ROLLBACK AND CHAIN"),
+    ("BEGIN READ ONLY", "COMMIT AND CHAIN", "COMMIT"),
+    ("BEGIN", "SAVEPOINT s", "SET TRANSACTION READ ONLY", "ROLLBACK TO s"),
+    ("BEGIN", "SAVEPOINT s", "SET LOCAL transaction_read_only = on", "RELEASE s"),
+    ("BEGIN", "SELECT 1 / 0", "SELECT set_config('transaction_read_only', 'off', true)", "ROLLBACK"),
+    ("BEGIN", "SAVEPOINT s", "SELECT 1 / 0", "ROLLBACK TO s"),
+    ("BEGIN", "RESET ALL"),
+    ("RESET ALL",),
+    ("BEGIN ISOLATION LEVEL SERIALIZABLE",),
+    ("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY", "BEGIN"),
+    ("SET default_transaction_isolation = 'repeatable read'", "START TRANSACTION"),
+    ("BEGIN", "SET LOCAL default_transaction_read_only = on", "COMMIT"),
+)
+
+
+@pytest.mark.parametrize("form", ["simple", "extended", "at once"])
+def test_whoever_may_write_by_rule_stays_behind_the_wall(
+    limited: Proxy, filled: psycopg.Connection[tuple[object, ...]], form: str
+) -> None:
+    """The rules let these write, so it is the database that refuses."""
+    insert = f"INSERT INTO {TABLE} VALUES (900, 1)"
+    token = limited.token("wally@shop.example", ("walled",))
+    with RawSession(limited.port, "wally@shop.example", token, "app") as session:
+        for steps in WAYS_AROUND:
+            texts = [*steps, insert]
+            match form:
+                case "simple":
+                    answers = [session.ask(query(text)) for text in texts]
+                case "extended":
+                    answers = [session.ask(extended(text) + SYNC) for text in texts]
+                case _:
+                    answers = session.answers(b"".join(map(query, texts)), len(texts))
+            assert [error["C"] for error in answers[-1].errors] == ["25006"], steps
+            session.ask(query("ROLLBACK"))
+            assert session.ask(query("SHOW transaction_read_only")).rows == [[b"on"]], steps
+        for _ in range(2):
+            assert session.ask(query(f"SELECT {TABLE}_through()")).errors
+    _untouched(filled)
+
+
+@pytest.mark.parametrize("setting", ["default_transaction_read_only", "transaction_read_only"])
+def test_the_wall_is_not_taken_down_at_the_start(limited: Proxy, setting: str) -> None:
+    for groups in (("readers",), ("walled",), ("analysts",)):
+        with pytest.raises(psycopg.OperationalError, match=f'"{setting}" may not be chosen by the client'):
+            limited.connect("rex@shop.example", groups, options=f"-c {setting}=off")
 
 
 def test_reading_goes_on_behind_the_wall(reader: RawSession) -> None:
