@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 
 import pytest
 
@@ -380,3 +381,38 @@ class TestAmongPeople:
         recent = [f"202{number % 6}-0{1 + number % 9}-{10 + number % 18}" for number in range(60)]
         made = [column("c3", "date")]
         assert classify(catalog(table(1, "customers", made), values={(1, 1): recent})).columns == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "limit", "found"),
+    [
+        ("device_id", "int4", -1, None),
+        ("device_id", "int8", -1, "device_id"),
+        ("device_id", "text", -1, "device_id"),
+        ("kennzeichen", "bpchar", 1, None),
+        ("kennzeichen", "varchar", 10, "vehicle"),
+        ("email", "varchar", 1, None),
+        ("email", "varchar", 254, "email"),
+    ],
+)
+def test_what_has_no_room_for_a_class_is_not_of_it(name: str, kind: str, limit: int, found: str | None) -> None:
+    made = replace(column(name, kind), typmod=-1 if limit < 0 else limit + 4)
+    columns = classify(catalog(table(1, "readings", [made]))).columns
+    assert name_of(columns.get(ColumnRef(1, 1))) == found
+
+
+def test_numbers_that_refer_to_rows_are_no_devices() -> None:
+    for values, found in (
+        ([str(n) for n in range(1, 60)], None),
+        ([f"3512345678{n:05d}" for n in range(60)], "device_id"),
+    ):
+        made = catalog(table(1, "readings", [column("device_id", "int8")]), values={(1, 1): values})
+        assert name_of(classify(made).columns.get(ColumnRef(1, 1))) == found
+
+
+def test_a_name_and_a_way_to_reach_it_make_a_table_one_of_people() -> None:
+    reached = [column("display_name_of_person", "text"), column("email", "text", 2), column("city", "text", 3)]
+    firms = [column("company_name", "text"), column("email", "text", 2), column("city", "text", 3)]
+    named = [replace(reached[0], name="full_name"), *reached[1:]]
+    assert name_of(classify(catalog(table(1, "res_partner", named))).columns.get(ColumnRef(1, 3))) == "city"
+    assert ColumnRef(1, 3) not in classify(catalog(table(1, "res_partner", firms))).columns

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
+from bench.quality import makers as bench_makers
 from govproxy.masking import checks, identity_numbers
 from govproxy.masking.detect_samples import (
     array_elements,
@@ -267,3 +268,54 @@ def test_a_few_different_codes_of_diagnoses_are_enough() -> None:
     assert found is not None
     assert (found.name, found.shape) == ("health", "ICD-10 code")
     assert vote(codes[:5], Family.TEXT) is None
+
+
+def routing_number() -> str:
+    body = f"0{RANDOM.randint(1, 9)}" + digits(6)
+    return body + str(-sum(int(sign) * weight for sign, weight in zip(body, (3, 7, 1) * 3, strict=False)) % 10)
+
+
+def business_number() -> str:
+    """An Australian one: the first two digits are what makes the others right."""
+    tail = digits(9)
+    rest = sum(int(sign) * weight for sign, weight in zip(tail, range(3, 21, 2), strict=True))
+    return next(f"{head}{tail}" for head in range(10, 100) if ((head // 10 - 1) * 10 + head % 10 + rest) % 89 == 0)
+
+
+def beneficiary() -> str:
+    letter, either = "ACDEFGHJKMNPQRTUVWXY", "0123456789ACDEFGHJKMNPQRTUVWXY"
+    kinds = (
+        "123456789",
+        letter,
+        either,
+        "0123456789",
+        letter,
+        either,
+        "0123456789",
+        letter,
+        letter,
+        *["0123456789"] * 2,
+    )
+    return "".join(RANDOM.choice(kind) for kind in kinds)
+
+
+def bic() -> str:
+    return "".join(RANDOM.choice("ABCDEFGH") for _ in range(4)) + RANDOM.choice(("DE", "FR", "PT")) + "2L"
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (routing_number, "bank_account"),
+        (bic, "bank_account"),
+        (business_number, "tax_id"),
+        (lambda: bench_makers.cnpj(RANDOM), "tax_id"),
+        (lambda: bench_makers.cnpj(RANDOM).translate({46: None, 47: None, 45: None}), "tax_id"),
+        (beneficiary, "health_insurance"),
+    ],
+)
+def test_numbers_of_traders_banks_and_the_insured(make: Callable[[], str], name: str) -> None:
+    found = vote([make() for _ in range(100)], Family.TEXT)
+    assert found is not None
+    assert found.name == name
+    assert vote([f"{number:014d}" for number in range(11_222_333_000_100, 11_222_333_000_300)], Family.TEXT) is None
