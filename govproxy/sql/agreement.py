@@ -150,16 +150,16 @@ def _confirmed(facts: StatementFacts, answer: _Answer, catalog: Catalog, added: 
 
 
 def _uses(facts: StatementFacts, answer: _Answer, catalog: Catalog, added: list[str]) -> list[Use]:
-    """Comparisons that the server sees, of columns of which analysis knows none, or only that they equal something."""
+    """Comparisons that the server sees, of columns of which analysis knows none, or only that they equal something.
+
+    Security: of a column that analysis did not see it is not known how it is compared either.
+    """
     known = {use.column for use in facts.uses}
     beyond = {use.column for use in facts.uses if use.comparison not in _EQUAL}
-    found = [
-        *((ref, Comparison.OTHER) for ref in _refs(answer.computed, facts, catalog) - beyond),
-        *((ref, Comparison.EQUALITY) for ref in _refs(answer.plain - answer.computed, facts, catalog) - known),
-    ]
-    found.sort(key=lambda pair: _order(pair[0]))
-    added.extend(f"compares {_name(ref, catalog)}" for ref, _ in found)
-    return [Use(column=ref, comparison=comparison) for ref, comparison in found]
+    computed, plain = _refs(answer.computed, facts, catalog), _refs(answer.plain, facts, catalog)
+    found = sorted((computed - beyond) | (plain - known), key=_order)
+    added.extend(f"compares {_name(ref, catalog)}" for ref in found)
+    return [Use(column=ref, comparison=Comparison.OTHER) for ref in found]
 
 
 def _flows(facts: StatementFacts, answer: _Answer, catalog: Catalog, added: list[str]) -> list[Flow]:

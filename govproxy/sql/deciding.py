@@ -18,13 +18,23 @@ from govproxy.sql.origins import EXISTS, RELATION, SELECT, SUBQUERY, Level, Sour
 # percent_rank, cume_dist, ntile (pg_proc.dat).
 _COUNTS = frozenset({2147, 2803, 2818, 3100, 3101, 3102, 3103, 3104, 3105, 3986, 3988, 3990, 3992})
 
+# The built-in operators called "=" (pg_operator.dat); those of extensions and of users are not told apart.
+_EQUALITIES = frozenset(
+    {
+        *(15, 91, 92, 93, 94, 96, 98, 254, 260, 352, 353, 385, 387, 410, 416, 503),
+        *(532, 533, 607, 620, 649, 670, 792, 900, 974, 1054, 1070, 1093, 1108, 1120, 1130, 1201),
+        *(1220, 1320, 1330, 1500, 1535, 1550, 1616, 1752, 1784, 1804, 1862, 1868, 1955, 2060, 2347, 2360),
+        *(2373, 2386, 2536, 2542, 2860, 2972, 2988, 3222, 3240, 3362, 3516, 3629, 3676, 3882, 5068),
+    }
+)
+_FIRST_OTHER = 16_384
+
 _COMPARING = frozenset({"OPEXPR", "DISTINCTEXPR", "NULLIFEXPR", "SCALARARRAYOPEXPR", "ROWCOMPAREEXPR", "NULLTEST",
                         "BOOLEANTEST"})  # fmt: skip
 _CASTS = frozenset({"RELABELTYPE", "COERCEVIAIO", "ARRAYCOERCEEXPR", "COERCETODOMAIN", "COLLATEEXPR",
                     "CONVERTROWTYPEEXPR"})  # fmt: skip
 _AS_IT_IS = frozenset({"VAR", "FIELDSELECT", "ROWEXPR", "SUBSCRIPTINGREF", "ARRAYREF", "CONST", "PARAM",
                        "CASETESTEXPR"})  # fmt: skip
-_SCALAR = 4  # EXPR_SUBLINK
 _UPDATE, _WRITES = "2", frozenset({"2", "3", "5"})  # CmdType: UPDATE, INSERT, MERGE
 _NOT_WRITTEN = frozenset({"securityQuals", "withCheckOptions"})
 
@@ -112,20 +122,20 @@ class Deciders:
                     if node.integer("subLinkType") != EXISTS:
                         self._operand(node, level)
                 case tag if tag in _COMPARING:
+                    equal = _is_equality(node)
                     for name in ("arg", "args", "largs", "rargs"):
                         for operand in _items(node[name]):
-                            self._operand(operand, level)
+                            self._operand(operand, level, equal=equal)
                 case _:
                     self._operand(node, level)
 
-    def _operand(self, node: Any, level: Level) -> None:
-        """One side of a comparison."""
+    def _operand(self, node: Any, level: Level, *, equal: bool = True) -> None:
+        """One side of a comparison; ``equal``: of one that tells no more than that two values are the same."""
         inner = _uncast(node)
         if not isinstance(inner, TreeNode):
             return
-        scalar = inner.tag == "SUBLINK" and inner.integer("subLinkType") == _SCALAR
         found = self._sources.of(inner, level)
-        if inner.tag in _AS_IT_IS or inner.tag == "SUBLINK" or scalar:
+        if equal and (inner.tag in _AS_IT_IS or inner.tag == "SUBLINK"):
             self.plain |= found
         else:
             self.computed |= found
@@ -142,6 +152,15 @@ class _Compared(Sources):
             if node.tag == "WINDOWFUNC" and node.integer("winfnoid") in _COUNTS:
                 return set()
         return super().of(node, level)
+
+
+def _is_equality(node: TreeNode) -> bool:
+    if node.tag in ("NULLTEST", "BOOLEANTEST"):
+        return True
+    if node.tag == "ROWCOMPAREEXPR":  # only of < and its kin; rows that are equal are equal field by field
+        return False
+    operator = node.integer("opno")
+    return operator in _EQUALITIES or operator >= _FIRST_OTHER
 
 
 def _uncast(node: Any) -> Any:

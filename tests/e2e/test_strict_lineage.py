@@ -327,6 +327,44 @@ def test_what_only_the_database_knows_is_added_and_recorded(pair: Pair) -> None:
     assert added == [] or "shown from public.strict_people.email" in added  # empty: the look was quicker
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT id FROM strict_turning WHERE shown LIKE 'a%'",
+        "SELECT count(*) FROM strict_turning t JOIN strict_things u ON t.id = u.id AND t.shown > 'b'",
+        "SELECT id FROM strict_turning ORDER BY shown",
+        "SELECT t.id FROM strict_turning t, strict_people p WHERE p.email = 'x' OR t.shown LIKE 'a%'",
+        "SELECT t.id FROM strict_turning t, strict_people p WHERE p.email = 'x' OR (t.shown, 1) > ('b', 1)",
+        "SELECT count(*) FROM strict_turning GROUP BY left(shown, 1)",
+        "SELECT count(*) FILTER (WHERE shown ~ '^a') FROM strict_turning",
+        "SELECT CASE WHEN starts_with(shown, 'a') THEN 1 ELSE 2 END FROM strict_turning",
+        "SELECT id FROM strict_things WHERE EXISTS (SELECT FROM strict_turning t WHERE t.shown < 'b')",
+        "CREATE TEMP TABLE strict_kept AS SELECT shown FROM strict_turning WITH DATA",
+        "SELECT shown INTO TEMP strict_kept FROM strict_turning",
+        "EXPLAIN ANALYZE CREATE TEMP TABLE strict_kept AS SELECT id, shown || '' AS shown FROM strict_turning",
+        "EXPLAIN SELECT id FROM strict_turning WHERE shown LIKE 'a%'",
+        "UPDATE strict_things SET title = shown FROM strict_turning t WHERE t.id = strict_things.id",
+        "INSERT INTO strict_things (id, title) SELECT id + 100, shown FROM strict_turning",
+    ],
+)
+def test_what_only_the_database_knows_of_conditions_is_refused(pair: Pair, text: str) -> None:
+    """The same view, compared and stored: by what the database knows, or by a look that was quicker."""
+    with pair.databases.direct("shop") as direct, pair.strict.connect(*WHO, database="shop") as analyst:
+        direct.execute("CREATE VIEW strict_turning AS SELECT id, title AS shown FROM strict_things")
+        direct.execute("GRANT ALL ON strict_turning TO govproxy_login")
+        try:
+            for number in range(20):
+                rows = analyst.execute(f"SELECT shown, {number} AS round FROM strict_turning ORDER BY id").fetchall()
+                if rows[0][0] == "one":
+                    break
+            direct.execute("CREATE OR REPLACE VIEW strict_turning AS SELECT id, email AS shown FROM strict_people")
+            with pytest.raises(psycopg.errors.InsufficientPrivilege) as refused:
+                analyst.execute(text)
+            assert "email" in str(refused.value)
+        finally:
+            direct.execute("DROP VIEW strict_turning")
+
+
 def test_the_database_answers(pair: Pair) -> None:
     with pair.strict.connect(*WHO, database="shop") as analyst:
         analyst.execute("SELECT count(email) AS answered FROM strict_people").fetchall()
