@@ -40,15 +40,21 @@ def wants_count(rule: ApprovalRule) -> bool:
     return bool(rule.when) and ACTUAL_ROWS in expressions.compile(rule.when, HELD).attributes
 
 
-def fits(rule: ApprovalRule, asked: Question) -> bool:
-    """Whether everything fits that needs no question elsewhere: all but ticket and precedent."""
+def concerns(rule: ApprovalRule, asked: Question) -> bool:
+    """Whether it is a rule for this place, this person, this hold and this time at all."""
     hold = asked.hold
     reading = Reading.GRANT if rule.ruling is Ruling.APPROVE else Reading.RESTRICT
     if not place_matches(rule.on, hold.environment, hold.subject.database):
         return False
     if not who_matches(rule.who, hold.requester, reading) or not _is_about(rule, hold):
         return False
-    if rule.during and not any(window.is_open(asked.now) for window in rule.during):
+    return not rule.during or any(window.is_open(asked.now) for window in rule.during)
+
+
+def fits(rule: ApprovalRule, asked: Question) -> bool:
+    """Whether everything fits that needs no question elsewhere: all but ticket and precedent."""
+    hold = asked.hold
+    if not concerns(rule, asked):
         return False
     if hold.nature is None:
         # Nothing is known of it: no ground to approve, and ground enough to refuse.

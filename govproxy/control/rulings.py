@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from govproxy.approvals import risk
-from govproxy.approvals.automatic import UNKNOWN_ROWS, Question, fits, may_answer, ticket_in, wants_count
+from govproxy.approvals.automatic import UNKNOWN_ROWS, Question, concerns, fits, may_answer, ticket_in, wants_count
 from govproxy.approvals.deciding import MAX_REASON_CHARACTERS
 from govproxy.approvals.forms import rule_as_person
 from govproxy.approvals.values import Answer, ByRule, Hold, Standing, Vote
@@ -72,7 +72,7 @@ class Rulings:
         return not any(
             wants_count(rule) or (_looks_elsewhere(rule) and fits(rule, question))
             for rule in policy.approvals
-            if may_answer(rule, standing)
+            if may_answer(rule, standing) and concerns(rule, question)
         )
 
     async def decide(self, standing: Standing) -> Vote | None:
@@ -110,6 +110,8 @@ class _Looking:
     async def _grounds(self, rule: ApprovalRule) -> tuple[str, ...] | None:
         """What the rule rests on; None where it does not fit."""
         hold = self.standing.hold
+        if not concerns(rule, Question(standing=self.standing, now=self.rulings._clock())):
+            return None  # nothing is counted for its sake
         rows = await self._counted() if wants_count(rule) else self.rows
         actual = UNKNOWN_ROWS if rows is None else rows
         if not fits(rule, Question(standing=self.standing, now=self.rulings._clock(), actual_rows=actual)):

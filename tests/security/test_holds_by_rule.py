@@ -27,7 +27,10 @@ rules:
     approvers: {groups: [leads]}
     hold: {timeout: 60s}
     may_grant: {within: 1h, see: clear}
+  - {name: bots-come-back, who: {agents: true}, does: [delete], effect: hold, overrides: [agents-ask-before-writing],
+     approvers: {groups: [leads]}, hold: {on_hold: refuse}}
 approvals:
+  - {name: bots-with-a-ticket, decide: approve, who: {agents: [report-bot]}, ticket: {pattern: "OPS-[0-9]{1,6}"}}
   - {name: ticketed, decide: approve, who: {groups: [engineering]}, ticket: {pattern: "OPS-[0-9]{1,6}"}}
   - {name: again, decide: approve, who: {groups: [team-a]}, same_statement_approved: {within: 1h, by: group}}
   - {name: counted, decide: approve, who: {groups: [counting]}, when: statement.actual_rows == 1}
@@ -127,6 +130,29 @@ def test_a_ticket_in_a_comment_decides_at_once(
         ("asked", ""),
         ("voted", "rule ticketed"),
         ("approved", "rule ticketed"),
+    ]
+
+
+def test_an_agent_need_not_come_back_for_what_a_rule_decides_at_once(
+    proxy: Proxy, connect: Connect, rows: Callable[[], int]
+) -> None:
+    bot = connect(EMIL[0], (), "report-bot")
+    with pytest.raises(psycopg.Error) as refused:
+        bot.execute("DELETE FROM ruled WHERE id = 5")
+    assert refused.value.sqlstate == "42501"
+    assert rows() == 40
+    for prepare in (None, True):
+        number = 5 if prepare is None else 6
+        statement = f"DELETE FROM ruled WHERE id = {number} /* OPS-5 */"
+        assert bot.execute(statement.encode(), prepare=prepare).rowcount == 1
+    assert rows() == 38
+    used = proxy.wait_for_event(
+        lambda e: e["event"] == "approval" and e["status"] == "used" and "bots-with-a-ticket" in e["capsule"]
+    )
+    assert approvals_of(proxy, used["approval"])[:3] == [
+        ("asked", ""),
+        ("voted", "rule bots-with-a-ticket"),
+        ("approved", "rule bots-with-a-ticket"),
     ]
 
 

@@ -136,7 +136,8 @@ def _ask(
     connection: sa.Connection, hold: Hold, now: float, vote: Vote | None, sealing: Sealing, beside: Beside
 ) -> Kept:
     before = _earlier(connection, hold, now)
-    if before is not None:
+    # An open one waits for people; where a rule has an answer to this one (a ticket was added), it is another.
+    if before is not None and not (vote is not None and before.status is Status.WAITING):
         decided = before.status is not Status.WAITING
         return Kept(
             standing=before, capsule=_find_capsule(connection, before.hold.id) if decided else None, earlier=True
