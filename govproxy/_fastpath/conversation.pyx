@@ -198,6 +198,11 @@ cdef class Conversation(State):
         self.bounds = bounds
         if limits is not None or self.guard == GUARD_NONE:
             self.limits = limits
+        elif self.limits is not None:
+            # What is under way ends as it began, but nobody hands out shares of its windows any more.
+            self.limits = Limits(
+                rows=self.limits.rows, size_bytes=self.limits.size_bytes, changed=self.limits.changed
+            )
         self.quota = quota
 
     def impose(self, imposition not None):

@@ -236,6 +236,17 @@ def test_a_statement_waits_until_it_is_known_whether_it_may(stage: Callable[[Lim
     assert talk.frontend(frontend(["Query", "commit norows"]))[0] == frontend(["Query", "commit norows"])
 
 
+def test_a_window_that_is_lifted_stops_nothing_under_way(stage: Callable[[Limits], Limited]) -> None:
+    made = stage(Limits(meter=Meter(rows_per_minute=quota(1))))
+    talk = made.conversation
+    made.limited.writes = True
+    talk.frontend(FIRST)
+    assert talk.backend(backend(["CommandComplete", "BEGIN"]) + backend(["ReadyForQuery", "T"]))[0] == FIRST
+    talk.set_limits(None, None, made.limited)
+    assert talk.backend(DESCRIPTION + ROW * 3)[1] == DESCRIPTION + ROW * 3
+    assert made.limited.needs == []
+
+
 def test_more_is_asked_for_while_there_is_some(stage: Callable[[Limits], Limited]) -> None:
     share = quota(10)
     share.low = 5

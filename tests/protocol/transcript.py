@@ -175,6 +175,7 @@ class StubGate:
     """
 
     clear: bool = False
+    writes: bool = False
     asked: list[bytes] = field(default_factory=list)
     descriptions: list[bytes] = field(default_factory=list)
 
@@ -198,6 +199,7 @@ class StubGate:
             clear=self.clear,
             returns_rows=b"norows" not in text,
             copies_in=b"copyin" in text,
+            writes=self.writes,
             copy_guard=WATCHED if b"watched" in text else None,
             copies_out=b"copyout" in text,
             tainted=b"secret" in text,
