@@ -126,6 +126,7 @@ def describe(
         "approvers": sorted(decision.approvers),
         "sees_everything": decision.clear,
         "depends_on_moment": decision.varies,
+        "ends_session": decision.ends_session,
         "policy_version": decision.policy_version,
         "limits": _limits(limits_for(request.identity, request.database, request.environment, policy)),
         "identity": {

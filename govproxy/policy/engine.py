@@ -76,6 +76,7 @@ class _Outcome:
     varies: bool = False
     asked: int = 0  # conditions on how many rows an effect touches, of which only a bound was known
     firm: bool = False  # refused whatever that figure is
+    ends: bool = False
     counted: dict[str, set[tuple[int, int]]] = field(default_factory=dict)  # by a rule's burst: which effects
 
     def refuse(self, refusal: Refusal, *, firm: bool = True) -> None:
@@ -117,6 +118,7 @@ class _Outcome:
             varies=self.varies,
             counts=tuple(sorted((name, len(effects)) for name, effects in self.counted.items())),
             asks_rows=self.asked > 0 and not self.firm,
+            ends_session=self.verb is Verb.DENY and self.ends,
         )
 
 
@@ -153,6 +155,7 @@ class _Scope:
         allows = [r for r in standing if r.effect is Verb.ALLOW]
         if denies:
             outcome.rules[Verb.DENY].update(rule.name for rule in denies)
+            outcome.ends |= any(rule.end_session for rule in denies)
             outcome.refuse(self._refused(denies[0], effect, facts), firm=asked == outcome.asked)
         elif holds:
             outcome.hold(holds, subject(effect, facts))

@@ -137,10 +137,13 @@ class _Loader:
             burst=self._burst(entry.burst, *place, "burst"),
             may_grant=self._may_grant(entry, *place, "may_grant"),
             rehearse=entry.rehearse,
+            end_session=entry.end_session,
             terms=self._terms(entry, *place),
         )
 
     def _may_grant(self, entry: schema.RuleEntry, *place: Key) -> MayGrant | None:
+        if entry.end_session and entry.effect != "deny":
+            self._fail(f"`end_session` belongs to `effect: deny`, not to {entry.effect}", *place)
         if entry.rehearse and entry.effect != "hold":
             self._fail(f"`rehearse` belongs to `effect: hold`, not to {entry.effect}", *place)
         if entry.may_grant is None:

@@ -122,6 +122,7 @@ class Rule:
     freeze: bool = False
     may_grant: MayGrant | None = None  # of a hold
     rehearse: bool = False  # of a hold: run and taken back, for reviewers
+    end_session: bool = False  # of a deny: whoever meets it is put out
     terms: HoldTerms = dataclasses.field(default_factory=HoldTerms)  # of a hold
 
 

@@ -98,6 +98,7 @@ class RuleEntry(Strict):
     burst: BurstEntry | None = None
     may_grant: MayGrantEntry | None = None
     rehearse: bool = False
+    end_session: bool = False
 
 
 class FreezeEntry(Strict):

@@ -122,7 +122,7 @@ class Decision:
     application, how much came before): such an answer must not be kept. ``counts`` are the rules with a
     ``burst`` that count this statement once it runs, each with the number of effects. ``approvers`` are
     ``group:name`` and ``user:name``. ``asks_rows`` is True when the answer rests on how many rows the catalog has at
-    most, and a better figure could change it.
+    most, and a better figure could change it. ``ends_session``: whoever asked is put out.
     """
 
     verb: Verb
@@ -136,3 +136,4 @@ class Decision:
     varies: bool = False
     counts: tuple[tuple[str, int], ...] = ()
     asks_rows: bool = False
+    ends_session: bool = False

@@ -587,12 +587,17 @@ class Gate:
     # ------------------------------------------------------------------ refusing
 
     def refusal(self, conversation: Conversation, verdict: Verdict, number: int) -> bytes:
-        """The ErrorResponse for a denied statement, with the id under which the ledger has it."""
+        """The ErrorResponse for a denied statement, with the id under which the ledger has it.
+
+        Raises the refusal, which ends the session, where a rule puts out whoever meets it.
+        """
         basis: Basis = verdict.basis
         if basis.refusal is None:
             raise AssertionError("a denial without a reason")
         self._denials += 1
         shape = basis.analysis.digest if basis.analysis else hashlib.sha256(verdict.text).hexdigest()
+        if basis.decision is not None and basis.decision.ends_session:
+            raise basis.refusal
         error = self._or_repeated(basis.refusal, shape)
         return error_response(error, request_id=f"{self.facts.session_id}.{number}")
 

@@ -28,7 +28,7 @@ from tests.support.relay import RecordingRelay
 from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[2]
-KINDS = ("deny", "hold", "stop", "mask", "log", "pass")
+KINDS = ("deny", "hold", "stop", "late", "mask", "log", "pass")
 ATTACKS = frozenset(KINDS) - {"pass"}
 PEOPLE: dict[str, tuple[str, tuple[str, ...], str | None]] = {
     "analyst": ("ana@parcels.example", ("analysts",), None),
@@ -36,6 +36,7 @@ PEOPLE: dict[str, tuple[str, tuple[str, ...], str | None]] = {
     "rogue": ("ana@parcels.example", ("analysts",), "rogue"),
     "courier-bot": ("ana@parcels.example", ("analysts",), "courier-bot"),
     "intern": ("ivo@parcels.example", ("interns",), None),
+    "hasty": ("hal@parcels.example", ("hasty",), None),
     "lead": ("lea@parcels.example", ("leads",), None),
     "lead-agent": ("lea@parcels.example", ("leads",), "helper"),
 }
@@ -63,6 +64,7 @@ columns:
 classify:
   - {column: public.pt_vault.secret, tag: SECRET}
 limits:
+  - {name: the-hasty-have-no-time, who: {groups: [hasty]}, statement_timeout: 250ms, lock_timeout: 100ms}
   - {name: interns-take-little, who: {groups: [interns]}, rows: 5, bytes: 2kB, rows_changed: 3}
 """
 TABLES = ("pt_frozen_view", "pt_couriers", "pt_parcels", "pt_memos", "pt_scans", "pt_vault", "pt_frozen", "pt_notes")
@@ -273,6 +275,15 @@ def test_stopped(case: Case, seat: Seat, yard: Yard) -> None:
         assert direct.execute("SELECT count(*) FROM pt_parcels").fetchone() == (200,)
 
 
+@_of("late")
+def test_ended_in_time(case: Case, seat: Seat) -> None:
+    for whole in (query(case.text), extended(case.text) + SYNC):
+        answer = seat.session.ask(whole)
+        (error,) = answer.errors
+        assert error["C"] == "57014", error
+        assert answer.status == b"I"
+
+
 @_of("mask")
 def test_masked(case: Case, seat: Seat, yard: Yard) -> None:
     """Somebody who sees all gets planted words by the same statement; this one gets an answer without any."""
@@ -371,7 +382,7 @@ def test_every_number_has_cases_or_a_reason() -> None:
             if test:
                 assert test in _tests_in(ROOT / name), f"{number}: {reference}"
             if Path(name).name in _BLOCKS:
-                assert counts[Path(name).name][number] >= 2, f"{number}: {reference}"
+                assert counts[Path(name).name][number] >= 3, f"{number}: {reference}"
         for file in _BLOCKS:
             assert bool(counts[file][number]) == (f"tests/security/data/{file}" in references), (number, file)
 

@@ -20,6 +20,8 @@ rules:
     effect: allow
     overrides: [no-drop-in-production, no-truncate]
   - {name: not-after-three, who: {users: [nosy]}, does: [read], when: session.denials >= 3, effect: deny}
+  - {name: planted, does: [any], when: '"public.api_keys.api_key" in statement.columns', effect: deny,
+     end_session: true}
   - {name: few-drops, does: [drop], when: "!effect.temporary", burst: {more_than: 3, within: 10m}, effect: deny}
 loop_breaker: {repeats: 2, within: 10m, end_session_after: 4, who: {agents: true}}
 freezes:
@@ -113,6 +115,29 @@ def test_an_agent_that_repeats_itself_is_stopped(counting: Proxy, connect: Conne
     assert len(denied) == 5
     human = connect(user)
     assert [said(human.query("DELETE FROM orders"))[1] for _ in range(4)] == ["denied-by-rule"] * 4
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT api_key FROM api_keys",
+        'SELECT * FROM public."api_keys"',
+        "SELECT k FROM api_keys k",
+        "WITH x AS (TABLE api_keys) SELECT count(*) FROM x WHERE api_key = 'a'",
+        "EXPLAIN SELECT api_key FROM api_keys",
+    ],
+)
+def test_who_touches_what_was_planted_is_put_out(counting: Proxy, connect: Connect, text: str) -> None:
+    for whole in (query(text), query(text), extended(text) + SYNC, extended(text, formats=[1]) + SYNC):
+        talk = connect("curious@shop.example")
+        assert not talk.query("SELECT id, owner FROM api_keys ORDER BY id LIMIT 1").errors
+        talk.send(whole)
+        ended = talk.fatal()
+        assert (ended["S"], ended["C"]) == ("FATAL", "42501")
+        assert decode_detail(ended["D"])["rule"] == "planted"
+    events = counting.events()
+    denied = [event for event in events if event["event"] == "statement" and "planted" in event["rules"]]
+    assert {event["decision"] for event in denied} == {"deny"}
 
 
 def test_a_freeze_is_told_as_one(connect: Connect) -> None:
