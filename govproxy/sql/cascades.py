@@ -26,6 +26,19 @@ class Reached(NamedTuple):
 _BY_KEY = {"c": None, "n": Action.UPDATE, "d": Action.UPDATE}
 
 
+def reached(
+    action: Action, relation: Relation, columns: tuple[str, ...], catalog: Catalog, *, cascade: bool
+) -> tuple[Reached, ...]:
+    """What an action on rows takes along: by foreign keys, and by TRUNCATE … CASCADE."""
+    match action:
+        case Action.DELETE | Action.UPDATE:
+            return of_rows(action, relation, columns, catalog)
+        case Action.TRUNCATE if cascade:
+            return of_truncate(relation, catalog)
+        case _:
+            return ()
+
+
 def of_rows(action: Action, relation: Relation, columns: tuple[str, ...], catalog: Catalog) -> tuple[Reached, ...]:
     """What follows from DELETE or UPDATE of rows of ``relation``; ``columns`` that are set, none: any."""
     found: dict[tuple[Action, int], Reached] = {}

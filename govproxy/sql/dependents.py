@@ -88,6 +88,14 @@ def effects(found: Fallen, via: str, action: Action, catalog: Catalog) -> tuple[
     return tuple(made)
 
 
+def with_relation(relation: Relation, facts: Mapping[str, str | int | bool], catalog: Catalog) -> tuple[Effect, ...]:
+    """What goes with a relation that is dropped, or with a column of it (fact ``column``)."""
+    column = relation.column(str(facts["column"])) if "column" in facts else None
+    start = ObjectId("relation", relation.oid, column.attnum if column is not None else 0)
+    found = fallen((start,), catalog, cascade=bool(facts.get("cascade")))
+    return effects(found, f"{relation.schema}.{relation.name}", Action.DROP, catalog)
+
+
 def unknown(action: Action, via: str) -> Effect:
     """The same done to something that is not known: it may be anything."""
     return Effect(action=action, kind="table", facts={"via": via, "by": "cascade", "unresolved": True})

@@ -355,8 +355,12 @@ class Collector:
         """
         said = dict(facts)
         follows = not alone and (bool(relation.runs) if action is Action.SELECT else action in _SETS_OFF)
-        reached = _reached(action, relation, columns, facts, self.catalog) if follows else ()
-        falls = _falls(relation, facts, self.catalog) if follows and action is Action.DROP else ()
+        reached = (
+            cascades.reached(action, relation, columns, self.catalog, cascade=bool(facts.get("cascade")))
+            if follows
+            else ()
+        )
+        falls = dependents.with_relation(relation, facts, self.catalog) if follows and action is Action.DROP else ()
         with_it = [*[one.relation for one in reached if one.relation is not None], *_relations(falls, self.catalog)]
         if with_it:
             said["cascades"] = ",".join(dict.fromkeys(f"{one.schema}.{one.name}" for one in with_it))
@@ -601,27 +605,6 @@ def _as_it_acts(call: Effect, found: Found) -> Effect:
     if found.effects:
         facts["does"] = found.does
     return replace(call, facts=facts)
-
-
-def _reached(
-    action: Action, relation: Relation, columns: tuple[str, ...], facts: Facts, catalog: Catalog
-) -> tuple[cascades.Reached, ...]:
-    """What an action takes along by foreign keys and by CASCADE."""
-    match action:
-        case Action.DELETE | Action.UPDATE:
-            return cascades.of_rows(action, relation, columns, catalog)
-        case Action.TRUNCATE if facts.get("cascade"):
-            return cascades.of_truncate(relation, catalog)
-        case _:
-            return ()
-
-
-def _falls(relation: Relation, facts: Facts, catalog: Catalog) -> tuple[Effect, ...]:
-    """What goes with a relation that is dropped, or with a column of it (fact ``column``)."""
-    column = relation.column(str(facts["column"])) if "column" in facts else None
-    start = ObjectId("relation", relation.oid, column.attnum if column is not None else 0)
-    found = dependents.fallen((start,), catalog, cascade=bool(facts.get("cascade")))
-    return dependents.effects(found, f"{relation.schema}.{relation.name}", Action.DROP, catalog)
 
 
 def _relations(found: Iterable[Effect], catalog: Catalog) -> Iterable[Relation]:
