@@ -174,7 +174,12 @@ def _comparisons(
     equalities = statement.equalities
     if not equalities or len(equalities) > MAX_PLACES or statement.tag != "SELECT" or statement.opaque:
         return []
-    if statement.unresolved or statement.own or not {e.action for e in statement.effects} <= _READING:
+    if (
+        statement.unresolved
+        or statement.own
+        or statement.bodies_read
+        or not {e.action for e in statement.effects} <= _READING
+    ):
         return []
     found = []
     for equality in equalities:

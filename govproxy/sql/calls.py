@@ -84,6 +84,7 @@ class Calls:
             if field is not None:
                 return field if not routines.candidates else combine([field, self._result(routines, name, arguments)])
         self._note(id(body), schema, name, routines, nodes)
+        self._followed.pop(id(body), None)
         if not routines.proven:
             given = [_given(value, node) for value, node in zip(arguments, nodes, strict=False)]
             routines = self._meant(routines, given, spread=bool(body.get("func_variadic")))
@@ -200,7 +201,13 @@ class Calls:
 
     def _as_argument(self, value: Value, declared: int) -> Value:
         """A value as the type that a routine declares for it."""
-        if declared in PSEUDO_TYPES or value.type == declared or self._names.row_type(declared) is not None:
+        relation = self._names.row_type(declared)
+        if relation is not None:
+            # A row of a partition may have its columns in another order, one under an alias by other names.
+            names = [column.name for column in relation.columns]
+            alike = value.row is not None and [name for name, _ in value.row][: len(names)] == names
+            return value if alike else value._replace(row=None)
+        if declared in PSEUDO_TYPES or value.type == declared:
             return value
         return combine([value], declared)
 

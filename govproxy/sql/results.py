@@ -55,6 +55,8 @@ _NOT_FOLLOWED = frozenset(
 _SIGNALS = frozenset({"raise", "assert"})
 _DECIDES = frozenset({"if", "case", "while", "loop", "fori", "fors", "foreach_a", "exit", "return_next"})
 
+_DOES_MORE = frozenset({*functions.DANGERS, *functions.DANGERS_OF_EXTENSIONS, "current_query"})
+
 # Traces a query in a scope, with names looked up along a path.
 Tracer = Callable[[Node, Path, Scope | None, Findings], Rows]
 
@@ -140,7 +142,7 @@ class Results:
             return None
         findings = BodyFindings()
         rows = self._trace(_selecting(expressions[number]), DEFINITION_PATH, None, findings)
-        return None if findings.opaque or findings.flows or rows.wild is not None else rows.first()
+        return None if rows.wild is not None or _does_more(findings) else rows.first()
 
     # ------------------------------------------------------------------ one routine
 
@@ -207,7 +209,7 @@ class Results:
         rows = Rows()
         for statement in body.statements:
             rows = self._trace(statement, path, scope, findings)
-        if findings.opaque or findings.flows or rows.wild is not None:
+        if rows.wild is not None or _does_more(findings):
             return None
         value = self._shaped(routine, rows, findings)
         if value is None:
@@ -222,7 +224,8 @@ class Results:
         if self._catalog.user_casts or self._catalog.domain_functions:  # which an assignment may run
             return None
         findings = BodyFindings()
-        scope = scope_of_variables({*body.variables, routine.name, "found"})
+        # Security: an error's text may quote what it met, whatever that was.
+        scope = scope_of_variables({*body.variables, routine.name, "found"} - {"sqlerrm"})
         pool: set[ColumnRef] = set()
         for statement in body.statements:
             rows = self._trace(statement, routine.search_path, scope, findings)
@@ -231,7 +234,7 @@ class Results:
             for _, value in rows.columns:
                 if value.derivation is not Derivation.AGGREGATE_SAFE:
                     pool |= value.sources
-        if findings.opaque or findings.flows:
+        if _does_more(findings):
             return None
         for use in findings.uses:
             pool.update((use.column, *([use.partner] if use.partner is not None else [])))
@@ -344,6 +347,15 @@ def output_names(routine: Function) -> list[str]:
     """Names of the columns that come out, in order."""
     names = (name for name, mode in zip(routine.argument_names, routine.argument_modes, strict=False) if mode in "obt")
     return [name or f"column{place}" for place, name in enumerate(names, 1)]
+
+
+def _does_more(findings: Findings) -> bool:
+    """Whether code does more than to compute: stores, waits, locks, tells the text of the statement, or is opaque.
+
+    Security: a statement that has a masked value sent in the place of a client's must not be shown by it.
+    """
+    names = {use.name for use in findings.functions}
+    return findings.opaque or bool(findings.flows) or not names.isdisjoint(_DOES_MORE)
 
 
 def _reads(findings: Findings) -> frozenset[int]:

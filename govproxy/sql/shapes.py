@@ -124,6 +124,7 @@ class Shapes:
         above, _ = self._kin(relation, lambda kin: kin.parents)
         kin = (relation, *below, *above)
         plain: dict[str, Value] = {}
+        calls = any(what == "default" for what, _ in relation.runs)
         for column in relation.columns:
             sources = frozenset(
                 ColumnRef(member.oid, same.attnum)
@@ -131,12 +132,22 @@ class Shapes:
                 if (same := self._columns_of(member).get(column.name)) is not None
             )
             plain[column.name] = Value(sources, Derivation.PLAIN, column.base_type_oid)
+            if calls and column.default is not None and not column.generated:
+                plain[column.name] = self._filled(column, plain[column.name])
         columns = tuple(
             (column.name, self._generated(column, plain) if column.generated else plain[column.name])
             for column in relation.columns
         )
         reads = frozenset({relation.oid, *(member.oid for member in below)})
         return Shape(columns, index_of(columns), reads, None, not complete)
+
+    def _filled(self, column: Column, own: Value) -> Value:
+        """A column also shows what its default brings, if that calls a routine whose body reads."""
+        query = _select(f"SELECT {column.default}")
+        if query is None:
+            return own
+        found = self._trace(self, query, None).rows.first()
+        return own if found.sources <= own.sources else combine([own, found], own.type)
 
     def _generated(self, column: Column, plain: dict[str, Value]) -> Value:
         """A generated column also shows what it is computed from."""

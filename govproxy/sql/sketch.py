@@ -249,6 +249,8 @@ class _Drawing:
                 argument_types=tuple(self._type_oid(p["argType"]) for p in inputs),
                 return_type=self._type_oid(body["returnType"]) if "returnType" in body else 2278,
                 body=written[0] if written else None,
+                argument_names=tuple(p.get("name", "") for p in inputs) if inputs == parameters else (),
+                optional=sum("defexpr" in p for p in inputs),
             )
         )
 

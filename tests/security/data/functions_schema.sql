@@ -178,6 +178,15 @@ CREATE VIEW v_const AS SELECT id, f_const() AS c FROM products;
 CREATE VIEW v_const_nested AS SELECT upper(c) AS c FROM v_const;
 CREATE VIEW v_called_table AS SELECT o.b AS word FROM products p, LATERAL h_out(p.id) o;
 
+CREATE FUNCTION h_text() RETURNS text LANGUAGE sql STABLE AS 'SELECT current_query()';
+CREATE FUNCTION h_others() RETURNS SETOF text LANGUAGE sql STABLE AS 'SELECT query FROM pg_stat_activity';
+CREATE VIEW v_text AS SELECT id, email, h_text() AS said FROM people;
+CREATE TABLE defaulted (id int PRIMARY KEY, a text DEFAULT h_back(1));
+CREATE FUNCTION h_slow(n int) RETURNS int LANGUAGE sql STABLE AS
+    'SELECT 1 FROM (SELECT pg_sleep(ascii(email) / 1e6) FROM people WHERE id = n) x';
+CREATE FUNCTION h_locked(n int) RETURNS int LANGUAGE sql STABLE AS
+    'SELECT 1 FROM (SELECT pg_advisory_xact_lock(ascii(email)) FROM people WHERE id = n) x';
+
 -- ---- what lets callers ask
 
 CREATE FUNCTION q_like(pattern text) RETURNS SETOF int LANGUAGE sql STABLE AS
