@@ -135,9 +135,7 @@ class Collector:
         self.outputs: tuple[OutputColumn, ...] | None = ()
         self.reads: set[int] = set()
         self.unresolved: dict[str, None] = {}
-        self.opaque = False
-        self.own = False
-        self.bodies_read = False
+        self.opaque = self.own = self.bodies_read = False
         self.uses: list[Use] = []
         self.equalities: tuple[Equality, ...] = ()
         self.stored: tuple[Stored, ...] = ()
@@ -210,8 +208,7 @@ class Collector:
         self.unresolved.update(dict.fromkeys(inner.unresolved))
         self.opaque = self.opaque or inner.opaque
         self.uncounted = self.uncounted or inner.uncounted or changes_rows(inner)
-        self.own = self.own or inner.own
-        self.bodies_read = self.bodies_read or inner.bodies_read
+        self.own, self.bodies_read = self.own or inner.own, self.bodies_read or inner.bodies_read
         self.uses.extend(inner.uses)
         self.flows.extend(inner.flows)
         self.changes(inner.session)
@@ -466,8 +463,7 @@ class Collector:
         """Lineage of a query or a write inside, noted. Outputs are the caller's to take."""
         self._converts(node)
         found = lineage.trace(node, self.catalog, self.search_path, own=self.shadow.own)
-        self.own = self.own or found.own
-        self.bodies_read = self.bodies_read or bool(found.called)
+        self.own, self.bodies_read = self.own or found.own, self.bodies_read or bool(found.called)
         self.reads |= found.reads | found.called
         self.opaque = self.opaque or found.opaque
         self.uses.extend(found.uses)
