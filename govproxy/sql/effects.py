@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from govproxy.sql import behind, cascades, dependents, functions, lineage, system
 from govproxy.sql.bodies import Header
-from govproxy.sql.catalog import Catalog, ColumnRef, Function, ObjectId, Relation, RelationKind, is_temporary_schema
+from govproxy.sql.catalog import Catalog, Function, ObjectId, Relation, RelationKind, is_temporary_schema
 from govproxy.sql.dependents import KINDS, Fallen
 from govproxy.sql.hidden import NOTHING, Describe, Found, Hidden, Start, domains
 from govproxy.sql.tree import Node, Walk, alias_of, conversions, field_names, new_walk
@@ -476,7 +476,7 @@ class Collector:
 
     def reach(self, walk: Walk, found: lineage.Lineage | None = None) -> None:
         """The effects of everything a walk met, apart from its writes and creations."""
-        self._columns = _columns_read(found, self.catalog) if found is not None else {}
+        self._columns = lineage.columns_read(found, self.catalog) if found is not None else {}
         self._traced = found is not None and not found.opaque
         aliases = {alias_of(read) for read in walk.reads}
         shown = frozenset([fields[-1] for fields in walk.columns])
@@ -605,29 +605,3 @@ def _as_it_acts(call: Effect, found: Found) -> Effect:
 
 def _relations(found: Iterable[Effect], catalog: Catalog) -> Iterable[Relation]:
     return (catalog.relations[effect.relation] for effect in found if effect.relation is not None)
-
-
-def _columns_read(found: lineage.Lineage, catalog: Catalog) -> dict[int, tuple[str, ...]]:
-    """Names of the columns that a query shows, compares or stores, by relation."""
-    seen: set[ColumnRef] = set()
-    for output in found.outputs or ():
-        seen |= output.sources
-    for use in found.uses:
-        seen.add(use.column)
-        if use.partner is not None:
-            seen.add(use.partner)
-    for flow in found.flows:
-        seen |= flow.sources
-    places: dict[int, set[int]] = {}
-    for oid, attnum in seen:
-        places.setdefault(oid, set()).add(attnum)
-    names: dict[int, tuple[str, ...]] = {}
-    for oid in sorted(places):
-        relation = catalog.relations.get(oid)
-        if relation is None:
-            continue
-        wanted = places[oid]
-        columns = [column.name for column in relation.columns if column.attnum in wanted or 0 in wanted]
-        if columns:
-            names[oid] = tuple(columns)
-    return names

@@ -27,7 +27,7 @@ Node = dict[str, Any]
 
 MAX_OUTPUTS = 1664  # MaxTupleAttributeNumber, htup_details.h
 
-__all__ = ["FunctionUse", "Lineage", "behind", "trace"]
+__all__ = ["FunctionUse", "Lineage", "behind", "columns_read", "trace"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +106,32 @@ def behind(column: ColumnRef, catalog: Catalog) -> frozenset[ColumnRef]:
     if value is None or value.derivation is Derivation.OPAQUE:
         return frozenset()
     return value.sources | {column}
+
+
+def columns_read(found: Lineage, catalog: Catalog) -> dict[int, tuple[str, ...]]:
+    """Names of the columns that a query shows, compares or stores, by relation."""
+    seen: set[ColumnRef] = set()
+    for output in found.outputs or ():
+        seen |= output.sources
+    for use in found.uses:
+        seen.add(use.column)
+        if use.partner is not None:
+            seen.add(use.partner)
+    for flow in found.flows:
+        seen |= flow.sources
+    places: dict[int, set[int]] = {}
+    for oid, attnum in seen:
+        places.setdefault(oid, set()).add(attnum)
+    names: dict[int, tuple[str, ...]] = {}
+    for oid in sorted(places):
+        relation = catalog.relations.get(oid)
+        if relation is None:
+            continue
+        wanted = places[oid]
+        columns = [column.name for column in relation.columns if column.attnum in wanted or 0 in wanted]
+        if columns:
+            names[oid] = tuple(columns)
+    return names
 
 
 def _statement(node: Node, queries: StatementQueries) -> Rows:
