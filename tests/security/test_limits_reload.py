@@ -214,7 +214,6 @@ def test_within_a_pipeline_without_its_sync(begin: Begin, change: Callable[..., 
     session = begin()
     first, second = (extended(f"INSERT INTO {TABLE} VALUES ({number})") for number in (8, 9))
     session.send(first + parse("SELECT 1", b"x"))
-    time.sleep(0.2)  # so that it is on its way; whether it is changes nothing of what is asserted
     change(READ_ONLY)
     answer = session.ask(second + SYNC)
     _refused(answer)
