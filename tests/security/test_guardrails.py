@@ -56,6 +56,10 @@ extends: production
 rules:
   - {name: nobody-deletes-journal, who: {groups: [keepers]}, does: [delete], effect: deny,
      on: {tables: [public.journal]}}
+  - {name: the-child-stays, who: {groups: [keepers]}, does: [alter, drop], effect: deny,
+     on: {tables: [public.child]}}
+  - {name: keepers-drop, who: {groups: [keepers]}, does: [drop], effect: allow, overrides: [no-drop-in-production]}
+  - {name: keepers-alter, who: {groups: [keepers]}, does: [alter], effect: allow}
   - {name: keepers-call, who: {groups: [keepers]}, does: [call], effect: allow, overrides: [no-volatile-functions]}
   - {name: keepers-write, who: {groups: [keepers]}, does: [write], effect: allow,
      overrides: [no-unqualified-delete, no-unqualified-update]}
@@ -189,6 +193,27 @@ def test_a_rule_on_a_table_sees_what_comes_by_other_ways(ground: Ground) -> None
     assert bytes(leg.received[mark:]) == PROBE
     # What does not delete there passes, though a rule speaks of the table.
     assert not session.ask(query("INSERT INTO tag VALUES (77, 'x')")).errors
+
+
+def test_a_rule_on_a_table_sees_what_it_loses_with_something_else(ground: Ground) -> None:
+    session, leg = ground.seat("keeper")
+    mark = len(leg.received)
+    for text in ("DROP TABLE parent CASCADE", "DROP FUNCTION grab() CASCADE", "DROP TRIGGER child_grab ON child",
+                 "ALTER TABLE parent DROP COLUMN id CASCADE", "ALTER TABLE parent DROP CONSTRAINT parent_pkey CASCADE",
+                 "DROP SCHEMA public CASCADE", "DROP INDEX child_pkey", "DROP LANGUAGE plpgsql CASCADE",
+                 "DROP OWNED BY CURRENT_USER", "/* x */ drop/**/function public.\"grab\" cascade"):  # fmt: skip
+        for whole in (query(text), query(text), extended(text) + SYNC):
+            error = session.ask(whole).errors[0]
+            assert error["C"] == "42501", text
+            found = REQUEST.search(error["D"])
+            assert found is not None
+            statement = ground.ledger.event("statement", found[1])
+            assert statement is not None
+            assert "the-child-stays" in statement["rules"], (text, statement["rules"])
+    assert session.ask(PROBE).rows == [[b"1"]]
+    assert bytes(leg.received[mark:]) == PROBE
+    # What takes nothing of it along is the database's own affair.
+    assert not session.ask(query("DROP FUNCTION IF EXISTS nothing_of_that_name CASCADE")).errors
 
 
 def test_the_ledger_has_what_was_set_off(ground: Ground) -> None:
