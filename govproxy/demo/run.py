@@ -27,6 +27,7 @@ from govproxy.demo import files, sample, tour
 from govproxy.demo.files import PEOPLE, Who
 from govproxy.demo.postgres import HOST, PostgresServer, free_port
 from govproxy.demo.proxy import ProxyProcess
+from govproxy.demo.stage import Stage
 from govproxy.errors import ConfigError
 from govproxy.identity.keys import load_signing_key
 from govproxy.identity.minting import mint
@@ -105,7 +106,7 @@ def play(demo: Demo, console: Console) -> list[str]:
     with ExitStack() as stack:
         direct = stack.enter_context(psycopg.connect(demo.postgres.dsn(sample.DATABASE), autocommit=True))
         through = {who.title: stack.enter_context(psycopg.connect(demo.dsn(who), autocommit=True)) for who in PEOPLE}
-        return tour.run(tour.Stage(console=console, direct=direct, through=through, config=demo.config))
+        return tour.run(Stage(console=console, direct=direct, through=through, config=demo.config))
 
 
 def create_sample(postgres: PostgresServer, *, login_password: str, size: sample.Size | None = None) -> None:

@@ -6,18 +6,18 @@ import datetime
 
 import pytest
 
-from govproxy.demo import tour
+from govproxy.demo import stage, tour
 from govproxy.demo.files import AGENT, ANALYST
 
 
 def test_a_leak_is_found_inside_other_values() -> None:
     rows = [(1, "call Ada at +1-212-555-0199"), (2, None)]
-    assert tour.leaks(rows, ["+1-212-555-0199", "ada@example.com", None]) == ["+1-212-555-0199"]
+    assert stage.leaks(rows, ["+1-212-555-0199", "ada@example.com", None]) == ["+1-212-555-0199"]
 
 
 def test_dates_leak_in_any_type() -> None:
-    assert tour.leaks([(datetime.date(1980, 2, 3),)], [datetime.date(1980, 2, 3)]) == ["1980-02-03"]
-    assert tour.leaks([("1980-02-03",)], [datetime.date(1980, 2, 3)]) == ["1980-02-03"]
+    assert stage.leaks([(datetime.date(1980, 2, 3),)], [datetime.date(1980, 2, 3)]) == ["1980-02-03"]
+    assert stage.leaks([("1980-02-03",)], [datetime.date(1980, 2, 3)]) == ["1980-02-03"]
 
 
 def test_each_statement_needs_a_line_of_its_own() -> None:
@@ -30,8 +30,8 @@ def test_each_statement_needs_a_line_of_its_own() -> None:
 
 
 def test_a_false_claim_fails_the_step() -> None:
-    with pytest.raises(tour.StepFailed, match="was changed"):
-        tour.check(False, "the row was changed")
+    with pytest.raises(stage.StepFailed, match="was changed"):
+        stage.check(False, "the row was changed")
 
 
 def test_every_step_says_what_it_claims() -> None:
