@@ -11,9 +11,9 @@ Source: PostgreSQL manual, "COPY", File Formats.
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 
-from govproxy._fastpath.copyrows cimport COPY_BINARY, COPY_CSV, COPY_TEXT
+from govproxy._fastpath.copyrows cimport COPY_BINARY, COPY_CSV, COPY_TEXT, copy_escape
 from govproxy._fastpath.cursor cimport load_i16, load_i32
-from govproxy._fastpath.maskpieces cimport is_digit
+from govproxy._fastpath.maskpieces cimport hex_value
 from govproxy._fastpath.outbuf cimport OutBuf, outbuf_append, outbuf_byte, outbuf_free, outbuf_init
 
 cdef enum:
@@ -137,17 +137,17 @@ cdef class CopyReader:
                     value = value * 8 + p[i] - 48
                     digits += 1
                     i += 1
-            elif p[i] == c'x' and i + 1 < n and hex_of(p[i + 1]) >= 0:
+            elif p[i] == c'x' and i + 1 < n and hex_value(p[i + 1]) >= 0:
                 value = 0
                 i += 1
-                while i < n and digits < 2 and hex_of(p[i]) >= 0:
-                    value = value * 16 + hex_of(p[i])
+                while i < n and digits < 2 and hex_value(p[i]) >= 0:
+                    value = value * 16 + hex_value(p[i])
                     digits += 1
                     i += 1
             if value >= 0:
                 outbuf_byte(&self.plain, <unsigned char>(value & 0xFF))
                 continue
-            outbuf_byte(&self.plain, plain_of(p[i]))
+            outbuf_byte(&self.plain, copy_escape(p[i]))
             i += 1
         return 0
 
@@ -262,26 +262,3 @@ cdef class CopyReader:
             if self.feed(<const unsigned char*>PyBytes_AS_STRING(chunk), len(chunk)):
                 break
         return self.found
-
-
-cdef inline int hex_of(unsigned char c) noexcept nogil:
-    if is_digit(c):
-        return c - 48
-    c |= 0x20
-    return c - 87 if 97 <= c <= 102 else -1
-
-
-cdef inline unsigned char plain_of(unsigned char c) noexcept nogil:
-    if c == c'n':
-        return 10
-    if c == c't':
-        return 9
-    if c == c'r':
-        return 13
-    if c == c'b':
-        return 8
-    if c == c'f':
-        return 12
-    if c == c'v':
-        return 11
-    return c

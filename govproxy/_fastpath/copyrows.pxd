@@ -8,6 +8,22 @@ cdef enum CopyFormat:
     COPY_CSV
     COPY_BINARY
 
+# What a letter behind a backslash stands for in the text form.
+cdef inline unsigned char copy_escape(unsigned char c) noexcept nogil:
+    if c == c'n':
+        return 10
+    if c == c't':
+        return 9
+    if c == c'r':
+        return 13
+    if c == c'b':
+        return 8
+    if c == c'f':
+        return 12
+    if c == c'v':
+        return 11
+    return c
+
 # Where one field stands in the row as it came, and whether it was quoted.
 cdef struct RawField:
     Py_ssize_t start

@@ -193,7 +193,7 @@ cdef class CopyMasker:
             if c == b"\\":
                 if i == end:
                     _malformed()
-                c = _unescaped(p[i])
+                c = copy_escape(p[i])
                 i += 1
             outbuf_byte(&self.row, c)
         if column != self.count - 1:
@@ -400,19 +400,3 @@ cdef class CopyMasker:
             return sent, counts.rows, counts.masked_values
         finally:
             outbuf_free(&out)
-
-
-cdef inline unsigned char _unescaped(unsigned char c) noexcept nogil:
-    if c == b"n":
-        return 10
-    if c == b"t":
-        return 9
-    if c == b"r":
-        return 13
-    if c == b"b":
-        return 8
-    if c == b"f":
-        return 12
-    if c == b"v":
-        return 11
-    return c

@@ -7,13 +7,14 @@ code, wallets their kind.
 Sources: ISO 7064, ISO 13616, EIP-55, BIP-173, BIP-350, and the issuers' own rules.
 """
 
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 
 from govproxy._fastpath.maskers cimport MaskSpec
 from govproxy._fastpath.maskpieces cimport is_digit, is_letter, is_word, lower, luhn_sum, put, put_byte, put_hex
 from govproxy._fastpath.outbuf cimport OutBuf
 from govproxy._fastpath.prf cimport prf_stream
+from govproxy._fastpath.walletshapes cimport bech32_step
 
 cdef extern from "keccak.h" nogil:
     void gp_keccak256(const uint8_t* p, size_t n, uint8_t* digest)
@@ -382,22 +383,6 @@ cdef int put_ethereum(const MaskSpec* spec, const unsigned char* p, const unsign
     return 1
 
 
-cdef inline uint32_t polymod(uint32_t state, int value) noexcept nogil:
-    cdef uint32_t top = state >> 25
-    state = (state & 0x1FFFFFF) << 5 ^ <uint32_t>value
-    if top & 1:
-        state ^= 0x3B6A57B2
-    if top & 2:
-        state ^= 0x26508E6D
-    if top & 4:
-        state ^= 0x1EA119FA
-    if top & 8:
-        state ^= 0x3D4233DD
-    if top & 16:
-        state ^= 0x2A1462B3
-    return state
-
-
 cdef int put_segwit(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, const unsigned char* tag,
                     OutBuf* out) except -1 nogil:
     cdef const unsigned char* letters = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l"
@@ -406,7 +391,7 @@ cdef int put_segwit(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, 
     cdef Py_ssize_t i
     cdef int count
     cdef int number
-    cdef uint32_t state = 1
+    cdef unsigned int state = 1
     cdef bint capital = 65 <= p[0] <= 90
     while one < n and p[one] != c'1':
         one += 1
@@ -428,12 +413,12 @@ cdef int put_segwit(const MaskSpec* spec, const unsigned char* p, Py_ssize_t n, 
         values[52] &= 16        # the program ends before the last value does
     memset(&values[count], 0, 6)
     for i in range(one):
-        state = polymod(state, lower(p[i]) >> 5)
-    state = polymod(state, 0)
+        state = bech32_step(state, lower(p[i]) >> 5)
+    state = bech32_step(state, 0)
     for i in range(one):
-        state = polymod(state, lower(p[i]) & 31)
+        state = bech32_step(state, lower(p[i]) & 31)
     for i in range(count + 6):
-        state = polymod(state, values[i])
+        state = bech32_step(state, values[i])
     state ^= 1 if values[0] == 0 else 0x2BC830A3
     for i in range(6):
         values[count + i] = <unsigned char>(state >> (5 * (5 - i)) & 31)

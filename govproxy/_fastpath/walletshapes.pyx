@@ -51,22 +51,6 @@ cdef bint base58check(const unsigned char* p, Py_ssize_t size) noexcept nogil:
     return digest[0] == raw[21] and digest[1] == raw[22] and digest[2] == raw[23] and digest[3] == raw[24]
 
 
-cdef inline unsigned int polymod(unsigned int state, int value) noexcept nogil:
-    cdef unsigned int top = state >> 25
-    state = (state & 0x1FFFFFF) << 5 ^ <unsigned int>value
-    if top & 1:
-        state ^= 0x3B6A57B2
-    if top & 2:
-        state ^= 0x26508E6D
-    if top & 4:
-        state ^= 0x1EA119FA
-    if top & 8:
-        state ^= 0x3D4233DD
-    if top & 16:
-        state ^= 0x2A1462B3
-    return state
-
-
 cdef bint bech32(const unsigned char* p, Py_ssize_t size) noexcept nogil:
     # BIP 173 and 350 with the prefixes of Bitcoin, in small letters as wallets write them.
     cdef unsigned int state = 1
@@ -74,12 +58,14 @@ cdef bint bech32(const unsigned char* p, Py_ssize_t size) noexcept nogil:
     cdef Py_ssize_t i
     if not 14 <= size <= 74 or p[1] != c'c' and p[1] != c'b' or p[2] != c'1':
         return False
-    state = polymod(polymod(polymod(polymod(polymod(state, p[0] >> 5), p[1] >> 5), 0), p[0] & 31), p[1] & 31)
+    state = bech32_step(bech32_step(state, p[0] >> 5), p[1] >> 5)
+    state = bech32_step(state, 0)
+    state = bech32_step(bech32_step(state, p[0] & 31), p[1] & 31)
     for i in range(3, size):
         value = place_in(BECH32, 32, p[i])
         if value < 0:
             return False
-        state = polymod(state, value)
+        state = bech32_step(state, value)
     return state == 1 or state == 0x2BC830A3
 
 

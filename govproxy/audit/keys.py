@@ -31,14 +31,41 @@ def key_id(raw_public: bytes) -> str:
 
 
 @dataclass(frozen=True)
-class LedgerKey:
+class SigningKey:
+    """An Ed25519 key, for the ledger and for what is signed besides. ``seed``, 32 bytes, does not show in ``repr``."""
+
+    seed: bytes = field(repr=False)
+
+    @classmethod
+    def generate(cls) -> SigningKey:
+        """A new random key."""
+        return cls(seed=secrets.token_bytes(32))
+
+    @cached_property
+    def _private(self) -> Ed25519PrivateKey:
+        return Ed25519PrivateKey.from_private_bytes(self.seed)
+
+    @cached_property
+    def key_id(self) -> str:
+        return key_id(self.public.raw)
+
+    @property
+    def public(self) -> PublicKey:
+        return PublicKey(raw=self._private.public_key().public_bytes_raw())
+
+    def sign(self, message: bytes) -> bytes:
+        """The Ed25519 signature (RFC 8032) of ``message``, 64 bytes."""
+        return self._private.sign(message)
+
+
+@dataclass(frozen=True)
+class LedgerKey(SigningKey):
     """What a worker needs to write a ledger; travels to it pickled over the inherited socket.
 
     ``seed`` is the Ed25519 private key, ``hash_key`` the HMAC key, 32 bytes each.
     Security: neither shows in ``repr``.
     """
 
-    seed: bytes = field(repr=False)
     hash_key: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
@@ -57,22 +84,6 @@ class LedgerKey:
 
     def __reduce__(self) -> tuple[type[LedgerKey], tuple[bytes, bytes]]:
         return LedgerKey, (self.seed, self.hash_key)  # without the cached OpenSSL object
-
-    @cached_property
-    def _private(self) -> Ed25519PrivateKey:
-        return Ed25519PrivateKey.from_private_bytes(self.seed)
-
-    @cached_property
-    def key_id(self) -> str:
-        return key_id(self.public.raw)
-
-    @property
-    def public(self) -> PublicKey:
-        return PublicKey(raw=self._private.public_key().public_bytes_raw())
-
-    def sign(self, message: bytes) -> bytes:
-        """The Ed25519 signature (RFC 8032) of ``message``, 64 bytes."""
-        return self._private.sign(message)
 
     def hash_text(self, text: str | bytes) -> str:
         """Keyed fingerprint of a statement with its literals: HMAC-SHA256, 64 hexadecimal digits.
@@ -107,34 +118,6 @@ class PublicKey:
         return Ed25519PublicKey.from_public_bytes(self.raw).public_bytes(
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         )
-
-
-@dataclass(frozen=True)
-class SigningKey:
-    """An Ed25519 key for what is signed besides the ledger. ``seed`` has 32 bytes and does not show in ``repr``."""
-
-    seed: bytes = field(repr=False)
-
-    @classmethod
-    def generate(cls) -> SigningKey:
-        """A new random key."""
-        return cls(seed=secrets.token_bytes(32))
-
-    @cached_property
-    def _private(self) -> Ed25519PrivateKey:
-        return Ed25519PrivateKey.from_private_bytes(self.seed)
-
-    @cached_property
-    def key_id(self) -> str:
-        return key_id(self.public.raw)
-
-    @property
-    def public(self) -> PublicKey:
-        return PublicKey(raw=self._private.public_key().public_bytes_raw())
-
-    def sign(self, message: bytes) -> bytes:
-        """The Ed25519 signature (RFC 8032) of ``message``, 64 bytes."""
-        return self._private.sign(message)
 
 
 def load_or_create_signing_key(directory: Path, private_name: str, public_name: str) -> SigningKey:
