@@ -30,7 +30,7 @@ _USES = {
     Comparison.RANGE: "a range over",
     Comparison.PATTERN: "matching a pattern on",
     Comparison.ORDER: "ordering by",
-    Comparison.GROUP: "grouping by",
+    Comparison.GROUP: "grouping by, or keeping distinct rows of,",
     Comparison.JOIN: "joining on",
     Comparison.OTHER: "a condition on, or a computation that may fail by,",
 }
@@ -174,7 +174,7 @@ class Guard:
                     reason=Reason(MASKED_WRITE),
                     object=asked[0],
                     message=f"a view that computes with {asked[0]} is not allowed (rule {MASKED_WRITE})",
-                    hint="It is masked for you, and what a view computes may be grouped by. Show the column as it is.",
+                    hint="It is masked for you, and what a view computes may be compared. Show the column as it is.",
                 )
             if creates_view and effect.temporary and (masked := self._touched(statement)):
                 return Refusal(
@@ -222,10 +222,14 @@ class Guard:
             case _:
                 raise AssertionError(right.compare)
         match comparison:
-            case Comparison.EQUALITY | Comparison.GROUP:
+            case Comparison.EQUALITY:
                 return partner is None or self._same_class(column_class, partner)
             case Comparison.JOIN:
                 return partner is not None and self._same_class(column_class, partner)
+            case Comparison.GROUP:
+                # Security: groups may come in the order of the values themselves, and tell how often each one is
+                # there, which a mask may hide.
+                return False
             case Comparison.RANGE | Comparison.PATTERN | Comparison.ORDER | Comparison.OTHER:
                 return False
             case _:
@@ -293,6 +297,6 @@ def _compare_hint(right: ColumnRight, name: str, column_class: ColumnClass) -> s
         return f"{name} may not be used in conditions, joins or ordering by you."
     column = name.rsplit(".", 1)[-1]
     return (
-        f"Works: {column} = 'value', {column} IN (...), {column} IS NULL, GROUP BY {column}, and joining two "
+        f"Works: {column} = 'value', {column} IN (...), {column} IS NULL, count(DISTINCT {column}), and joining two "
         f"columns of class {column_class.sensitive.name}."
     )

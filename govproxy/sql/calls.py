@@ -72,7 +72,7 @@ class Calls:
             arguments.extend(order)
         if body.get("agg_distinct"):
             for argument, node in zip(arguments, nodes, strict=False):
-                self._evaluator.group(argument, node, scope)
+                self._evaluator.group(argument, node, scope, counted=name == "count")
         if "agg_filter" in body:
             self._evaluator.condition(body["agg_filter"], scope)
         window = self.window(body["over"], scope) if "over" in body else None

@@ -111,12 +111,12 @@ class Expressions:
             values.append(value)
         return values
 
-    def group(self, value: Value, node: Node, scope: Scope) -> None:
-        """Note what GROUP BY, DISTINCT or PARTITION BY puts together."""
+    def group(self, value: Value, node: Node, scope: Scope, *, counted: bool = False) -> None:
+        """Note what GROUP BY, DISTINCT or PARTITION BY puts together; ``counted`` if only to count the groups."""
         if value.derivation is Derivation.EXPRESSION and self.is_tidied(node, scope):
-            self._findings.use(value, Comparison.GROUP)
+            self._findings.use(value, Comparison.EQUALITY if counted else Comparison.GROUP)
         else:
-            self._findings.group(value)
+            self._findings.group(value, counted=counted)
 
     def is_tidied(self, node: Node, scope: Scope) -> bool:
         """Whether a node is a column in another form, such as in lower case."""

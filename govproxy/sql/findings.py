@@ -98,18 +98,19 @@ class Findings:
     def together(self, values: Sequence[Value]) -> None:
         """Note that values are compared with each other. In a client's statement each use says all about it."""
 
-    def group(self, value: Value) -> None:
+    def group(self, value: Value, *, counted: bool = False) -> None:
         """Note that rows with equal values are put together (GROUP BY, DISTINCT, PARTITION BY).
 
         Security: which rows come together shows in everything else about them. With a column as it is
         that tells who shares a value; with an expression over it (``email LIKE 'a%'``) it answers any
-        question.
+        question. Where the groups are only ``counted`` it tells no more than equality does.
         """
         if value.row is not None:
             for _, field in value.row:
-                self.group(field)
+                self.group(field, counted=counted)
             return
-        self.use(value, Comparison.GROUP if value.untouched else Comparison.OTHER)
+        plain = Comparison.EQUALITY if counted else Comparison.GROUP
+        self.use(value, plain if value.untouched else Comparison.OTHER)
 
     def join(self, left: Value, right: Value) -> None:
         """Note that two values are compared for equality."""

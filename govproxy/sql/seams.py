@@ -33,7 +33,7 @@ class Evaluator(Protocol):
         """What sorts, noted as used."""
         ...
 
-    def group(self, value: Value, node: Node, scope: Scope) -> None:
+    def group(self, value: Value, node: Node, scope: Scope, *, counted: bool = False) -> None:
         """Note what an expression ``node`` puts together where it is equal."""
         ...
 

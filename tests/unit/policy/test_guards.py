@@ -49,7 +49,7 @@ def using(policy: Policy, comparison: str, column: ColumnRef, partner: ColumnRef
     ("comparison", "column", "partner", "allowed"),
     [
         ("equality", CUSTOMER_EMAIL, None, True),
-        ("group", CUSTOMER_EMAIL, None, True),
+        ("group", CUSTOMER_EMAIL, None, False),
         ("range", CUSTOMER_EMAIL, None, False),
         ("pattern", CUSTOMER_EMAIL, None, False),
         ("order", CUSTOMER_EMAIL, None, False),
