@@ -38,7 +38,7 @@ cdef class Inquiry:
 cdef bint ask(State state, object question) except -1:
     # Begins at once where it can; the caller parks the message. False: nothing can be asked now.
     cdef Inquiry inquiry
-    if state.phase != PHASE_READY:
+    if state.phase != PHASE_READY or state.lent is not None:
         return False   # what the message belongs to has failed while it waited for something else: it is dropped
     if state.replies.count == 0 and not state.unsynced and state.transaction_status == <unsigned char>b"E":
         return False   # nothing runs in an aborted transaction, nor can it be asked

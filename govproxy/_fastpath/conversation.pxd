@@ -14,6 +14,7 @@ cdef class Conversation(State):
     cdef int _listen_for_terminate(self) except -1
     cdef int settle(self) except -1
     cdef int _after_backend(self) except -1
+    cdef int _hear(self, bytes said) except -1
     cdef bint wants_frontend(self) noexcept
     cdef bint wants_backend(self) noexcept
     cdef int _let_go(self, object subject) except -1

@@ -15,16 +15,17 @@ from govproxy._fastpath.backend cimport backend_messages
 from govproxy._fastpath.cursor cimport load_i32
 from govproxy._fastpath.frontend cimport frontend_messages
 from govproxy._fastpath.guard cimport release_rows
+from govproxy._fastpath.lending cimport attempt, end_of, is_lendable, lend, types_of, withdraw
 from govproxy._fastpath.outbuf cimport outbuf_append, outbuf_consume, outbuf_free, outbuf_init, outbuf_trim
 from govproxy._fastpath.replies cimport Expected
-from govproxy._fastpath.sinks cimport sink_data, sink_pass, sink_reset, sink_size
+from govproxy._fastpath.sinks cimport sink_bytes, sink_data, sink_flush, sink_pass, sink_reset, sink_size
 from govproxy._fastpath.limits cimport Limits, Quota
 from govproxy._fastpath.state cimport GUARD_NONE, HOLD_CANCEL, HOLD_QUOTA, HOLD_ROWS, HOLD_SETTINGS, State
 from govproxy._fastpath.statements cimport Portal
-from govproxy._fastpath.transitions cimport PHASE_CLOSED
+from govproxy._fastpath.transitions cimport PHASE_CLOSED, REPLY_BIND
 from govproxy._fastpath.verdicts cimport Verdict
 
-from govproxy.errors import ProtocolViolation
+from govproxy.errors import InternalError, ProtocolViolation
 
 cdef enum:
     HEADER = 5
@@ -100,6 +101,9 @@ cdef class Conversation(State):
     cdef int feed_backend(self, const unsigned char* data, Py_ssize_t size) except -1:
         cdef Py_ssize_t part
         self.tick()
+        if self.lent is not None:
+            self.lent.heard(PyBytes_FromStringAndSize(<const char*>data, size))
+            return 0
         if self.backend_skip:
             part = size if size < self.backend_skip else self.backend_skip
             if not self.backend_skip_drops:
@@ -182,6 +186,76 @@ cdef class Conversation(State):
         False: nothing can be asked as things stand. Outside of a feed the link must ``proceed``.
         """
         return ask(self, question)
+
+    # ------------------------------------------------------------------ while a statement is held
+
+    @property
+    def waiting(self):
+        """Types of the whole messages that wait, the held one first; of many the first ones."""
+        return types_of(self.frontend_stash.data + self.frontend_taken, self.frontend_stash.size - self.frontend_taken)
+
+    def lend(self, borrower not None):
+        """What the database says goes to ``borrower.heard(bytes)`` until `take_back` or `give_back`.
+
+        False: nothing of it can be lent as things stand. Where the client's pipeline is ``unsynced`` a Sync of the
+        proxy's goes out, whose ReadyForQuery is the first that is heard.
+        """
+        if not is_lendable(self) or self.backend_stash.size or self.backend_skip or self.dry:
+            return False
+        lend(self, borrower)
+        return True
+
+    def say(self, bytes messages not None):
+        """Say something to the database whose connection is lent. Outside of a feed the link must ``proceed``."""
+        if self.lent is None:
+            raise InternalError("a connection that is not lent")
+        sink_bytes(&self.sinks.backend, messages)
+
+    def attempt(self, Verdict verdict not None, Py_ssize_t messages):
+        """Forward so many of the messages that wait on trial, as ``verdict`` lets them. False: they would not be recorded."""
+        cdef const unsigned char* data = self.frontend_stash.data + self.frontend_taken
+        if self.lent is None or self.attempted:
+            raise InternalError("a statement was to be forwarded on trial twice")
+        if not self.ledger_ready():
+            return False
+        attempt(self, verdict, data, end_of(data, self.frontend_stash.size - self.frontend_taken, messages))
+        return True
+
+    def commits(self):
+        """What was forwarded on trial is about to count: if the connection is lost now, nobody knows whether it does."""
+        self.held = False
+
+    def take_back(self, bytes said not None):
+        """Nothing was forwarded; the statement is held as before. ``said``: what the database said besides."""
+        self.lent = None
+        if self.attempted:
+            withdraw(self)
+        self._hear(said)
+
+    def give_back(self, bytes said not None, bytes sqlstate not None):
+        """What was forwarded on trial counts, and the database's answer to it is ``said``.
+
+        With ``sqlstate`` the commit behind it has failed, which is then its outcome, whatever it said before.
+        """
+        cdef Expected* head = self.replies.head()
+        self.lent = None
+        if PyBytes_GET_SIZE(sqlstate) and head != NULL and head.kind == REPLY_BIND:
+            self.close_portal(
+                <Portal>head.subject, b"error", <const unsigned char*>PyBytes_AS_STRING(sqlstate)
+            )
+        self.parked = self.held = False
+        self.frontend_taken += self.attempted
+        self.attempted = 0
+        self._hear(said)
+        if self.replies.count:
+            raise InternalError("the answer to a rehearsed statement is not whole")
+        self._frontend_stashed()
+
+    cdef int _hear(self, bytes said) except -1:
+        if PyBytes_GET_SIZE(said):
+            self.feed_backend(<const unsigned char*>PyBytes_AS_STRING(said), PyBytes_GET_SIZE(said))
+            sink_flush(&self.sinks.frontend)   # it must not point into what may be gone before it is sent
+        return 0
 
     def record_again(self, Verdict verdict not None, bytes text not None):
         """The held statement was judged anew and is another one: its line ends, and there is a new one."""
@@ -267,8 +341,11 @@ cdef class Conversation(State):
         cdef Expected* entry
         cdef size_t i
         self.tick()
+        self.lent = None
         if self.held:
             self.held = False
+            if self.attempted:
+                withdraw(self)
             self.record_outcome(self.number, self.now_ns, b"withdrawn", NULL, 0, 0, 0)
         for i in range(self.replies.count):
             entry = self.replies.at(i)

@@ -70,6 +70,8 @@ cdef class State:
     cdef readonly bint stalled
     cdef Verdict pending
     cdef object inquiry                   # what the gate asks the database meanwhile (asking.pyx), or None
+    cdef object lent                      # who has the database's connection meanwhile (lending.pyx), or None
+    cdef Py_ssize_t attempted             # bytes of waiting messages that were forwarded on trial
     cdef readonly bytes binding           # of the Bind that is judged, its payload; b"" of a Parse, else None
     cdef readonly bytes declared          # of the Parse it judges: the types of parameters, four bytes each
     cdef readonly bint held               # it is held, and the last statement of the ledger is it

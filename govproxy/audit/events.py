@@ -364,6 +364,7 @@ def approval(
     capsule: bytes | None = None,
     signature: bytes | None = None,
     key_id: str | None = None,
+    changed: Sequence[Mapping[str, object]] = (),
 ) -> dict[str, object]:
     """One step of an approval; what does not belong to it is left out."""
     parts: dict[str, object] = {
@@ -378,6 +379,7 @@ def approval(
         "capsule": None if capsule is None else capsule.decode(),
         "signature": None if signature is None else signature.hex(),
         "key_id": key_id,
+        "changed": [dict(one) for one in changed] or None,
     }
     return {name: value for name, value in parts.items() if value is not None}
 

@@ -154,6 +154,28 @@ def deny(
 
 
 @app.command()
+def rehearse(approval: Id, config: Config = DEFAULT_CONFIG, token: Token = None, as_json: Json = False) -> None:
+    """Have it tried in a transaction of its own session; approving commits that one, anything else rolls it back.
+
+    Exit status 1: it was not tried, and why.
+    """
+    from govproxy.cli.output import print_json
+
+    found = _ask(config, {"command": "rehearse", "id": approval, "token": _token(token)})
+    facts = found.get("facts")
+    done = facts is not None and facts["rehearsal"] is not None
+    if as_json:
+        print_json(found)
+    elif "objection" in found:
+        typer.echo(f"not rehearsed: {_OBJECTIONS.get(found['objection'], found['objection'])}", err=True)
+    elif facts is None:
+        typer.echo(f"it is still under way: govproxy approvals show {approval}")
+    else:
+        typer.echo("\n".join(_facts(facts)))
+    raise typer.Exit(1 if "objection" in found or (facts is not None and not done) else 0)
+
+
+@app.command()
 def verify(
     file: Annotated[
         Path, typer.Argument(help="What `show --json` printed, or a line of the ledger; '-' reads standard input.")
@@ -199,12 +221,8 @@ def _decide(
     as_json: bool,
 ) -> None:
     from govproxy.cli.output import print_json
-    from govproxy.errors import ConfigError
 
-    token = token or os.environ.get(TOKEN_VARIABLE, "")
-    if not token:
-        raise ConfigError("who are you?", hint=f"Give --token, or put it into ${TOKEN_VARIABLE}.")
-    question = {"command": "decide", "id": approval, "answer": answer, "reason": reason, "token": token}
+    question = {"command": "decide", "id": approval, "answer": answer, "reason": reason, "token": _token(token)}
     found = _ask(config, question if grant is None else question | {"grant": grant})
     if as_json:
         print_json(found)
@@ -214,6 +232,15 @@ def _decide(
     else:
         typer.echo(f"{approval} is {found['approval']['status']}")
     raise typer.Exit(1 if "objection" in found else 0)
+
+
+def _token(given: str | None) -> str:
+    from govproxy.errors import ConfigError
+
+    token = given or os.environ.get(TOKEN_VARIABLE, "")
+    if not token:
+        raise ConfigError("who are you?", hint=f"Give --token, or put it into ${TOKEN_VARIABLE}.")
+    return token
 
 
 def _capsule(text: str, file: Path) -> Any:
@@ -251,13 +278,16 @@ def _facts(facts: dict[str, Any] | None) -> list[str]:
             lines.append(f"{label}    {figure} rows")
     if (sample := facts["sample"]) is not None:
         lines.append(f"sample     {' | '.join(sample['columns'])}")
-        lines += [f"           {' | '.join('NULL' if v is None else v for v in row)}" for row in sample["rows"]]
+        lines += [f"           {' | '.join(_cell(value) for value in row)}" for row in sample["rows"]]
     if (rehearsal := facts["rehearsal"]) is not None:
-        lines.append(f"rehearsed  {rehearsal['tag'] or 'fails with ' + rehearsal['failed']}, rolled back")
+        stands = f"stands until {_time(rehearsal['until'])}" if rehearsal["until"] else "rolled back"
+        lines.append(f"rehearsed  {rehearsal['tag'] or 'fails with ' + rehearsal['failed']}, {stands}")
         lines += [
             f"           {one['table']}: {one['inserted']} inserted, {one['updated']} updated, {one['deleted']} deleted"
             for one in rehearsal["changed"]
         ]
+        for word, rows in (("before", rehearsal["before"]), ("after", rehearsal["after"])):
+            lines += [f"{word:<11}{'gone' if row is None else ' | '.join(_cell(v) for v in row)}" for row in rows]
     return [*lines, *(f"note       {note}" for note in facts["notes"])]
 
 
@@ -273,6 +303,10 @@ def _seen(votes: list[dict[str, Any]], facts: dict[str, Any] | None) -> list[str
         for vote in votes
         if vote.get("seen")
     ]
+
+
+def _cell(value: str | None) -> str:
+    return "NULL" if value is None else value
 
 
 def _who(requester: dict[str, Any]) -> str:

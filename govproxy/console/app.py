@@ -96,6 +96,7 @@ def application(
         "list": api.list,
         "show": api.show,
         "answer": api.answer,
+        "rehearse": api.rehearse,
         "capsule": api.capsule,
         "grants": rights_api.grants,
         "revoke": rights_api.revoke,

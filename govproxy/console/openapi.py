@@ -101,6 +101,23 @@ OPERATIONS: tuple[Operation, ...] = (
         description="Never one's own request, never with an agent's token; one answer a person.",
     ),
     Operation(
+        name="rehearse",
+        method="POST",
+        path="/api/approvals/{id}/rehearse",
+        summary="Try it in a transaction of its own session, and show what it did",
+        answer=models.Detail,
+        words=(
+            *_STORED,
+            Word.NOT_FOUND,
+            *(word for word in Objection if word not in (Objection.NO_REASON, Objection.NOT_TO_BE_GRANTED)),
+        ),
+        description=(
+            "By whoever may answer now. Where it can be tried, it stands in its transaction, locks held, until it is "
+            "decided or the rule's time for it is over; an approval commits that transaction, anything else rolls it "
+            "back. Where it cannot, the notes say why. An answer with `facts` null: it is still under way."
+        ),
+    ),
+    Operation(
         name="capsule",
         method="GET",
         path="/api/approvals/{id}/capsule",

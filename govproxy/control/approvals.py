@@ -21,6 +21,7 @@ from govproxy.approvals import capsule as capsules
 from govproxy.approvals.capsule import Capsule, Signer
 from govproxy.approvals.deciding import Objection
 from govproxy.approvals.granting import GrantAsked, NotGranted, granted
+from govproxy.approvals.rehearsals import Ran
 from govproxy.approvals.values import Answer, Hold, Standing, Status, Vote
 from govproxy.audit import events
 from govproxy.control.state import approvals as state
@@ -62,6 +63,7 @@ class Approvals:
         self._record: Record = lambda event: None
         self._grant_terms: Callable[[], Mapping[str, MayGrant | None]] = dict
         self._granted: Callable[[], Awaitable[None]] = _nothing
+        self._rehearse: Callable[[str], Awaitable[Ran | None]] = _nowhere
         self._known: dict[str, Standing] = {}  # what somebody here waits for, as it was told last
         self._sealed: OrderedDict[str, Capsule] = OrderedDict()  # committed, so that it never changes
         self._elsewhere: set[str] = set()  # what another instance has changed
@@ -99,6 +101,10 @@ class Approvals:
     def record_with(self, record: Record) -> None:
         """Where events for the ledger go."""
         self._record = record
+
+    def rehearse_with(self, rehearse: Callable[[str], Awaitable[Ran | None]]) -> None:
+        """Who has a held statement tried on its own connection."""
+        self._rehearse = rehearse
 
     # ------------------------------------------------------------------ from start to end
 
@@ -210,6 +216,10 @@ class Approvals:
     async def use(self, hold_id: str) -> bool:
         """Take one use of an approval; False when none is left or its time is over. Raises StateUnavailable."""
         return await self._store.run(state.use(hold_id, self._clock()))
+
+    async def rehearse(self, hold_id: str) -> Ran | None:
+        """Try what waits, on its own connection; None: it does not wait at this instance."""
+        return await self._rehearse(hold_id)
 
     def forget(self, hold_id: str) -> None:
         """Nobody here waits for it any more, though it stays as it is."""
@@ -361,7 +371,7 @@ class Approvals:
             except Exception:
                 log.exception("a listener failed", approval=standing.hold.id)
 
-    def note(self, standing: Standing, status: str, *, by: str, reason: str) -> None:
+    def note(self, standing: Standing, status: str, *, by: str, reason: str | None) -> None:
         """Put a step that is no vote into the ledger."""
         self._record(
             events.approval(
@@ -390,6 +400,11 @@ class Approvals:
                 key_id=None if capsule is None else capsule.key_id,
             )
         )
+
+
+async def _nowhere(hold_id: str) -> Ran | None:
+    """Nobody waits here."""
+    return None
 
 
 async def _nothing() -> None:

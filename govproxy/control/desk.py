@@ -6,21 +6,24 @@ by the same tokens as a login to a database.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from govproxy.approvals import forms
 from govproxy.approvals.capsule import Capsule
+from govproxy.approvals.deciding import objection
 from govproxy.approvals.granting import GrantAsked
 from govproxy.approvals.values import Answer, Standing, Status
 from govproxy.control.approvals import Approvals
-from govproxy.control.review import Reviewer
+from govproxy.control.review import Reviewer, ReviewFacts
 from govproxy.control.state.approvals import Objected
 from govproxy.errors import GovproxyError
 from govproxy.identity.identity import Identity
 
 MAX_LISTED = 1_000
+REHEARSAL_S = 6.0  # how long somebody who asks for a rehearsal waits for it; it goes on without them
 _GRANT_WORDS = frozenset({"seconds", "clear", "columns", "actions", "tables"})
 
 
@@ -56,6 +59,8 @@ class ApprovalsDesk:
                     return {"approvals": [standing_form(standing) for standing in found]}
                 case {"command": "approval", "id": str(hold_id)}:
                     return await self._show(hold_id)
+                case {"command": "rehearse", "id": str(hold_id)}:
+                    return await self._rehearse(hold_id, str(question.get("token", "")))
                 case {"command": "decide", "id": str(hold_id), "answer": str(word), "reason": str(reason)}:
                     grant = _grant_asked(question.get("grant"), self._clock())
                     return await self._decide(hold_id, Answer(word), reason, str(question.get("token", "")), grant)
@@ -78,6 +83,19 @@ class ApprovalsDesk:
             "facts": facts,
         }
 
+    async def _rehearse(self, hold_id: str, token: str) -> dict[str, Any]:
+        if self._tokens is None:
+            return {"error": "no issuer of tokens is configured, so nobody can say who they are"}
+        person = self._tokens.verify(token)
+        standing = await self._approvals().find(hold_id)
+        if standing is None or self._reviewer is None:
+            return {"error": f"there is no request {hold_id}"}
+        why = objection(standing, person, "wants to see it", self._clock())
+        if why is not None:
+            return {"objection": why.value}
+        facts = await rehearsed_for(person, standing, self._approvals(), self._reviewer)
+        return {"facts": None if facts is None else facts.form}
+
     async def _decide(
         self, hold_id: str, answer: Answer, reason: str, token: str, grant: GrantAsked | None
     ) -> dict[str, Any]:
@@ -89,6 +107,18 @@ class ApprovalsDesk:
         if isinstance(after, Objected):
             return {"objection": after.why.value} | ({"detail": after.detail} if after.detail else {})
         return {"approval": standing_form(after)}
+
+
+async def rehearsed_for(
+    person: Identity, standing: Standing, approvals: Approvals, reviewer: Reviewer
+) -> ReviewFacts | None:
+    """What is found out about a request with a rehearsal that ``person`` asks for; None: that takes longer."""
+    approvals.note(standing, "rehearsal_asked", by=f"user {person.user}", reason=None)
+    try:
+        async with asyncio.timeout(REHEARSAL_S):
+            return await reviewer.rehearse(standing.hold)
+    except TimeoutError:
+        return None
 
 
 def _grant_asked(form: object, now: float) -> GrantAsked | None:

@@ -17,7 +17,8 @@ from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]
 
-from govproxy.approvals.values import Standing, Status
+from govproxy.approvals.rehearsals import Ran
+from govproxy.approvals.values import Hold, Standing, Status
 from govproxy.config.loader import load
 from govproxy.config.settings import Database, Settings
 from govproxy.control import catalog as catalogs
@@ -31,7 +32,7 @@ from govproxy.control.look import Seen, class_named, corrections_of, evidence_of
 from govproxy.control.metadata import MetadataConnection, connect_to
 from govproxy.control.places import Places
 from govproxy.control.precedents import Precedents
-from govproxy.control.rehearsal import rehearsal_form
+from govproxy.control.rehearsal import Rehearsals
 from govproxy.control.review import Reviewer, World
 from govproxy.control.rulings import Rulings, unconfirmed
 from govproxy.control.state.classification import (
@@ -89,7 +90,7 @@ class ControlPlane:
         self._tickets: Tickets | None = None
         self._grants: Grants | None = None
         self._tell_grants: Callable[[tuple[Grant, ...]], None] = lambda grants: None
-        self.reviewer = Reviewer(self._world, rehearsal_form, self._keep_facts)
+        self.reviewer = Reviewer(self._world, Rehearsals(self._try_held), self._keep_facts)
         self.decisions = Decisions()
         self._when_up: list[Callable[[Approvals, StateStore], None]] = []
         self._before_down: list[Callable[[], Awaitable[None]]] = []
@@ -192,6 +193,9 @@ class ControlPlane:
         if self._store is None:
             raise AssertionError("not started")
         await self._store.run(keep_facts(hold_id, form))
+
+    async def _try_held(self, hold: Hold) -> Ran | None:
+        return await self.approvals.rehearse(hold.id)
 
     def _world(self, name: str) -> World | None:
         """What a look at a held statement is made with."""

@@ -1,21 +1,24 @@
-"""Runs a held UPDATE or DELETE in a transaction that is rolled back, and tells what it did.
+"""What a held statement does, tried in a transaction: told to its reviewers, its rows masked.
 
-Exact counts for every table, those that triggers and cascades changed included, and the first rows
-before and after, masked. On a connection of its own, under the role that the requester has in the
-database, within strict times; only where the policy says `rehearse`, because triggers run before anybody
-has approved anything, and not all they can do is undone by a rollback (sequences, other servers).
+A statement that waits on its connection is tried there, and the decision commits or rolls back that very
+transaction (`session.rehearsal`); its rows come here as they are, and are masked here. One whose client was sent away
+has no connection: where the policy says `rehearse`, it is run on one of this process's own, under the role that the
+requester has in the database, within strict times, and rolled back whatever happens; what is approved then runs anew.
 
-The transaction is never committed: what is approved runs anew, on the session that asked. What has
-happened in between, and what that session has not committed yet, is not in a rehearsal.
+Exact counts for every table, those that triggers and cascades changed included, and the first rows before and
+after. Triggers run before anybody has approved anything, and not all they can do is undone by a rollback.
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]
 
+from govproxy.approvals.rehearsals import Changed, Ran, Row
 from govproxy.approvals.values import Hold
 from govproxy.control.metadata import MetadataConnection
 from govproxy.control.review import (
@@ -24,11 +27,13 @@ from govproxy.control.review import (
     SAMPLE_COLUMNS,
     SAMPLE_ROWS,
     STATEMENT_TIMEOUT_MS,
+    WHOLE_TIMEOUT_S,
     NotLooked,
     Question,
     World,
     masked_sample,
     must_mean_the_same,
+    question_of,
     under_the_role,
 )
 from govproxy.sql.analyze import analyze
@@ -36,7 +41,6 @@ from govproxy.sql.catalog import Relation
 from govproxy.sql.counting import NotCountable, quoted
 from govproxy.sql.values import Action
 
-Row = tuple[str | None, ...]
 _PLAIN = frozenset({Action.SELECT, Action.UPDATE, Action.DELETE})
 
 _CHANGES = """
@@ -48,20 +52,11 @@ ORDER BY schemaname, relname
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Changed:
-    """Rows of one table."""
-
-    table: str
-    inserted: int
-    updated: int
-    deleted: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Rehearsal:
     """What would happen. ``before`` and ``after`` are the same rows, masked; None in ``after``: it is gone.
 
     ``failed`` is the SQLSTATE of a statement that did not get through, '' otherwise. ``tag`` is the command's.
+    ``until``: it stands in its transaction until then (POSIX seconds) for a decision; 0: it is rolled back.
     """
 
     tag: str = ""
@@ -70,6 +65,7 @@ class Rehearsal:
     before: tuple[Row, ...] = ()
     after: tuple[Row | None, ...] = ()
     failed: str = ""
+    until: float = 0.0
 
 
 def must_be_plain(hold: Hold, world: World, question: Question) -> None:
@@ -106,9 +102,42 @@ async def rehearse(hold: Hold, world: World, question: Question) -> Rehearsal:
             await connection.execute("ROLLBACK")
 
 
-async def rehearsal_form(hold: Hold, world: World, question: Question) -> dict[str, Any]:
-    """The same as JSON."""
-    return asdict(await rehearse(hold, world, question))
+class Rehearsals:
+    """Tries held statements: see `control.review.Rehearse`. ``try_held`` has one tried on the connection that it waits
+    on; None: it does not wait at this instance."""
+
+    def __init__(self, try_held: Callable[[Hold], Awaitable[Ran | None]]) -> None:
+        self._try_held = try_held
+
+    async def __call__(self, hold: Hold, world: World) -> tuple[dict[str, Any] | None, tuple[str, ...]]:
+        """What it does, as JSON, and notes for reviewers. Raises NotCountable, and what connecting raises."""
+        if not hold.waits:
+            async with asyncio.timeout(WHOLE_TIMEOUT_S):
+                return asdict(await rehearse(hold, world, question_of(hold, world))), ()
+        ran = await self._try_held(hold)
+        if ran is None:
+            raise NotCountable("it does not wait at this instance")
+        if ran.refused:
+            raise NotCountable(ran.refused)
+        return asdict(told(ran, world)), ran.notes
+
+
+def told(ran: Ran, world: World) -> Rehearsal:
+    """What was tried on the session's own connection, with its rows masked. Raises NotLooked."""
+    made = Rehearsal(tag=ran.tag, changed=ran.changed, failed=ran.failed, until=ran.until)
+    if not ran.before:
+        return made
+    relation = world.snapshot.catalog.relations.get(ran.relation)
+    if relation is None or any(relation.column(name) is None for name in ran.names):
+        raise NotLooked("its table is another one by now")
+    shown = masked_sample(world, relation, ran.names, [*ran.before, *(row for row in ran.after if row is not None)])
+    left = iter(shown.rows[len(ran.before) :])
+    return replace(
+        made,
+        columns=shown.columns,
+        before=shown.rows[: len(ran.before)],
+        after=tuple(None if row is None else next(left) for row in ran.after),
+    )
 
 
 async def _run(connection: MetadataConnection, hold: Hold, world: World, question: Question) -> Rehearsal:

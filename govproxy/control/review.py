@@ -52,6 +52,7 @@ LOCK_TIMEOUT_MS = 200
 WHOLE_TIMEOUT_S = 8.0
 MOST_KEPT = 500  # held statements whose facts are kept
 PATIENCE_S = 0.1  # before a look begins
+NOT_REHEARSED = "not rehearsed"
 AT_ONCE = 2  # connections for looking, whatever number of statements waits
 
 _READABLE = frozenset({RelationKind.TABLE, RelationKind.PARTITIONED, RelationKind.VIEW, RelationKind.MATERIALISED_VIEW})
@@ -113,14 +114,15 @@ class World:
     mask_key: bytes = field(repr=False)
 
 
-Rehearse = Callable[[Hold, World, "Question"], Awaitable[dict[str, Any]]]
+# What trying a held statement shows, as JSON, and notes. Raises NotCountable, and what connecting raises.
+Rehearse = Callable[[Hold, World], Awaitable[tuple[dict[str, Any] | None, tuple[str, ...]]]]
 Keep = Callable[[str, dict[str, Any]], Awaitable[None]]  # of which request, and what is shown of it
 
 
 class Reviewer:
     """Looks things up. ``world`` gives what is known of a database by its name now, None for nothing.
 
-    ``rehearse`` runs a statement and takes it back, where a rule that holds it says so. ``keep`` stores what is
+    ``rehearse`` tries a statement, where a rule that holds it says so or a reviewer asks. ``keep`` stores what is
     found for people, before they are shown it.
     """
 
@@ -170,6 +172,25 @@ class Reviewer:
             task = begun[hold.id] = asyncio.get_running_loop().create_task(look(hold), name=f"review {hold.id}")
         return task
 
+    async def rehearse(self, hold: Hold) -> ReviewFacts:
+        """Everything, with a rehearsal even where no rule wants one."""
+        facts = await self.facts(hold)
+        if facts.rehearsal is not None and facts.rehearsal["until"]:
+            return facts
+        facts = replace(facts, notes=tuple(note for note in facts.notes if not note.startswith(NOT_REHEARSED)))
+        task = self._wholes.get(hold.id)
+        if task is not None and task.done():
+            again = asyncio.get_running_loop().create_task(self._again(hold, facts), name=f"rehearse {hold.id}")
+            task = self._wholes[hold.id] = again
+        if task is None:
+            return facts  # it was decided meanwhile
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if not task.cancelled():
+                raise
+            return facts
+
     def known(self, hold_id: str) -> ReviewFacts | None:
         """What has been found already."""
         look = self._wholes.get(hold_id)
@@ -191,7 +212,15 @@ class Reviewer:
         await asyncio.gather(*looks, return_exceptions=True)
 
     async def _whole(self, hold: Hold) -> ReviewFacts:
-        facts = await self._with_rehearsal(hold)
+        facts = await asyncio.shield(self._begun(self._looks, hold, self._look))
+        world = self._world(hold.subject.database)
+        by_rule = world is not None and _is_rehearsed(hold, world.policy)
+        return await self._kept(hold, await self._tried(hold, facts) if by_rule else facts)
+
+    async def _again(self, hold: Hold, facts: ReviewFacts) -> ReviewFacts:
+        return await self._kept(hold, await self._tried(hold, facts))
+
+    async def _kept(self, hold: Hold, facts: ReviewFacts) -> ReviewFacts:
         if self._keep is not None:
             try:
                 await self._keep(hold.id, facts.form)
@@ -199,18 +228,17 @@ class Reviewer:
                 log.warning("what reviewers see is not kept", approval=hold.id, error=str(error))
         return facts
 
-    async def _with_rehearsal(self, hold: Hold) -> ReviewFacts:
-        facts = await asyncio.shield(self._begun(self._looks, hold, self._look))
+    async def _tried(self, hold: Hold, facts: ReviewFacts) -> ReviewFacts:
         world = self._world(hold.subject.database)
-        if self._rehearse is None or world is None or not _is_rehearsed(hold, world.policy):
-            return facts
+        if self._rehearse is None or world is None:
+            return replace(facts, notes=(*facts.notes, f"{NOT_REHEARSED}: the database cannot be looked at now"))
         try:
-            async with asyncio.timeout(WHOLE_TIMEOUT_S), self._slots:
-                return replace(facts, rehearsal=await self._rehearse(hold, world, question_of(hold, world)))
+            found, notes = await self._rehearse(hold, world)
+            return replace(facts, rehearsal=found, notes=(*facts.notes, *notes))
         except NotCountable as why:
-            return replace(facts, notes=(*facts.notes, f"not rehearsed: {why}"))
+            return replace(facts, notes=(*facts.notes, f"{NOT_REHEARSED}: {why}"))
         except _UNREACHABLE as error:
-            return replace(facts, notes=(*facts.notes, f"not rehearsed: {reason_of(error)}"))
+            return replace(facts, notes=(*facts.notes, f"{NOT_REHEARSED}: {reason_of(error)}"))
 
     async def _look(self, hold: Hold) -> ReviewFacts:
         world = self._world(hold.subject.database)

@@ -163,7 +163,7 @@ class _Loader:
         if who.delegates is not None:
             delegates = self._approvers(who.delegates, *place, "approvers", "delegates")
         after = who.delegates.after if who.delegates is not None else None
-        if how.on_hold == "refuse" and (how.in_transaction or how.notice_every):
+        if how.on_hold == "refuse" and (how.in_transaction or how.notice_every or how.rehearsal):
             self._fail("nothing waits with `on_hold: refuse`", *place, "hold")
         return HoldTerms(
             quorum=who.quorum,
@@ -176,6 +176,7 @@ class _Loader:
                 how.in_transaction, default.transaction_timeout_s, *place, "hold", "in_transaction"
             ),
             notice_s=self._seconds(how.notice_every, default.notice_s, *place, "hold", "notice_every"),
+            rehearsal_s=self._seconds(how.rehearsal, default.rehearsal_s, *place, "hold", "rehearsal"),
             uses=how.uses,
             valid_s=self._seconds(how.valid, default.valid_s, *place, "hold", "valid"),
         )

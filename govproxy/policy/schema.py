@@ -64,6 +64,7 @@ class HoldEntry(Strict):
     notice_every: Text | None = None
     uses: int = Field(default=1, ge=1, le=1_000)
     valid: Text | None = None
+    rehearsal: Text | None = None
 
 
 class WindowEntry(Strict):

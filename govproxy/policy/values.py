@@ -79,7 +79,8 @@ class HoldTerms:
 
     ``waits``: the statement waits on its connection, for ``timeout_s``, or ``transaction_timeout_s`` where locks
     may be held meanwhile; otherwise its client gets an error and sends it again. ``delegates`` may decide too
-    after ``delegate_after_s``. An approval is for ``uses`` runs within ``valid_s``.
+    after ``delegate_after_s``. An approval is for ``uses`` runs within ``valid_s``. Tried for its reviewers it
+    stands in its transaction for ``rehearsal_s`` at most.
     """
 
     quorum: int = 1
@@ -92,6 +93,7 @@ class HoldTerms:
     notice_s: float = 15.0
     uses: int = 1
     valid_s: float = 600.0
+    rehearsal_s: float = 30.0
 
     def and_(self, other: HoldTerms) -> HoldTerms:
         """Both at once: of each part the stricter."""
@@ -108,6 +110,7 @@ class HoldTerms:
             notice_s=min(self.notice_s, other.notice_s),
             uses=min(self.uses, other.uses),
             valid_s=min(self.valid_s, other.valid_s),
+            rehearsal_s=min(self.rehearsal_s, other.rehearsal_s),
         )
 
 

@@ -11,7 +11,7 @@ import ipaddress
 import logging
 import secrets
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -170,8 +170,15 @@ class Door:
                 await self._forward_cancel(holder, request)
             return
         found = self.cancel_keys.find(request.pid, request.secret)
-        if found is None or self._cancel_held(request.pid):
-            return
+        if found is not None and not self._cancel_held(request.pid):
+            await self._tell(found)
+
+    def cancel_running(self, key: CancelKey) -> Coroutine[Any, Any, None]:
+        """Stop what the database does for one of our sessions, which may be over by the time it is told."""
+        found = self.cancel_keys.find(key.pid, key.secret)
+        return _nothing() if found is None else self._tell(found)
+
+    async def _tell(self, found: UpstreamCancel) -> None:
         try:
             await send_cancel(found.target, found.pid, found.secret, timeout_s=self.connect_timeout_s)
         except GovproxyError as error:
@@ -412,3 +419,7 @@ def client_address(sock: socket.socket, address: Any) -> ClientAddress:
 
 def _nonce() -> str:
     return secrets.token_urlsafe(18)
+
+
+async def _nothing() -> None:
+    """There is no such session any more."""

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
 from govproxy.approvals.capsule import Capsule
+from govproxy.approvals.rehearsals import Ran
 from govproxy.approvals.values import Hold, Standing, Status
 from govproxy.session import link
 from govproxy.session.log import get_logger
@@ -32,6 +33,7 @@ class Approvals(Protocol):
     async def capsule(self, hold_id: str) -> Capsule | None: ...
     def listen(self, callback: Callable[[Standing], None]) -> None: ...
     def record_with(self, record: Callable[[Mapping[str, object]], None]) -> None: ...
+    def rehearse_with(self, rehearse: Callable[[str], Awaitable[Ran | None]]) -> None: ...
 
 
 class HoldDesk:
@@ -54,12 +56,14 @@ class HoldDesk:
         self._gone: set[str] = set()  # asked for, and withdrawn before that was kept
         self._asking: set[str] = set()
         self._unrecorded: deque[link.RecordEvent] = deque()
+        self._trials: dict[str, asyncio.Future[Ran | None]] = {}  # as what it asked -> what trying it came to
+        approvals.rehearse_with(self._rehearse)
         approvals.listen(self._changed)
         approvals.record_with(self._record)
 
     # ------------------------------------------------------------------ what workers say
 
-    def take(self, worker: int, message: link.AskHold | link.WithdrawHold | link.UseHold) -> None:
+    def take(self, worker: int, message: link.AskHold | link.WithdrawHold | link.UseHold | link.HoldRehearsed) -> None:
         """One message of a worker."""
         match message:
             case link.AskHold(hold=hold):
@@ -73,6 +77,8 @@ class HoldDesk:
                     self._tasks.create_task(self._withdraw(hold_id))
             case link.UseHold():
                 self._tasks.create_task(self._use(worker, message))
+            case link.HoldRehearsed(asked=asked, ran=ran):
+                self._tried(asked, ran)
             case _:
                 raise AssertionError(message)
 
@@ -112,7 +118,8 @@ class HoldDesk:
             await self._withdraw(hold.id)
 
     async def _withdraw(self, hold_id: str) -> None:
-        worker, _ = self._waiting.pop(hold_id, (-1, ""))
+        worker, asked = self._waiting.pop(hold_id, (-1, ""))
+        self._tried(asked, None)
         try:
             await self._approvals.withdraw(hold_id)
         except Exception:
@@ -125,6 +132,23 @@ class HoldDesk:
         except Exception:
             log.exception("an approval could not be used", approval=message.hold)
         self._send(worker, link.HoldUsed(asked=message.asked, granted=granted))
+
+    async def _rehearse(self, hold_id: str) -> Ran | None:
+        """Have it tried on its own connection; None: it does not wait at this instance, or not any more."""
+        found = self._waiting.get(hold_id)
+        if found is None:
+            return None
+        worker, asked = found
+        trial = self._trials.get(asked)
+        if trial is None:
+            trial = self._trials[asked] = asyncio.get_running_loop().create_future()
+            self._send(worker, link.RehearseHold(asked=asked))
+        return await asyncio.shield(trial)
+
+    def _tried(self, asked: str, ran: Ran | None) -> None:
+        trial = self._trials.pop(asked, None)
+        if trial is not None and not trial.done():
+            trial.set_result(ran)
 
     # ------------------------------------------------------------------ what happens to requests
 
@@ -143,6 +167,8 @@ class HoldDesk:
             found = self._waiting.get(standing.hold.id)
         else:
             found = self._waiting.pop(standing.hold.id, None)
+            if found is not None:
+                self._tried(found[1], None)
         if found is not None:
             worker, asked = found
             self._send(worker, link.HoldStands(asked=asked, standing=standing, capsule=capsule))

@@ -224,7 +224,7 @@ class Supervisor:
                 self._tasks.create_task(self._enter(worker, session, place))
             case link.Leave(key=key, session=session):
                 self._control.places.leave(key, session)
-            case link.AskHold() | link.WithdrawHold() | link.UseHold():
+            case link.AskHold() | link.WithdrawHold() | link.UseHold() | link.HoldRehearsed():
                 self._holds.take(worker.number, message)
             case link.Cancel() | link.Stale() | link.Noted():
                 for other in self._workers.values():

@@ -15,7 +15,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -187,8 +187,7 @@ class Worker:
 
     def cancel_upstream(self, session: Session, done: Callable[[], None]) -> None:
         """Cancel what a session runs; ``done`` when the database has been told, or could not be."""
-        key = session.guest.cancel_key
-        task = self._cancel(CancelRequest(pid=key.pid, secret=key.secret))
+        task = self._in_background(self.door.cancel_running(session.guest.cancel_key))
         task.add_done_callback(lambda _: done())
 
     def _aside(self, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
@@ -272,7 +271,7 @@ class Worker:
                 case link.Cancel(pid=pid, secret=secret):
                     if worker_of(pid) == self.number:
                         self._cancel(CancelRequest(pid=pid, secret=secret))
-                case link.HoldStands() | link.HoldUsed():
+                case link.HoldStands() | link.HoldUsed() | link.RehearseHold():
                     self.holds.heard(message)
                 case link.RecordEvent(event=event):
                     self.ledger.record(event)
@@ -328,7 +327,10 @@ class Worker:
         return True
 
     def _cancel(self, request: CancelRequest) -> asyncio.Task[None]:
-        task = self._loop.create_task(self.door.cancel(request))
+        return self._in_background(self.door.cancel(request))
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = self._loop.create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
         return task

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from govproxy._fastpath.conversation import Conversation
 from govproxy._fastpath.verdicts import Verdict
 from govproxy.approvals import capsule as capsules
 from govproxy.approvals.capsule import Capsule
+from govproxy.approvals.rehearsals import Changed, Ran
 from govproxy.approvals.values import Hold, Rule, Standing, Status, Subject
 from govproxy.audit import events
 from govproxy.errors import (
@@ -25,6 +26,7 @@ from govproxy.errors import (
     StatementCancelled,
     StatementDenied,
     StatementTimeout,
+    UpstreamFault,
 )
 from govproxy.policy.touched import chain
 from govproxy.policy.values import Decision, HoldTerms
@@ -33,7 +35,10 @@ from govproxy.session import link
 from govproxy.session.judgement import Basis, analysis_of, approved, not_approved
 from govproxy.session.log import get_logger
 from govproxy.session.nature import nature_of
+from govproxy.session.rehearsable import NotRehearsable
+from govproxy.session.rehearsal import Rehearsal
 from govproxy.session.subject import Circumstances, objects_of, subject_of
+from govproxy.session.trial import trial_of
 from govproxy.session.waiting import Cause
 from govproxy.sql.canonical import canonical
 from govproxy.wire.errors import notice_response
@@ -44,6 +49,7 @@ if TYPE_CHECKING:
 ID_BYTES = 6
 TICK_S = 1.0
 GRACE_S = 3.0  # after the deadline, for whoever decides to say so
+UNDO_S = 10.0  # for a rehearsal to be rolled back
 ANSWER_S = 30.0  # for an error that is to be given at once
 MAX_SHOWN_EFFECTS = 50
 
@@ -56,7 +62,8 @@ class Timer(Protocol):
     def cancel(self) -> None: ...
 
 
-Heard = Callable[[link.HoldStands | link.HoldUsed], None]
+Told = link.HoldStands | link.HoldUsed | link.RehearseHold
+Heard = Callable[[Told], None]
 
 
 class Holds:
@@ -91,7 +98,11 @@ class Holds:
         if self._listening.pop(asked, None) is not None and withdraw:
             self._send(link.WithdrawHold(hold=asked))
 
-    def heard(self, message: link.HoldStands | link.HoldUsed) -> None:
+    def rehearsed(self, asked: str, ran: Ran) -> None:
+        """Tell what a trial came to."""
+        self._send(link.HoldRehearsed(asked=asked, ran=ran))
+
+    def heard(self, message: Told) -> None:
         """The control process says something about a request."""
         listener = self._listening.get(message.asked)
         if listener is not None:
@@ -113,6 +124,9 @@ class _Asked:
     waited_s: float = 0.0
     capsule: Capsule | None = None
     found: str = ""
+    message: tuple[bytes, bytes | None, bytes | None] = (b"", None, None)  # its text, Bind's body, declared types
+    rehearsal: Rehearsal | None = None
+    ran: Ran | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +181,7 @@ class Holding:
         if self._number == conversation.number:
             conversation.record_again(verdict, text)
         self._number = conversation.number
-        self._ask(conversation, verdict, text, self._subject(conversation, verdict, text, bound, types), in_transaction)
+        self._ask(conversation, verdict, (text, bound, types), in_transaction)
         return None
 
     def cancel(self) -> bool:
@@ -183,6 +197,10 @@ class Holding:
         asked, self._asked = self._asked, None
         if asked is not None:
             self._leave(asked, withdraw=asked.hold.waits)
+            if asked.rehearsal is not None and not asked.rehearsal.over:
+                asked.rehearsal.drop()
+            if asked.rehearsal is not None and asked.rehearsal.lost:
+                self._record_step(asked, "rolled_back", "the session has ended")
 
     def snapshot_changed(self) -> None:
         """Another policy, or another catalog. What was asked for may be moot, or mean something else."""
@@ -198,8 +216,13 @@ class Holding:
     # ------------------------------------------------------------------ asking
 
     def _ask(
-        self, conversation: Conversation, verdict: Verdict, text: bytes, subject: Subject, in_transaction: bool
+        self,
+        conversation: Conversation,
+        verdict: Verdict,
+        message: tuple[bytes, bytes | None, bytes | None],
+        in_transaction: bool,
     ) -> None:
+        text, subject = message[0], self._subject(conversation, verdict, *message)
         basis: Basis = verdict.basis
         decision = _decision(basis)
         terms = decision.terms or HoldTerms()
@@ -210,7 +233,7 @@ class Holding:
         if in_transaction and terms.waits:
             late = f"inside an open transaction, which may hold locks, it waits for {seconds:g} s only"
         asked = self._asked = _Asked(
-            conversation=conversation, hold=hold, terms=terms, verdict=verdict, done=done, late=late
+            conversation=conversation, hold=hold, terms=terms, verdict=verdict, done=done, late=late, message=message
         )
         limit_s = seconds + GRACE_S if terms.waits else ANSWER_S
         self._later(asked, limit_s, lambda: self._deny(asked, _timeout(asked), withdraw=hold.waits))
@@ -288,11 +311,16 @@ class Holding:
 
     # ------------------------------------------------------------------ hearing
 
-    def _heard(self, asked: _Asked, message: link.HoldStands | link.HoldUsed) -> None:
+    def _heard(self, asked: _Asked, message: Told) -> None:
         if self._asked is not asked:
             return
         match message:
+            case link.RehearseHold():
+                self._rehearse(asked)
             case link.HoldUsed(granted=granted):
+                if granted and asked.rehearsal is not None and not asked.rehearsal.over:
+                    self._commit(asked, asked.rehearsal)
+                    return
                 if granted and asked.capsule is not None:
                     number = int(asked.hold.statement.rpartition(".")[2])
                     self._granted = _Granted(number=number, hold_id=asked.found, capsule=asked.capsule)
@@ -321,6 +349,8 @@ class Holding:
                     # Security: whatever the line to the control process says, only what is signed counts.
                     log.error("an approval does not hold", approval=hold_id, flaw=flaw or "missing")
                     self._deny(asked, _invalid(hold_id), withdraw=False)
+                elif asked.rehearsal is not None and not asked.rehearsal.over and not self._is_as_tried(asked):
+                    self._deny(asked, _changed_since(hold_id), withdraw=False)
                 elif asked.capsule is None:
                     asked.capsule, asked.found = capsule, hold_id
                     self._holds.use(asked.hold.id, hold_id)
@@ -353,20 +383,137 @@ class Holding:
             )
         )
 
+    # ------------------------------------------------------------------ rehearsing
+
+    def _rehearse(self, asked: _Asked) -> None:
+        """Try it, because a rule or a reviewer wants it seen."""
+        if asked.rehearsal is not None and not asked.rehearsal.over:
+            if asked.ran is not None:
+                self._holds.rehearsed(asked.hold.id, asked.ran)
+            return
+        gate, conversation = self._gate, asked.conversation
+        moving = gate.waiting.link
+        until = gate.clock() + asked.terms.rehearsal_s
+        try:
+            if moving is None or asked.capsule is not None or not self._is_as_tried(asked):
+                raise NotRehearsable("it waits no more")
+            rehearsal = asked.rehearsal = Rehearsal(
+                conversation,
+                trial_of(gate, conversation, asked.verdict, until=until),
+                told=lambda ran: self._rehearsed(asked, replace(ran, until=until)),
+                cancel=gate.cancel_upstream,
+                moved=moving.proceed,
+                failed=moving.terminate,
+            )
+            self._later(asked, asked.terms.rehearsal_s, lambda: self._rehearsed_too_long(asked, rehearsal))
+            if not rehearsal.begin():
+                asked.rehearsal = None
+                raise NotRehearsable("something ran before it in the same pipeline, or its connection is busy")
+        except NotRehearsable as why:
+            self._holds.rehearsed(asked.hold.id, Ran(refused=str(why)))
+
+    def _rehearsed(self, asked: _Asked, ran: Ran) -> None:
+        """It stands, or it has failed and nothing of it is left: then it waits on as it did before."""
+        if ran.refused or ran.failed:
+            ran = replace(ran, until=0.0)
+            self._record_step(asked, "rolled_back", ran.refused or f"it failed with {ran.failed}")
+        else:
+            self._record_step(asked, "rehearsed", ran.tag, ran.changed)
+            self._notify(
+                f"the statement was rehearsed for approval {asked.hold.id}: it is committed or rolled back within"
+                f" {round(asked.terms.rehearsal_s)} s"
+            )
+        asked.ran = ran
+        self._holds.rehearsed(asked.hold.id, ran)
+
+    def _rehearsed_too_long(self, asked: _Asked, rehearsal: Rehearsal) -> None:
+        if asked.rehearsal is rehearsal and not rehearsal.over:
+            asked.late = f"rehearsed, with its locks held, it waits for {asked.terms.rehearsal_s:g} s only"
+            self._deny(asked, _timeout(asked), withdraw=True)
+
+    def _is_as_tried(self, asked: _Asked) -> bool:
+        """Whether it may still be what was tried: that is not judged anew. What it touches is the capsule's matter, and
+        its own locks keep others from giving its tables another meaning."""
+        snapshot, grants = self._gate.shared.snapshot, asked.verdict.basis.grants
+        same = asked.hold.subject.policy_version == snapshot.policy.version
+        return same and snapshot.still_grants(grants, self._gate.clock())
+
+    def _commit(self, asked: _Asked, rehearsal: Rehearsal) -> None:
+        """One use of the approval was taken for exactly what stands in the transaction."""
+        if asked.capsule is None:
+            raise AssertionError("used without an approval")
+        conversation = asked.conversation
+        # Security: as before any run, from the message itself and by the policy and the catalog of this moment.
+        subject = self._subject(conversation, asked.verdict, *asked.message)
+        if self._flaw(asked.capsule, subject) is not None or not self._is_as_tried(asked):
+            self._deny(asked, _changed_since(asked.found))
+            return
+        number = int(asked.hold.statement.rpartition(".")[2])
+        granted = _Granted(number=number, hold_id=asked.found, capsule=asked.capsule)
+
+        def ended() -> None:
+            if rehearsal.ended_with is not None:
+                if rehearsal.ended_with:
+                    self._record_step(asked, "rolled_back", f"its commit failed with {rehearsal.ended_with}")
+                else:
+                    self._record_step(asked, "released" if rehearsal.in_block else "committed", None)
+                self._gate.waiting.drop()
+            else:
+                # It has failed, or was too much to be kept: it runs as it does without a rehearsal.
+                self._granted = granted
+                asked.done(lambda: self._gate.judge_anew(conversation, asked.verdict.text))
+
+        self._asked = None
+        self._leave(asked, withdraw=False)
+        rehearsal.commit(lambda: self._record_use(conversation, granted), ended)
+
+    def _record_step(self, asked: _Asked, status: str, reason: str | None, changed: tuple[Changed, ...] = ()) -> None:
+        self._holds.record(
+            events.approval(
+                statement=asked.hold.statement,
+                session=asked.hold.session,
+                approval_id=asked.hold.id,
+                status=status,
+                reason=reason,
+                changed=[asdict(one) for one in changed],
+            )
+        )
+
     # ------------------------------------------------------------------ going on
 
     def _go_on(self, asked: _Asked, *, withdraw: bool) -> None:
         """Look at the statement again, from the beginning."""
         self._asked = None
         self._leave(asked, withdraw=withdraw)
-        asked.done(lambda: self._gate.judge_anew(asked.conversation, asked.verdict.text))
+        self._taken_back(
+            asked,
+            "it is looked at anew",
+            lambda: asked.done(lambda: self._gate.judge_anew(asked.conversation, asked.verdict.text)),
+        )
 
     def _deny(self, asked: _Asked, error: GovproxyError, *, withdraw: bool = False) -> None:
         if self._asked is not asked:
             return
         self._asked = None
         self._leave(asked, withdraw=withdraw)
-        asked.done(lambda: not_approved(asked.verdict, error))
+        self._taken_back(asked, error.message, lambda: asked.done(lambda: not_approved(asked.verdict, error)))
+
+    def _taken_back(self, asked: _Asked, why: str, then: Callable[[], None]) -> None:
+        """Go on once nothing is left of its rehearsal, if there was one."""
+        rehearsal = asked.rehearsal
+        if rehearsal is None or rehearsal.over:
+            then()
+            return
+
+        def gone() -> None:
+            lost.cancel()
+            self._record_step(asked, "rolled_back", why)
+            then()
+
+        moving = self._gate.waiting.link
+        fault = UpstreamFault("a rehearsal is not rolled back in time")
+        lost = self._holds.later(UNDO_S, lambda: None if moving is None else moving.terminate(fault))
+        rehearsal.roll_back(gone)
 
     def _leave(self, asked: _Asked, *, withdraw: bool) -> None:
         for timer in asked.timers:
@@ -471,6 +618,15 @@ def _unkept(hold: Hold) -> StatementDenied:
 def _invalid(hold_id: str) -> StatementDenied:
     return StatementDenied(
         f"the approval {hold_id} is not valid for this statement",
+        reason=Reason.NOT_APPROVED,
+        facts={"approval": hold_id},
+    )
+
+
+def _changed_since(hold_id: str) -> StatementDenied:
+    return StatementDenied(
+        f"the statement was rehearsed for approval {hold_id}, and something it rests on has changed since",
+        hint="Send it again.",
         reason=Reason.NOT_APPROVED,
         facts={"approval": hold_id},
     )

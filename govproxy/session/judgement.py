@@ -93,12 +93,12 @@ def denied(verdict: Verdict, refusal: GovproxyError, fragment: bytes | None = No
     )
 
 
-def approved(verdict: Verdict, *, until: float) -> Verdict:
-    """A held verdict as one that lets this one run pass, if it begins before ``until``."""
+def approved(verdict: Verdict, *, until: float, context_id: int | None = None) -> Verdict:
+    """A held verdict as one that lets this one run pass, if it begins before ``until``; in another context if given."""
     return Verdict(
         outcome=Outcome.ALLOW,
         text=verdict.text,
-        context_id=verdict.context_id,
+        context_id=verdict.context_id if context_id is None else context_id,
         fragment=verdict.fragment,
         basis=replace(verdict.basis, until=until),
         forward=verdict.forward,

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from govproxy.approvals.capsule import Capsule
+from govproxy.approvals.rehearsals import Ran
 from govproxy.approvals.values import Hold, Standing
 from govproxy.config.settings import Settings
 from govproxy.policy.grants import Grant
@@ -263,6 +264,21 @@ class HoldUsed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RehearseHold:
+    """Control → worker: try what was asked as ``asked``, on its own connection."""
+
+    asked: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldRehearsed:
+    """Worker → control: what that came to."""
+
+    asked: str
+    ran: Ran
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordEvent:
     """Control → one worker: put this into the ledger."""
 
@@ -302,6 +318,8 @@ Message = (
     | WithdrawHold
     | UseHold
     | HoldUsed
+    | RehearseHold
+    | HoldRehearsed
     | RecordEvent
     | Drain
 )

@@ -11,12 +11,13 @@ from typing import Any
 import psycopg
 import pytest
 
+from govproxy.approvals.rehearsals import Ran
 from govproxy.approvals.values import Hold, Object
 from govproxy.config.secrets import Secret
 from govproxy.config.settings import Database, SslMode, Upstream
 from govproxy.control.catalog import collect
 from govproxy.control.metadata import connect_to
-from govproxy.control.rehearsal import Rehearsal, rehearsal_form, rehearse
+from govproxy.control.rehearsal import Rehearsal, Rehearsals, rehearse
 from govproxy.control.review import Reviewer, ReviewFacts, World, question_of
 from govproxy.masking.classify import classify
 from govproxy.policy.loader import load_policy
@@ -278,6 +279,11 @@ def test_a_rehearsal_shows_rows_before_and_after_masked_and_what_triggers_did(sh
     assert shop.look("UPDATE customers SET note = '' WHERE segment = 'private'").actual_rows == 0
 
 
+async def nowhere(asked: Hold) -> Ran | None:
+    """It waits at no connection."""
+    return None
+
+
 def test_a_rehearsal_is_made_where_the_rule_says_so_and_never_for_a_count(shop: Shop, tmp_path: Path) -> None:
     def facts(rehearse: str) -> tuple[int, ReviewFacts, int]:
         (tmp_path / "policy.yaml").write_text(
@@ -286,12 +292,14 @@ def test_a_rehearsal_is_made_where_the_rule_says_so_and_never_for_a_count(shop: 
         )
         world = replace(shop.world, policy=load_policy(tmp_path / "policy.yaml"))
         asked = shop.hold("DELETE FROM customers WHERE id <= 3")
+        asked = replace(asked, waits=False)
         made = 0
+        rehearsals = Rehearsals(nowhere)
 
-        async def counted(*about: Any) -> dict[str, Any]:
+        async def counted(*about: Any) -> tuple[dict[str, Any] | None, tuple[str, ...]]:
             nonlocal made
             made += 1
-            return await rehearsal_form(*about)
+            return await rehearsals(*about)
 
         async def run() -> tuple[int, ReviewFacts, int]:
             reviewer = Reviewer(lambda name: world, counted)

@@ -57,6 +57,7 @@ const segment = (id) => encodeURIComponent(id);
 export const api = {
   me: (bearer) => call(bearer, "api/me"),
   show: (bearer, id) => call(bearer, `api/approvals/${segment(id)}`),
+  rehearse: (bearer, id) => call(bearer, `api/approvals/${segment(id)}/rehearse`, {}),
   answer: (bearer, id, answer, reason, grant) =>
     call(bearer, `api/approvals/${segment(id)}/answer`, { answer, reason, ...(grant ? { grant } : {}) }),
   grants: (bearer) => call(bearer, "api/grants"),

@@ -153,6 +153,19 @@ const Desk = ({ bearer, me, onSignOut, onRefused }) => {
     }
   };
 
+  const rehearse = async () => {
+    setSending(true);
+    setRefusal("");
+    try {
+      setDetail(await api.rehearse(bearer, id));
+    } catch (error) {
+      if (error instanceof Refused && error.status === 401) onRefused(error);
+      setRefusal(error.message);
+    } finally {
+      setSending(false);
+    }
+  };
+
   const loadRights = useCallback(() => api.grants(bearer).then(
     (found) => setRights(found.grants),
     (error) => (error instanceof Refused && error.status === 401 ? onRefused(error) : setRefusal(error.message)),
@@ -178,7 +191,7 @@ const Desk = ({ bearer, me, onSignOut, onRefused }) => {
       <${List} items=${loaded ? listed : null} now=${now} selected=${id} tab=${tab} onTab=${setTab} rights=${rights} onRevoke=${revoke} count=${waiting.length}
         more=${tab === "history" && requests.older} onMore=${() => requests.loadOlder().catch(() => {})} />
       <div class="pane">
-        ${detail ? html`<${Detail} item=${detail} now=${now} onAnswer=${answer} busy=${sending} problem=${refusal} said=${said.has(id)}
+        ${detail ? html`<${Detail} item=${detail} now=${now} onAnswer=${answer} onRehearse=${rehearse} busy=${sending} problem=${refusal} said=${said.has(id)}
             onBack=${() => { location.hash = ""; }} />`
           : id ? html`<div class="empty">${problem ? html`<h2>Not here</h2><p>${problem}</p>
               <button class="quiet" type="button" onClick=${() => { location.hash = ""; }}>← All requests</button>` : html`<p>Loading…</p>`}</div>`

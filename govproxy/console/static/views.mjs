@@ -244,7 +244,7 @@ const Outcome = ({ item, said }) => {
   return html`<p class=${`notice ${item.status === "approved" ? "good" : item.status === "refused" ? "bad" : ""}`} role="status">${text}</p>`;
 };
 
-export const Detail = ({ item, now, onAnswer, busy, problem, said, onBack }) => {
+export const Detail = ({ item, now, onAnswer, onRehearse, busy, problem, said, onBack }) => {
   const heading = useRef(null);
   useEffect(() => heading.current?.focus({ preventScroll: true }), [item.id]);
   return html`<article class="detail" aria-labelledby="detail-title">
@@ -272,6 +272,9 @@ export const Detail = ({ item, now, onAnswer, busy, problem, said, onBack }) => 
         ${table.tags.map((tag) => html`<${Tag} kind="sensitive">${tag}</${Tag}>`)}</li>`)}</ul></${Section}>`}
     ${item.facts === null ? html`<p class="dim" role="status">Looking up the rows concerned…</p>` : html`<${Facts} facts=${item.facts} />`}
     <${Votes} item=${item} />
+    ${item.status === "waiting" && !item.objection && !said && item.facts && !(item.facts.rehearsal?.until > now) && html`
+      <p class="rehearse"><button type="button" class="quiet" disabled=${busy} onClick=${onRehearse}>Rehearse</button>
+        <span class="dim">runs it in a transaction that your answer commits or rolls back</span></p>`}
     ${item.status === "waiting" && !item.objection && !said
       && html`<${AnswerForm} key=${item.id} item=${item} now=${now} onAnswer=${onAnswer} busy=${busy} problem=${problem} />`}
     <details class="more"><summary>Everything else</summary><dl>
