@@ -212,7 +212,10 @@ cdef class Conversation(State):
         sink_bytes(&self.sinks.backend, messages)
 
     def attempt(self, Verdict verdict not None, Py_ssize_t messages):
-        """Forward so many of the messages that wait on trial, as ``verdict`` lets them. False: they would not be recorded."""
+        """Forward so many of the messages that wait on trial, as ``verdict`` lets them.
+
+        False: they would not be recorded.
+        """
         cdef const unsigned char* data = self.frontend_stash.data + self.frontend_taken
         if self.lent is None or self.attempted:
             raise InternalError("a statement was to be forwarded on trial twice")
@@ -222,7 +225,7 @@ cdef class Conversation(State):
         return True
 
     def commits(self):
-        """What was forwarded on trial is about to count: if the connection is lost now, nobody knows whether it does."""
+        """What was forwarded on trial is about to count: if the session ends now, nobody knows whether it does."""
         self.held = False
 
     def take_back(self, bytes said not None):

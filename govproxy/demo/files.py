@@ -37,7 +37,7 @@ rules:
     effect: hold
     overrides: [any]
     approvers: {groups: [leads]}
-    hold: {timeout: 5m}
+    hold: {timeout: 5m, rehearsal: 2m}
     rehearse: true
 approvals:
   - name: one-review-with-a-ticket

@@ -399,6 +399,8 @@ def test_what_is_not_rehearsed_says_why_and_runs_when_approved(
     desk: Desk, ana: Connection, rows: Callable[[str], Any], text: str, why: str
 ) -> None:
     done = run(ana, text)
+    until(lambda: done.is_done or desk.requests("tried", "waiting"))
+    assert not done.is_done, done.error
     asked = desk.waiting("tried")
     facts = facts_of(desk, asked["id"])
     assert facts["rehearsal"] is None
