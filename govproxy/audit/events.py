@@ -151,7 +151,8 @@ EVENTS: tuple[Event, ...] = (
             _f(
                 "status",
                 "string",
-                "asked, voted, approved, refused, timed_out, withdrawn, used, shadow, granted or grant_revoked",
+                "asked, voted, approved, refused, timed_out, withdrawn, used, shadow, granted or grant_revoked; of a"
+                " rehearsal rehearsal_asked, rehearsed, committed, released (to the client's transaction) or rolled_back",
             ),
             _f("by", "string?", "who said it: user and name, or rule and name when automatic"),
             _f("answer", "string?", "with voted and shadow: approve or refuse"),
@@ -159,6 +160,7 @@ EVENTS: tuple[Event, ...] = (
             _f("capsule", "string?", "the signed decision, as JSON text"),
             _f("signature", "string?", "Ed25519 over a prefix and the capsule, hexadecimal"),
             _f("key_id", "string?", "which key signed"),
+            _f("changed", "object[]?", "with rehearsed: by table, how many rows were inserted, updated and deleted"),
         ),
     ),
     Event(
