@@ -152,7 +152,7 @@ EVENTS: tuple[Event, ...] = (
                 "status",
                 "string",
                 "asked, voted, approved, refused, timed_out, withdrawn, used, shadow, granted or grant_revoked; of a"
-                " rehearsal rehearsal_asked, rehearsed, committed, released (to the client's transaction) or rolled_back",
+                " rehearsal rehearsal_asked, rehearsed, committed, released (to its client's own) or rolled_back",
             ),
             _f("by", "string?", "who said it: user and name, or rule and name when automatic"),
             _f("answer", "string?", "with voted and shadow: approve or refuse"),
