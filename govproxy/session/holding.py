@@ -22,15 +22,14 @@ from govproxy.approvals.values import Hold, Rule, Standing, Status, Subject
 from govproxy.audit import events
 from govproxy.errors import (
     GovproxyError,
-    Reason,
     StatementCancelled,
-    StatementDenied,
     StatementTimeout,
     UpstreamFault,
 )
 from govproxy.policy.touched import chain
 from govproxy.policy.values import Decision, HoldTerms
 from govproxy.policy.wording import subject as worded
+from govproxy.session import holdwords as words
 from govproxy.session import link
 from govproxy.session.judgement import Basis, analysis_of, approved, not_approved
 from govproxy.session.log import get_logger
@@ -170,7 +169,7 @@ class Holding:
         for word and value for value, gets past here.
         """
         if conversation.transaction_status == ord("E"):
-            return not_approved(verdict, _in_failed_transaction(verdict))
+            return not_approved(verdict, words.in_failed_transaction(_decision(verdict.basis).rules))
         granted, self._granted = self._granted, None
         if granted is not None and granted.number == conversation.number:
             subject = self._subject(conversation, verdict, text, bound, types)
@@ -236,7 +235,9 @@ class Holding:
             conversation=conversation, hold=hold, terms=terms, verdict=verdict, done=done, late=late, message=message
         )
         limit_s = seconds + GRACE_S if terms.waits else ANSWER_S
-        self._later(asked, limit_s, lambda: self._deny(asked, _timeout(asked), withdraw=hold.waits))
+        self._later(
+            asked, limit_s, lambda: self._deny(asked, words.timed_out(asked.hold, asked.late), withdraw=hold.waits)
+        )
         if hold.waits:
             if (timeout_s := self._gate.statement_timeout_s) is not None:
                 said = StatementTimeout("canceling statement due to statement timeout", hint=self._hint(hold.id))
@@ -328,7 +329,7 @@ class Holding:
                 self._go_on(asked, withdraw=False)
             case link.HoldStands(standing=standing, capsule=capsule):
                 if standing is None:
-                    self._deny(asked, _unkept(asked.hold))
+                    self._deny(asked, words.unkept(asked.hold))
                 else:
                     self._stands(asked, standing, capsule)
             case _:
@@ -338,7 +339,7 @@ class Holding:
         hold_id = standing.hold.id
         match standing.status:
             case Status.WAITING if not asked.hold.waits:
-                self._deny(asked, _to_be_sent_again(standing, self._holds.link_to(hold_id)), withdraw=False)
+                self._deny(asked, words.to_be_sent_again(standing, self._holds.link_to(hold_id)), withdraw=False)
             case Status.WAITING:
                 if not asked.told:
                     asked.told = True
@@ -348,16 +349,16 @@ class Holding:
                 if capsule is None or flaw is not None:
                     # Security: whatever the line to the control process says, only what is signed counts.
                     log.error("an approval does not hold", approval=hold_id, flaw=flaw or "missing")
-                    self._deny(asked, _invalid(hold_id), withdraw=False)
+                    self._deny(asked, words.invalid(hold_id), withdraw=False)
                 elif asked.rehearsal is not None and not asked.rehearsal.over and not self._is_as_tried(asked):
-                    self._deny(asked, _changed_since(hold_id), withdraw=False)
+                    self._deny(asked, words.changed_since(hold_id), withdraw=False)
                 elif asked.capsule is None:
                     asked.capsule, asked.found = capsule, hold_id
                     self._holds.use(asked.hold.id, hold_id)
             case Status.REFUSED:
-                self._deny(asked, _refused(standing), withdraw=False)
+                self._deny(asked, words.refused(standing), withdraw=False)
             case Status.TIMED_OUT:
-                self._deny(asked, _timeout(asked), withdraw=False)
+                self._deny(asked, words.timed_out(asked.hold, asked.late), withdraw=False)
             case Status.WITHDRAWN:
                 self._deny(asked, StatementCancelled(f"the request for approval {hold_id} was withdrawn"))
             case _:
@@ -429,7 +430,7 @@ class Holding:
     def _rehearsed_too_long(self, asked: _Asked, rehearsal: Rehearsal) -> None:
         if asked.rehearsal is rehearsal and not rehearsal.over:
             asked.late = f"rehearsed, with its locks held, it waits for {asked.terms.rehearsal_s:g} s only"
-            self._deny(asked, _timeout(asked), withdraw=True)
+            self._deny(asked, words.timed_out(asked.hold, asked.late), withdraw=True)
 
     def _is_as_tried(self, asked: _Asked) -> bool:
         """Whether it may still be what was tried: that is not judged anew. What it touches is the capsule's matter, and
@@ -446,7 +447,7 @@ class Holding:
         # Security: as before any run, from the message itself and by the policy and the catalog of this moment.
         subject = self._subject(conversation, asked.verdict, *asked.message)
         if self._flaw(asked.capsule, subject) is not None or not self._is_as_tried(asked):
-            self._deny(asked, _changed_since(asked.found))
+            self._deny(asked, words.changed_since(asked.found))
             return
         number = int(asked.hold.statement.rpartition(".")[2])
         granted = _Granted(number=number, hold_id=asked.found, capsule=asked.capsule)
@@ -572,71 +573,3 @@ def _decision(basis: Basis) -> Decision:
     if basis.decision is None:
         raise AssertionError("held without a decision")
     return basis.decision
-
-
-def _facts(hold: Hold) -> dict[str, str]:
-    return {"rule": ",".join(hold.rule.names), "approvers": ",".join(sorted(hold.rule.approvers)), "approval": hold.id}
-
-
-def _timeout(asked: _Asked) -> StatementTimeout:
-    return StatementTimeout(
-        f"the statement was not approved: {asked.late} (approval {asked.hold.id})",
-        hint="Ask somebody who may decide to be there, and send it again.",
-        facts=_facts(asked.hold),
-    )
-
-
-def _refused(standing: Standing) -> StatementDenied:
-    said = standing.votes[-1]
-    return StatementDenied(
-        f"the statement was not approved: {said.by} refused it (approval {standing.hold.id})",
-        hint=f"They said: {said.reason}",
-        reason=Reason.NOT_APPROVED,
-        facts=_facts(standing.hold),
-    )
-
-
-def _to_be_sent_again(standing: Standing, page: str | None) -> StatementDenied:
-    hold = standing.hold
-    return StatementDenied(
-        f"the statement needs approval {hold.id} (rule {', '.join(hold.rule.names)})",
-        hint=f"Once it is approved, send the same statement again. {page or ''}".rstrip(),
-        reason=Reason.NEEDS_APPROVAL,
-        facts=_facts(hold),
-    )
-
-
-def _unkept(hold: Hold) -> StatementDenied:
-    return StatementDenied(
-        f"the statement needs an approval, and requests for approval cannot be kept now (rule {hold.rule.names[0]})",
-        hint="The state store does not answer; send it again later.",
-        reason=Reason.NEEDS_APPROVAL,
-        facts={"rule": ",".join(hold.rule.names)},
-    )
-
-
-def _invalid(hold_id: str) -> StatementDenied:
-    return StatementDenied(
-        f"the approval {hold_id} is not valid for this statement",
-        reason=Reason.NOT_APPROVED,
-        facts={"approval": hold_id},
-    )
-
-
-def _changed_since(hold_id: str) -> StatementDenied:
-    return StatementDenied(
-        f"the statement was rehearsed for approval {hold_id}, and something it rests on has changed since",
-        hint="Send it again.",
-        reason=Reason.NOT_APPROVED,
-        facts={"approval": hold_id},
-    )
-
-
-def _in_failed_transaction(verdict: Verdict) -> StatementDenied:
-    rules = _decision(verdict.basis).rules
-    return StatementDenied(
-        f"the statement needs an approval (rule {', '.join(rules)}), and its transaction has failed",
-        hint="Roll back first.",
-        reason=Reason.NEEDS_APPROVAL,
-        facts={"rule": ",".join(rules)},
-    )
