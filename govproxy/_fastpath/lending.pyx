@@ -1,4 +1,4 @@
-"""The database's connection, lent while its session's statement is held (ADR 26).
+"""The database's connection, lent while its session's statement is held (ADR 27).
 
 Who rehearses the statement borrows it: what the database says goes to the borrower alone, who may
 say what it likes and may have the held messages forwarded on trial, by the one path that messages

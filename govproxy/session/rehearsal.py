@@ -1,4 +1,4 @@
-"""One rehearsal: a held statement tried on its session's own connection, and ended by a decision (ADR 26).
+"""One rehearsal: a held statement tried on its session's own connection, and ended by a decision (ADR 27).
 
 A script over the database's connection, which the conversation lends (`_fastpath.lending`): a transaction of the
 proxy's own, or a savepoint in the client's, the statement itself by the messages that the client sent, questions
