@@ -36,7 +36,6 @@ rules:
      in_transaction: 20s}}
   - {name: beside, who: {groups: [engineering]}, does: [write], effect: allow, overrides: [any],
      on: {tables: [public.parts, public.trail]}}
-  - {name: calls, who: {groups: [engineering]}, does: [call], effect: allow, overrides: [any]}
 columns:
   - {name: dba-sees-everything, who: {groups: [dba]}, on: {tags: [any]}, see: clear, compare: any}
 """
@@ -49,8 +48,6 @@ CREATE TABLE trail (at timestamptz DEFAULT now(), what text);
 CREATE OR REPLACE FUNCTION note_trial() RETURNS trigger LANGUAGE plpgsql AS
     'BEGIN INSERT INTO trail (what) VALUES (TG_OP); RETURN NULL; END';
 CREATE TRIGGER notes AFTER UPDATE OR DELETE ON tried FOR EACH ROW EXECUTE FUNCTION note_trial();
-CREATE OR REPLACE FUNCTION spying() RETURNS text LANGUAGE plpgsql AS
-    'BEGIN INSERT INTO trail (what) VALUES (''spied''); RETURN ''x''; END';
 CREATE OR REPLACE FUNCTION say_trial() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     IF NEW.word = 'say' THEN RAISE NOTICE 'said'; END IF;
     IF NEW.word = 'late' THEN RAISE EXCEPTION 'too late' USING ERRCODE = '23514'; END IF;
@@ -74,7 +71,7 @@ def proxy(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Ite
     yield running
     running.stop()
     with databases.direct() as direct:
-        direct.execute("DROP TABLE tried, parts, trail; DROP FUNCTION note_trial(), say_trial(), spying()")
+        direct.execute("DROP TABLE tried, parts, trail; DROP FUNCTION note_trial(), say_trial()")
 
 
 @pytest.fixture
@@ -390,7 +387,6 @@ def test_what_waits_for_a_lock_can_be_approved(
     ("text", "why"),
     [
         ("DELETE FROM tried WHERE id = 1; DELETE FROM tried WHERE id = 2", "several"),
-        ("UPDATE tried SET word = spying() WHERE id = 1", "more than change rows"),
         ("WITH gone AS (DELETE FROM tried WHERE id = 1 RETURNING id) SELECT count(*) FROM gone", "only INSERT"),
     ],
 )
