@@ -20,6 +20,7 @@ from govproxy.demo.files import DBA, LEAD
 from govproxy.demo.stage import (
     DEADLINE_S,
     DENIED,
+    Rows,
     Stage,
     StepFailed,
     check,
@@ -49,7 +50,7 @@ def decided_by_a_rule(stage: Stage) -> None:
 
 
 def rehearsed(stage: Stage) -> None:
-    """A larger one waits for a colleague, who sees it rehearsed and rolled back, masked, before saying yes."""
+    """A larger one runs in a transaction kept open: a colleague sees what it did, masked, and has that committed."""
     sql = "DELETE FROM reviews WHERE stars = 1"
     show_sql(stage, sql)
     ((doomed,),) = stage.ask_directly("SELECT count(*) FROM reviews WHERE stars = 1")
@@ -61,28 +62,25 @@ def rehearsed(stage: Stage) -> None:
         facts = _facts(stage, one["id"])
         shown = stage.govproxy("approvals", "show", "--config", str(stage.config), one["id"])
         there = stage.ask_directly("SELECT count(*) FROM reviews WHERE stars = 1")
-        token = stage.token(LEAD.user)
-        decision = (
-            "approvals",
-            "approve",
-            "--config",
-            str(stage.config),
-            "--token",
-            token,
-            "--reason",
-            "spam",
-            one["id"],
-        )
-        said = stage.govproxy(*decision)
+        # The transaction that has deleted these rows, and not committed yet.
+        tried = stage.ask_directly("SELECT DISTINCT xmax::text FROM reviews WHERE stars = 1")
+        before = _ended(stage, tried)
+        said = _decide(stage, one["id"], stage.token(LEAD.user))
         waiting.result(DEADLINE_S)
     stage.console.print(Text(shown.rstrip()))
     changed = {part["table"]: part["deleted"] for part in facts["rehearsal"]["changed"]}
     check(facts["actual_rows"] == doomed, f"{facts['actual_rows']} rows were counted, not {doomed}")
     check(changed.get("public.reviews") == doomed, f"the rehearsal deleted {changed}")
-    check(there == [(doomed,)], "the rehearsal left something behind")
+    check(facts["rehearsal"]["until"] > 0, "the rehearsal does not stand in a transaction")
+    check(there == [(doomed,)], "others see it before it is approved")
+    check(before == ["in progress"], f"its transactions {tried} were {before} before the decision")
     check(not (seen := leaks([(repr(facts), shown)], secrets)), f"the reviewer saw {seen}")
     check("approved" in said, f"the decision says: {said}")
     check(stage.ask_directly("SELECT count(*) FROM reviews WHERE stars = 1") == [(0,)], "it did not run")
+    check(_ended(stage, tried) == ["committed"], "another transaction was committed than was rehearsed")
+    steps = until(lambda: _steps(stage, one["id"], "committed"), "the ledger has no commit of the rehearsal")
+    check(steps.count("rehearsed") == 1 and steps[-1] == "committed", f"the ledger says: {steps}")
+    stage.console.print(Text(f"  transaction {tried[0][0]}, in the ledger: {', '.join(steps)}", style="green"))
 
 
 def decided_over_http(stage: Stage) -> None:
@@ -220,3 +218,16 @@ def _facts(stage: Stage, approval: str) -> dict[str, Any]:
     if facts is None or facts["rehearsal"] is None:
         raise StepFailed(f"it was not rehearsed: {facts and facts['notes']}")
     return facts
+
+
+def _ended(stage: Stage, transactions: Rows) -> list[str]:
+    """What the database says of each transaction: in progress, committed, or aborted."""
+    return [str(stage.ask_directly(f"SELECT pg_xact_status('{number}'::xid8)")[0][0]) for (number,) in transactions]
+
+
+def _steps(stage: Stage, approval: str, last: str) -> list[str]:
+    """The steps of a request in the ledger, once ``last`` is among them."""
+    printed = stage.govproxy("audit", "search", "--config", str(stage.config), "--event", "approval", "--json")
+    events = [orjson.loads(line) for line in printed.splitlines() if line]
+    steps = [event["status"] for event in events if event["approval"] == approval]
+    return steps if last in steps else []
