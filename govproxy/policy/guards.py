@@ -6,12 +6,13 @@ would then be for show. Each guard gives a Refusal or None and knows nothing of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from govproxy.errors import Reason
 from govproxy.masking.values import ColumnClass
 from govproxy.policy.columns import UNKNOWN_CLASS
+from govproxy.policy.matching import SYSTEM_SCHEMAS
 from govproxy.policy.rules import (
     COMPARE_RIGHT,
     HIDDEN_COLUMN,
@@ -20,10 +21,10 @@ from govproxy.policy.rules import (
     SENSITIVE_CATALOG,
 )
 from govproxy.policy.standing import Rights
-from govproxy.policy.touched import Ground, touched_columns
+from govproxy.policy.touched import Ground, effect_columns, touched_columns
 from govproxy.policy.values import ColumnRight, Compare, Refusal, See
 from govproxy.sql.catalog import ColumnRef
-from govproxy.sql.values import Action, Analysis, Comparison, Derivation, StatementFacts, Use
+from govproxy.sql.values import UNTRACED, Action, Analysis, Comparison, Derivation, Effect, StatementFacts, Use
 
 _USES = {
     Comparison.EQUALITY: "comparing",
@@ -37,6 +38,7 @@ _USES = {
 
 
 _SIDE_CHANNELS = frozenset({"advisory", "wait"})
+_RELATIONS = frozenset({"table", "view"})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -133,6 +135,11 @@ class Guard:
     def _compared(self, statement: StatementFacts) -> Refusal | None:
         rights = self.rights
         for use in statement.uses:
+            if use.column == UNTRACED:
+                asked = self._untraced(statement)
+                if asked is not None:
+                    return asked
+                continue
             if rights.is_clean(use.column) and (use.partner is None or rights.is_clean(use.partner)):
                 continue
             for column, partner in self._pairs(use):
@@ -148,6 +155,43 @@ class Guard:
                     hint=_compare_hint(found[1], name, found[0]),
                 )
         return None
+
+    def _untraced(self, statement: StatementFacts) -> Refusal | None:
+        """Security: a condition over what nobody can trace asks about all that the code behind it may read."""
+        if self.clear:
+            return None
+        for effect in statement.effects:
+            if effect.beside or effect.facts.get("by") == "policy":
+                continue
+            columns = self._read_by_code(effect)
+            asked = next((ref for ref in columns if not self._may_ask(ref)), None)
+            if asked is not None:
+                name = self.ground.name(asked)
+                code = effect.facts.get("function") or effect.facts.get("via") or effect.object
+                return Refusal(
+                    rule=COMPARE_RIGHT,
+                    reason=Reason(COMPARE_RIGHT),
+                    object=name,
+                    message=f"a condition on what {code} gives is not allowed, for it may read {name} "
+                    f"(rule {COMPARE_RIGHT})",
+                    hint="It is masked for you, and what the code makes of it cannot be traced. Leave it out of "
+                    "conditions, joins, ordering and computations that may fail.",
+                )
+        return None
+
+    def _read_by_code(self, effect: Effect) -> Iterable[ColumnRef]:
+        """What code that a statement runs may read by an effect; any sensitive column where that cannot be told."""
+        by_code = "by" in effect.facts
+        unknown = by_code and effect.action is Action.SELECT and effect.relation is None
+        if effect.anything or (unknown and effect.schema not in SYSTEM_SCHEMAS and effect.kind in _RELATIONS):
+            return self.ground.classification.columns
+        if not by_code or effect.action is not Action.SELECT or effect.relation is None:
+            return ()
+        return effect_columns(effect, self.ground) or self.ground.expanded(ColumnRef(effect.relation, 0))
+
+    def _may_ask(self, column: ColumnRef) -> bool:
+        found = self.right(column)
+        return found is None or found[1].compare is Compare.ANY
 
     def _told_aside(self, statement: StatementFacts) -> Refusal | None:
         """Security: pg_sleep(ssn) tells by time, pg_advisory_lock(ssn) in pg_locks, whatever is masked."""

@@ -13,7 +13,7 @@ from govproxy.masking.values import Classification, ColumnClass
 from govproxy.policy.columns import UNKNOWN_CLASS
 from govproxy.policy.matching import SYSTEM_SCHEMAS
 from govproxy.sql.catalog import Catalog, ColumnRef, Relation
-from govproxy.sql.values import Action, Effect, StatementFacts
+from govproxy.sql.values import UNTRACED, Action, Effect, StatementFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,8 @@ def touched_columns(statement: StatementFacts, ground: Ground) -> frozenset[Colu
         for output in facts.outputs or ():
             found |= output.sources
         for use in facts.uses:
-            found.add(use.column)
+            if use.column != UNTRACED:
+                found.add(use.column)
             if use.partner is not None:
                 found.add(use.partner)
         for flow in facts.flows:

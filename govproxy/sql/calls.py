@@ -101,6 +101,8 @@ class Calls:
         if self._gives_rows(routines, name):
             # Security: how many rows come out tells what went in, even if nobody looks at them.
             self._findings.use(combine(arguments), Comparison.OTHER)
+            if arguments and not routines.proven:
+                self._findings.use(UNKNOWN, Comparison.OTHER)  # and what it was compared with in there
         if not routines.proven:
             converted = self._conversion(schema, name, routines, arguments, body)
             if converted is not None:
@@ -241,12 +243,12 @@ class Calls:
 
     def _fails(self, name: str, routines: Routines, arguments: Sequence[Value], nodes: Sequence[Node]) -> None:
         """Security: whether a call fails by a value is an answer about it."""
-        hidden = [bool(argument.sources) for argument in arguments]
+        hidden = [argument.of_rows for argument in arguments]
         steady = routines.proven and total.call(name, hidden)
         if not routines.proven or self._may_fail_or_act(name, routines, nodes):
             self._findings.risk()
         if name == "array_agg":
-            steady = steady and total.array([argument.type for argument in arguments if argument.sources])
+            steady = steady and total.array([argument.type for argument in arguments if argument.of_rows])
         if not steady:
             self._findings.use(combine(arguments), Comparison.OTHER)
 
@@ -286,7 +288,7 @@ class Calls:
         value = combine(arguments, _result_type(routines))
         if not routines.proven:
             self._findings.not_understood()
-            return opaque([value, UNKNOWN])
+            return opaque([value, UNKNOWN])._replace(type=value.type)
         if name in AGGREGATE_SAFE:
             safe = value.derivation is not Derivation.OPAQUE
             return value._replace(derivation=Derivation.AGGREGATE_SAFE) if safe else value

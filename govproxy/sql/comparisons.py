@@ -212,7 +212,7 @@ class Comparisons:
             [operand.value for operand in operands], BOOL if name in _KINDS else operator_result(name, types)
         )
         if not over_array and not total.never_fails(name):
-            hidden = [bool(operand.value.sources) for operand in operands]
+            hidden = [operand.value.of_rows for operand in operands]
             written = [node for node in (left, *right) if node]
             small = [is_small(node) for node in written]
             if not total.operator(name, types, ["A_Const" not in node for node in written], small):

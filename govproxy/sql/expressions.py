@@ -151,7 +151,7 @@ class Expressions:
         """A value cast to a named type."""
         target = self._names.type_name(type_name)
         result = combine([value], target.oid)
-        if value.sources and not total.cast(value.type, target.oid, bool(type_name.get("typmods"))):
+        if value.of_rows and not total.cast(value.type, target.oid, bool(type_name.get("typmods"))):
             self._findings.fails(value)
         if not target.proven or not self._names.cast_is_proven(value.type, target.oid):
             self._findings.not_understood()
@@ -387,7 +387,7 @@ class Expressions:
 
     def _array(self, body: Node, scope: Scope) -> Value:
         values = [self.value(node, scope) for node in body.get("elements", ())]
-        if len(values) > 1 and not total.array([value.type for value in values if value.sources and value.row is None]):
+        if len(values) > 1 and not total.array([value.type for value in values if value.of_rows and value.row is None]):
             self._findings.fails(combine(values))
         rows = [fields for value in values if (fields := self._fields(value)) is not None]
         if not rows:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from govproxy.sql.catalog import ColumnRef, Function
 from govproxy.sql.scope import OWN, UNKNOWN, Value
-from govproxy.sql.values import Comparison, Derivation, Equality, Flow, Use, Written
+from govproxy.sql.values import UNTRACED, Comparison, Derivation, Equality, Flow, Use, Written
 
 # Expressions and columns looked at in one statement: more than the largest text that is parsed can
 # hold of them once, about 0.2 s of work.
@@ -81,6 +81,10 @@ class Findings:
 
     def use(self, value: Value, comparison: Comparison) -> None:
         """Note that a value influences rows or other values. Counts carry nothing to compare."""
+        if value.derivation is Derivation.OPAQUE:
+            # Security: what cannot be traced may be a masked column's, brought by a function that takes nothing.
+            self._uses[UNTRACED, Comparison.OTHER, None] = None
+            self.risks += not value.sources
         if value.sources and value.derivation is not Derivation.AGGREGATE_SAFE:
             self.risks += comparison is Comparison.OTHER
             for column in value.sources:

@@ -50,6 +50,11 @@ class Value(NamedTuple):
         """Whether the statement has done nothing to it."""
         return self.stored or self.derivation is Derivation.PLAIN
 
+    @property
+    def of_rows(self) -> bool:
+        """Whether something of a row may be in it."""
+        return bool(self.sources) or self.derivation is Derivation.OPAQUE
+
     def also(self, sources: frozenset[ColumnRef]) -> Value:
         """The same value with more sources."""
         return self if sources <= self.sources else self._replace(sources=self.sources | sources)

@@ -160,6 +160,10 @@ class Use:
     partner: ColumnRef | None = None  # the other column of a JOIN comparison
 
 
+# Stands in a `Use` for whatever a value that cannot be traced was made of: no relation has this OID.
+UNTRACED = ColumnRef(0, 0)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
     """A constant or a parameter at its place in the text. ``at`` is a byte offset as the parser

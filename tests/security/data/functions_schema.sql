@@ -182,6 +182,19 @@ CREATE FUNCTION h_text() RETURNS text LANGUAGE sql STABLE AS 'SELECT current_que
 CREATE FUNCTION h_others() RETURNS SETOF text LANGUAGE sql STABLE AS 'SELECT query FROM pg_stat_activity';
 CREATE VIEW v_text AS SELECT id, email, h_text() AS said FROM people;
 CREATE TABLE defaulted (id int PRIMARY KEY, a text DEFAULT h_back(1));
+CREATE FUNCTION h_dark() RETURNS text LANGUAGE plpgsql IMMUTABLE AS
+    $$ DECLARE t text; BEGIN EXECUTE 'SELECT reverse(email) FROM people WHERE id = 1' INTO t; RETURN t; END $$;
+CREATE FUNCTION h_dark_nested() RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT h_dark() || '' $$;
+CREATE FUNCTION h_dark_rows(pattern text) RETURNS SETOF int LANGUAGE plpgsql STABLE AS
+    $$ BEGIN RETURN QUERY EXECUTE 'SELECT id FROM people WHERE email LIKE $1' USING pattern; END $$;
+CREATE VIEW v_dark AS SELECT id, h_dark() AS word FROM products;
+CREATE FUNCTION g_dark(n int) RETURNS text LANGUAGE plpgsql STABLE AS
+    $$ DECLARE t text; BEGIN EXECUTE 'SELECT title FROM products WHERE id = $1' INTO t USING n; RETURN t; END $$;
+CREATE FUNCTION g_dark_count() RETURNS bigint LANGUAGE plpgsql STABLE AS
+    $$ DECLARE n bigint; BEGIN EXECUTE 'SELECT count(country) FROM people' INTO n; RETURN n; END $$;
+CREATE FUNCTION g_cursor(n int) RETURNS numeric LANGUAGE plpgsql STABLE AS $$
+DECLARE c CURSOR FOR SELECT price FROM products WHERE id = n; p numeric;
+BEGIN OPEN c; FETCH c INTO p; CLOSE c; RETURN p; END $$;
 CREATE FUNCTION h_slow(n int) RETURNS int LANGUAGE sql STABLE AS
     'SELECT 1 FROM (SELECT pg_sleep(ascii(email) / 1e6) FROM people WHERE id = n) x';
 CREATE FUNCTION h_locked(n int) RETURNS int LANGUAGE sql STABLE AS
