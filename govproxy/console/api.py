@@ -18,7 +18,7 @@ from govproxy.approvals.seeing import reviews, sees
 from govproxy.approvals.values import Answer, Standing, Status
 from govproxy.audit.keys import PublicKey
 from govproxy.console import models, views
-from govproxy.console.desk import Desk, Looks, answered, plausible_id, read_body, read_form
+from govproxy.console.desk import Desk, Facts, Looks, answered, plausible_id, read_body, read_form
 from govproxy.console.feed import MAX_READERS, Feed, Full
 from govproxy.console.openapi import JSON
 from govproxy.console.refusals import Refused, Word
@@ -129,12 +129,13 @@ class Api:
         if why is not None:
             raise Refused(why)
         self.desk.note(standing, "rehearsal_asked", by=f"user {person.user}", reason=None)
+        tried: Facts | None = None
         try:
             async with asyncio.timeout(REHEARSAL_TIMEOUT_S):
-                await self._looks.rehearse(standing.hold)
+                tried = await self._looks.rehearse(standing.hold)
         except TimeoutError:
             pass  # it goes on, and is shown when it is there
-        return await self._shown(await self._visible(request, person), person)
+        return await self._shown(await self._visible(request, person), person, tried)
 
     async def capsule(self, request: Request) -> Response:
         """The evidence of a decision."""
@@ -214,14 +215,17 @@ class Api:
             raise StateUnavailable("approvals are not up yet")
         return desk
 
-    async def _shown(self, standing: Standing, person: Identity) -> Response:
-        facts = await self._facts(standing) if reviews(standing, person) else {}
+    async def _shown(self, standing: Standing, person: Identity, tried: Facts | None = None) -> Response:
+        """``tried``: what was found for whoever asked just now, which what is kept need not say."""
+        facts = await self._facts(standing, tried) if reviews(standing, person) else {}
         grantable = self.desk.grantable(standing) if standing.status is Status.WAITING else None
         return answered(views.detail(standing, person, self._now(), facts=facts, grantable=grantable))
 
-    async def _facts(self, standing: Standing) -> dict[str, Any] | None:
+    async def _facts(self, standing: Standing, tried: Facts | None) -> dict[str, Any] | None:
         """What is kept of it counts, for all instances and afterwards; until then what is being found out."""
         hold = standing.hold
+        if tried is not None:
+            return tried.form
         kept = await self.desk.facts(hold.id)
         if kept is not None:
             return kept

@@ -208,6 +208,34 @@ def test_what_reviewers_saw_stays_and_stays_theirs(console: Console) -> None:
     assert not console.run(console.store.run(facts.keep(hold_id, found | {"actual_rows": 9})))
 
 
+def test_a_rehearsal_asked_for_is_what_all_see_until_somebody_answers(console: Console) -> None:
+    def keep(form: dict[str, Any]) -> bool:
+        return console.run(console.store.run(facts.keep(hold_id, form)))
+
+    hold_id = asked(console, quorum=2)
+    lea, path = console.token("lea@x", "leads"), f"/api/approvals/{hold_id}"
+    plain = {"actual_rows": 3, "rehearsal": None}
+    failed, stands = (
+        {**plain, "rehearsal": {"failed": code, "until": until}} for code, until in (("23505", 0), ("", 9))
+    )
+    for form, kept, seen in (
+        (plain, True, plain),
+        ({**plain, "actual_rows": 9}, False, plain),
+        (failed, True, failed),
+        (stands, True, stands),
+        (failed, False, stands),
+        ({**stands, "actual_rows": 9}, False, stands),
+    ):
+        assert keep(form) is kept
+        assert console.get(path, lea).json["facts"] == seen
+    hold_id = asked(console, quorum=2)
+    assert keep(plain)
+    assert answer(console, hold_id, lea).json["status"] == "waiting"
+    # What Lea has seen stays what she has seen.
+    assert not keep(stands)
+    assert console.get(f"/api/approvals/{hold_id}", lea).json["facts"] == plain
+
+
 # ------------------------------------------------------------------ replays
 
 

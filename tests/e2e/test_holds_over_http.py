@@ -73,10 +73,11 @@ def world(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Ite
     folder = tmp_path_factory.mktemp("over-http")
     (folder / "hook").write_text(SECRET)
     with databases.direct() as direct:
-        for name in ("by_api", "by_page", "by_callback", "by_nobody", "by_bot"):
+        for name in ("by_api", "by_page", "by_callback", "by_nobody", "by_bot", "by_trial"):
             direct.execute(f"DROP TABLE IF EXISTS {name}")
             made = "SELECT n AS id, 'ann' || n || '@x.example' AS email FROM generate_series(1, 9) n"
             direct.execute(f"CREATE TABLE {name} AS {made}")
+        direct.execute("ALTER TABLE by_trial ADD PRIMARY KEY (id)")  # by which its rows are found again
     with ExitStack() as stack:
         receiver = stack.enter_context(receiving())
         port = free_port()
@@ -135,6 +136,53 @@ def test_by_the_api(world: World, ana: Connection, rows: Callable[[str], int]) -
     assert (decided["by"], decided["reason"]) == ("user lea@shop.example", "ticket 12")
     assert decided["capsule"] == capsule["content"]
     assert world.receiver.wait_for("approved", hold_id).json["approval"]["answers"][0]["by"] == "user lea@shop.example"
+
+
+def test_a_reviewer_has_it_rehearsed_and_commits_that(
+    world: World, ana: Connection, databases: Databases, rows: Callable[[str], int]
+) -> None:
+    """No rule wants it: it waits as it is until somebody who may decide asks."""
+    done = run(ana, "DELETE FROM by_trial WHERE id > 6")
+    hold_id = world.told("by_trial")["approval"]["id"]
+    path = f"/api/approvals/{hold_id}/rehearse"
+    for who, word in ((ANA, "own_request"), (BOT, "not_found"), (("max@x", ("analysts",)), "not_found")):
+        assert world.call(path, who, {})[1]["error"]["word"] == word
+
+    def deleted_by() -> list[Any]:
+        with databases.direct() as direct:
+            return direct.execute("SELECT DISTINCT xmax::text FROM by_trial WHERE id > 6").fetchall()
+
+    assert deleted_by() == [("0",)]
+    status, shown = world.call(path, LEA, {})
+    assert (status, shown["status"]) == (200, "waiting")
+    tried = shown["facts"]["rehearsal"]
+    assert tried is not None, shown["facts"]["notes"]
+    assert (tried["tag"], tried["after"]) == ("DELETE 3", [None, None, None])
+    assert tried["until"] > time.time()
+    assert "ann7@x.example" not in json.dumps(shown["facts"])
+    ((transaction,),) = deleted_by()
+    assert transaction != "0"
+    assert (rows("by_trial"), done.is_done) == (9, False)
+    # Others see it too, and asking again shows the same one.
+    assert world.call(f"/api/approvals/{hold_id}")[1]["facts"]["rehearsal"] == tried
+    assert world.call(path, LEA, {})[1]["facts"]["rehearsal"]["until"] == tried["until"]
+    assert deleted_by() == [(transaction,)]
+    world.call(f"/api/approvals/{hold_id}/answer", LEA, {"answer": "approve", "reason": "three rows, as I thought"})
+    assert done.result == 3
+    assert rows("by_trial") == 6
+    with databases.direct() as direct:
+        ended = direct.execute(f"SELECT pg_xact_status('{transaction}'::xid8)".encode()).fetchone()
+    assert ended == ("committed",)
+    world.proxy.wait_for_event(
+        lambda event: event["event"] == "approval" and event["approval"] == hold_id and event["status"] == "committed"
+    )
+    steps = [
+        (event["status"], event.get("by"))
+        for event in world.proxy.events("approval")
+        if event["approval"] == hold_id and event["status"].startswith("rehears")
+    ]
+    assert steps[0] == ("rehearsal_asked", "user lea@shop.example")
+    assert [status for status, _ in steps].count("rehearsed") == 1
 
 
 def verified(pem: str, capsule: dict[str, str]) -> bool:
