@@ -13,10 +13,12 @@ import pytest
 from typer.testing import CliRunner
 
 from govproxy.approvals import capsule as capsules
+from govproxy.approvals.values import Hold
 from govproxy.audit.keys import SigningKey
 from govproxy.cli.app import app
 from govproxy.control.admin import AdminServer
 from govproxy.control.desk import ApprovalsDesk
+from govproxy.control.review import ReviewFacts
 from govproxy.control.state import facts
 from govproxy.errors import ConfigError
 from govproxy.identity.keys import generate_signing_key
@@ -91,7 +93,9 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     folder = tmp_path_factory.mktemp("cli")
     with running(folder) as console:
         tokens = token_verifier(console.settings, now=time.time)
-        admin = AdminServer(console.settings, _Nobody(), ApprovalsDesk(lambda: console.approvals, tokens))
+        admin = AdminServer(
+            console.settings, _Nobody(), ApprovalsDesk(lambda: console.approvals, tokens, console.reviewer)
+        )
         console.run(admin.start())
         (folder / "approvals.pub").write_bytes(console.key.public.pem())
         yield Shell(console=console, folder=folder)
@@ -260,6 +264,101 @@ def test_what_is_over_is_over(shell: Shell, lea: str) -> None:
     late = shell.asked(asked=time.time() - 60, deadline=time.time() - 1)
     assert shell("approve", late, "-r", "x", "--json", token=lea).json["objection"] in ("too_late", "decided")
     assert "there is no request" in shell("approve", "nothing", "-r", "x", token=lea).error
+
+
+# ------------------------------------------------------------------ having it rehearsed
+
+REHEARSAL = {
+    "tag": "UPDATE 1",
+    "changed": [{"table": "public.orders", "inserted": 0, "updated": 1, "deleted": 0}],
+    "columns": ["id", "email"],
+    "before": [["1", None]],
+    "after": [["1", "a***@x"]],
+    "failed": "",
+    "until": 2_000_000_000.0,
+}
+
+
+class Tries:
+    """Tries what it is asked to, with this outcome."""
+
+    def __init__(self, outcome: ReviewFacts) -> None:
+        self.outcome = outcome
+        self.tried: list[str] = []
+
+    async def rehearse(self, hold: Hold) -> ReviewFacts:
+        self.tried.append(hold.id)
+        return self.outcome
+
+
+@pytest.fixture
+def tries(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> Tries:
+    made = Tries(ReviewFacts(rehearsal=REHEARSAL))
+    monkeypatch.setattr(shell.console.reviewer, "rehearse", made.rehearse)
+    return made
+
+
+def test_rehearsing(shell: Shell, lea: str, tries: Tries, monkeypatch: pytest.MonkeyPatch) -> None:
+    hold_id = shell.asked()
+    steps: list[Any] = []
+    monkeypatch.setattr(shell.console.approvals, "_record", steps.append)
+    done = shell("rehearse", hold_id, token=lea)
+    assert (done.status, done.error) == (0, "")
+    for words in (
+        "rehearsed  UPDATE 1, stands until ",
+        "public.orders: 0 inserted, 1 updated, 0 deleted",
+        "before     1 | NULL",
+        "after      1 | a***@x",
+    ):
+        assert words in done.out
+    assert shell("rehearse", hold_id, "--json", token=lea).json["facts"]["rehearsal"] == REHEARSAL
+    assert tries.tried == [hold_id, hold_id]
+    noted = [(step["status"], step["by"]) for step in steps if step["approval"] == hold_id]
+    assert noted == [("rehearsal_asked", "user lea@x")] * 2
+    assert shell.status(hold_id) == "waiting"
+
+
+def test_what_was_not_tried_says_why(shell: Shell, lea: str, tries: Tries) -> None:
+    tries.outcome = ReviewFacts(notes=("not rehearsed: several statements in one",))
+    done = shell("rehearse", shell.asked(), token=lea)
+    assert done.status == 1
+    assert "note       not rehearsed: several statements in one" in done.out
+
+
+@pytest.mark.parametrize(
+    ("who", "agent", "requester", "word"),
+    [
+        (("ana@x", "leads"), None, ANA, "own_request"),
+        (("ANA@X", "leads"), None, ANA, "own_request"),
+        (("ana@x", "leads"), None, BOT, "own_agent"),
+        (("otto@x", "engineering"), None, ANA, "not_an_approver"),
+        (("lea@x", "leads"), "lea-bot", ANA, "agent"),
+        (("ana@x", "leads"), "report-bot", BOT, "agent"),
+    ],
+)
+def test_who_has_nothing_rehearsed(
+    shell: Shell, tries: Tries, who: tuple[str, ...], agent: str | None, requester: Any, word: str
+) -> None:
+    hold_id = shell.asked(requester=requester)
+    token = shell.console.token(*who, agent=agent)
+    refused = shell("rehearse", hold_id, "--json", token=token)
+    assert (refused.status, refused.json) == (1, {"objection": word})
+    told = shell("rehearse", hold_id, token=token)
+    assert (told.status, told.out) == (1, "")
+    assert told.error.startswith("not rehearsed: ")
+    assert tries.tried == []
+
+
+def test_nobody_and_nothing_is_rehearsed(shell: Shell, lea: str, tries: Tries) -> None:
+    hold_id = shell.asked()
+    assert "who are you?" in shell("rehearse", hold_id).error
+    forged = shell.console.token("lea@x", "leads", key=generate_signing_key())
+    assert shell("rehearse", hold_id, token=forged).status == 1
+    assert "there is no request" in shell("rehearse", "nothing", token=lea).error
+    shell("deny", hold_id, "-r", "no", token=lea)
+    leo = shell.console.token("leo@x", "leads")
+    assert shell("rehearse", hold_id, "--json", token=leo).json == {"objection": "decided"}
+    assert tries.tried == []
 
 
 # ------------------------------------------------------------------ the evidence

@@ -213,6 +213,113 @@ def test_what_was_found_out_is_for_reviewers_alone(
     assert console.get(f"/api/approvals/{own}", lou).json["facts"] == Found.form
 
 
+class Rehearses(Looks):
+    """Tries what it is asked to, and keeps which that were."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ready = True
+        self.tried: list[str] = []
+
+    async def rehearse(self, hold: Hold) -> Found:
+        self.tried.append(hold.id)
+        return await self.facts(hold)
+
+
+@pytest.fixture
+def rehearses(console: Console, monkeypatch: pytest.MonkeyPatch) -> Rehearses:
+    found = Rehearses()
+    for name in ("facts", "known", "rehearse"):
+        monkeypatch.setattr(console.reviewer, name, getattr(found, name))
+    return found
+
+
+@pytest.fixture
+def noted(console: Console, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What goes into the ledger."""
+    events: list[Any] = []
+    monkeypatch.setattr(console.approvals, "_record", events.append)
+    return events
+
+
+def test_a_reviewer_asks_for_a_rehearsal(
+    console: Console, lea: str, document: dict[str, Any], rehearses: Rehearses, noted: list[Any]
+) -> None:
+    hold_id = fresh()
+    console.ask(id=hold_id)
+    noted.clear()
+    said = console.post(f"/api/approvals/{hold_id}/rehearse", {}, lea)
+    assert said.status == 200
+    fits(document, "/api/approvals/{id}/rehearse", "post", 200, said.json)
+    assert (said.json["id"], said.json["status"], said.json["facts"]) == (hold_id, "waiting", Found.form)
+    assert rehearses.tried == [hold_id]
+    (step,) = (one for one in noted if one["approval"] == hold_id)
+    assert (step["status"], step["by"]) == ("rehearsal_asked", "user lea@x")
+    # To have seen it is no answer.
+    assert console.run(console.approvals.find(hold_id)).votes == ()  # type: ignore[union-attr]
+    assert console.post(f"/api/approvals/{hold_id}/answer", ANSWER, lea).json["status"] == "approved"
+
+
+def test_a_rehearsal_that_takes_long_is_not_waited_for(
+    console: Console, lea: str, document: dict[str, Any], rehearses: Rehearses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("govproxy.console.api.REHEARSAL_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("govproxy.console.api.FACTS_TIMEOUT_S", 0.05)
+    rehearses.ready = False
+    hold_id = fresh()
+    console.ask(id=hold_id)
+    said = console.post(f"/api/approvals/{hold_id}/rehearse", {}, lea)
+    fits(document, "/api/approvals/{id}/rehearse", "post", 200, said.json)
+    assert (said.json["status"], said.json["facts"]) == ("waiting", None)
+
+
+@pytest.mark.parametrize(
+    ("requester", "who", "agent", "status", "word"),
+    [
+        (LEA, ("lea@x", "leads"), None, 403, "own_request"),
+        (LEA, ("LEA@X", "leads"), None, 403, "own_request"),
+        (ANA, ("ana@x",), None, 403, "own_request"),
+        (BOT, ("ana@x", "leads"), None, 403, "own_agent"),
+        (BOT, ("ana@x", "leads"), "report-bot", 403, "agent"),
+        (ANA, ("lea@x", "leads"), "lea-bot", 404, "not_found"),
+        (ANA, ("otto@x", "engineering"), None, 404, "not_found"),
+    ],
+)
+def test_who_may_not_answer_has_nothing_rehearsed(
+    console: Console,
+    document: dict[str, Any],
+    rehearses: Rehearses,
+    noted: list[Any],
+    requester: Any,
+    who: tuple[str, ...],
+    agent: str | None,
+    status: int,
+    word: str,
+) -> None:
+    hold_id = fresh()
+    console.ask(id=hold_id, requester=requester)
+    noted.clear()
+    said = console.post(f"/api/approvals/{hold_id}/rehearse", {}, console.token(*who, agent=agent))
+    assert (said.status, said.word) == (status, word)
+    fits(document, "/api/approvals/{id}/rehearse", "post", status, said.json)
+    assert rehearses.tried == []
+    assert [one for one in noted if one["approval"] == hold_id] == []
+
+
+def test_what_does_not_wait_for_somebody_is_not_rehearsed(console: Console, lea: str, rehearses: Rehearses) -> None:
+    over, later, twice = fresh(), fresh(), fresh()
+    console.ask(id=over)
+    console.post(f"/api/approvals/{over}/answer", {"answer": "refuse", "reason": "no"}, lea)
+    assert console.post(f"/api/approvals/{over}/rehearse", {}, console.token("leo@x", "leads")).word == "decided"
+    console.ask(id=later, delegates=frozenset({"group:ops"}), delegate_after_s=30.0)
+    assert console.post(f"/api/approvals/{later}/rehearse", {}, console.token("olga@x", "ops")).word == "not_yet"
+    console.ask(id=twice, quorum=2)
+    console.post(f"/api/approvals/{twice}/answer", ANSWER, lea)
+    assert console.post(f"/api/approvals/{twice}/rehearse", {}, lea).word == "answered"
+    assert console.post("/api/approvals/nothing/rehearse", {}, lea).word == "not_found"
+    assert rehearses.tried == []
+
+
 def test_delegates_see_it_at_once_and_answer_later(console: Console) -> None:
     hold_id = fresh()
     console.ask(id=hold_id, delegates=frozenset({"group:ops"}), delegate_after_s=30.0)

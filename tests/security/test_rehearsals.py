@@ -215,6 +215,32 @@ def test_its_client_gets_what_a_direct_run_gives(
     session.socket.close()
 
 
+@pytest.mark.parametrize("how", ["simple", "extended", "binary"])
+@pytest.mark.parametrize("answer", ["approve", "refuse"])
+def test_it_may_come_byte_by_byte(
+    proxy: Proxy, databases: Databases, desk: Desk, rows: Callable[[str], Any], how: str, answer: str
+) -> None:
+    text = f"UPDATE tried SET word = 'slow' WHERE id = 7 RETURNING id, word /* {how} {answer} */"
+    direct = DirectSession(databases.postgres.dsn("app"))
+    expected = direct.ask(spoken(text, how))
+    direct.query(ROWS)
+    direct.close()
+    session = RawSession(proxy.port, ANA[0], proxy.token(*ANA), "app")
+    sent = spoken(text, how)
+    waiting = Aside(lambda: session.in_pieces(sent, range(1, len(sent))))
+    asked = rehearsed(desk, "slow")
+    assert rows("SELECT word FROM tried WHERE id = 7") == "word 7"
+    desk.decide(asked["id"], answer)
+    if answer == "approve":
+        assert shape(waiting.result) == shape(expected)
+        assert rows("SELECT word FROM tried WHERE id = 7") == "slow"
+    else:
+        assert [error["C"] for error in waiting.result.errors] == ["42501"]
+        nothing_is_left(databases, rows)
+    assert session.query("SELECT 1").rows == [[b"1"]]
+    session.socket.close()
+
+
 def test_parameters_and_what_follows_them(
     proxy: Proxy, desk: Desk, ana: Connection, rows: Callable[[str], Any]
 ) -> None:
@@ -319,6 +345,30 @@ def test_the_clients_own_timeout_rolls_it_back(
     done = run(ana, "UPDATE tried SET word = 'timed' WHERE id = 1")
     assert done.error.sqlstate == "57014"
     nothing_is_left(databases, rows)
+
+
+@pytest.mark.parametrize("block", [False, True])
+def test_another_policy_has_it_rolled_back_and_tried_anew(
+    proxy: Proxy, desk: Desk, ana: Connection, rows: Callable[[str], Any], block: bool
+) -> None:
+    ana.autocommit = not block
+    ana.execute("SELECT 1")
+    done = run(ana, f"UPDATE tried SET word = 'judged {block}' WHERE id = 1")
+    old = rehearsed(desk, f"judged {block}")
+    (proxy.folder / "policy.yaml").write_text(POLICY.replace("name: beside", f"name: beside-{block}".lower()))
+    until(lambda: desk.status(old["id"]) == "withdrawn")
+    new = rehearsed(desk, f"judged {block}")
+    assert new["id"] != old["id"]
+    assert desk.decide(old["id"])["objection"] == "decided"
+    assert rows("SELECT word FROM tried WHERE id = 1") == "word 1"
+    desk.decide(new["id"])
+    assert done.result == 1
+    ana.commit()
+    assert rows("SELECT word FROM tried WHERE id = 1") == f"judged {block}"
+    assert rows("SELECT count(*) FROM trail") == 1
+    until(lambda: "rolled_back" in steps(proxy, old["id"]))
+    assert "used" not in steps(proxy, old["id"])
+    until(lambda: steps(proxy, new["id"])[-1] == ("released" if block else "committed"))
 
 
 @pytest.mark.parametrize("how", ["close", "terminate", "kill", "backend"])
