@@ -377,15 +377,17 @@ def test_the_database_answers(pair: Pair) -> None:
 
 def test_a_question_is_canceled_like_the_statement(pair: Pair) -> None:
     """Parse waits for a lock; what CancelRequest ends is what the client believes to run."""
-    waits = "SELECT count(*) FROM pg_locks WHERE relation = 'strict_things'::regclass AND NOT granted"
+    # Of this very session: the look at what the tables hold waits for the lock as well.
+    waits = "SELECT count(*) FROM pg_locks WHERE pid = %s AND NOT granted"
     with (
         pair.databases.direct("shop") as watching,
         pair.databases.direct("shop", autocommit=False) as direct,
         pair.strict.connect(*WHO, database="shop") as analyst,
     ):
+        own = analyst.execute("SELECT pg_backend_pid()").fetchone()
         direct.execute("LOCK TABLE strict_things")
         with (
-            canceled_when(lambda: watching.execute(waits).fetchone() != (0,), analyst.cancel),
+            canceled_when(lambda: watching.execute(waits, own).fetchone() != (0,), analyst.cancel),
             pytest.raises(psycopg.errors.QueryCanceled),
         ):
             analyst.execute("SELECT title AS waits FROM strict_things")

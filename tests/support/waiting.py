@@ -10,12 +10,14 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import Event
 from typing import Any, TypeVar
 
 import psycopg
 
 DEADLINE_S = 60.0
 _PAUSE_S = 0.01
+_AGAIN_S = 5.0
 
 Found = TypeVar("Found")
 
@@ -37,13 +39,23 @@ def runs(direct: psycopg.Connection[tuple[Any, ...]], text: str) -> bool:
 
 @contextmanager
 def canceled_when(ready: Callable[[], object], cancel: Callable[[], object]) -> Iterator[None]:
-    """Cancels from another thread what the block runs, as soon as it is ready to be: earlier it would be lost."""
+    """Cancels from another thread what the block runs, as soon as it is ready to be: earlier it would be lost.
+
+    ``ready`` should see this very session: where it sees another one's waiting, the cancel is lost all the same, and
+    is sent again so that nothing hangs.
+    """
+    over = Event()
 
     def run() -> None:
         until(ready, "what is to be canceled runs")
         cancel()
+        while not over.wait(_AGAIN_S):
+            cancel()
 
     with ThreadPoolExecutor(max_workers=1) as aside:
         done = aside.submit(run)
-        yield
+        try:
+            yield
+        finally:
+            over.set()
         done.result()
