@@ -61,12 +61,12 @@ class Plan:
         return tuple(name for name in planned if not self.peers or name in self.peers)
 
 
-QUICK = Plan(mode="quick", rounds=3, seconds=1.0, idle_connections=800, budget_s=190.0, workloads=WORKLOADS)
+QUICK = Plan(mode="quick", rounds=3, seconds=1.0, idle_connections=1_000, budget_s=190.0, workloads=WORKLOADS)
 FULL = Plan(
     mode="full",
     rounds=5,
     seconds=4.0,
-    idle_connections=800,
+    idle_connections=1_000,
     budget_s=7_200.0,
     workloads=WORKLOADS,
     mixed_s=20.0,

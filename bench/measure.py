@@ -184,10 +184,11 @@ def _run_wide(peer: Peer, seconds: float) -> dict[str, float]:
 
 
 def _run_idle(peer: Peer, count: int) -> dict[str, float]:
-    """Growth of private memory from the first quarter of the connections to all of them.
+    """Growth of private memory from the first half of the connections to all of them.
 
-    What a process takes once (arenas, caches, code that is loaded by the first login) is in the first quarter. The
-    peer must be fresh: memory that was used and given back is reused unseen.
+    What a process takes once (arenas, caches, code that is loaded by the first login) is in the first half, and so is
+    most of what its start used and gave back, which sessions reuse unseen: hundreds of them where modules had to be
+    compiled. The peer must be fresh for the same reason.
     """
     connections: list[psycopg.Connection[tuple[object, ...]]] = []
 
@@ -201,7 +202,7 @@ def _run_idle(peer: Peer, count: int) -> dict[str, float]:
         return what(peer.pids())
 
     try:
-        first = max(1, count // 4)
+        first = max(1, count // 2)
         for _ in range(first):
             open_one()
         before = measure(private_kb)
