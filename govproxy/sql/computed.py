@@ -6,7 +6,7 @@ function, operator or cast looks up. ``runs_foreign_code`` tells. Knows nothing 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from govproxy.sql.catalog import Catalog
@@ -46,7 +46,7 @@ def looking(body: Node, relation: Node, rows: tuple[str, ...] = ("",)) -> Node:
         elif tag == "Constraint" and node.get("contype") == "CONSTR_EXCLUSION":
             decided += [element for element in _excluding(node) if element]
     select: Node = {
-        "targetList": [{"ResTarget": {"val": node}} for node in shown],
+        "targetList": _targets(shown),
         "fromClause": [_named(relation, name) for name in rows],
         "limitOption": "LIMIT_OPTION_DEFAULT",
         "op": "SETOP_NONE",
@@ -54,8 +54,18 @@ def looking(body: Node, relation: Node, rows: tuple[str, ...] = ("",)) -> Node:
     if decided:
         select["whereClause"] = {"BoolExpr": {"boolop": "AND_EXPR", "args": decided}}
     if body.get("unique"):
-        select["groupClause"] = shown
+        # Whether values are all different, which is what counting the different ones tells.
+        select["targetList"] = [*_targets(shown), *_targets(map(_counted, shown))]
     return {"SelectStmt": select} if shown or decided else {}
+
+
+def _targets(nodes: Iterable[Node]) -> list[Node]:
+    return [{"ResTarget": {"val": node}} for node in nodes]
+
+
+def _counted(node: Node) -> Node:
+    """``count(DISTINCT …)`` of it."""
+    return {"FuncCall": {"funcname": [{"String": {"sval": "count"}}], "args": [node], "agg_distinct": True}}
 
 
 def _excluding(constraint: Node) -> Iterator[Node]:

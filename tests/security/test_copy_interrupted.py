@@ -129,7 +129,8 @@ def test_the_backend_dies(form: str, lab: Lab) -> None:
         assert ended == (1,)
         messages = running.read_on()
         assert _kinds(messages)[-1] == "E"
-        assert _code(messages) == "57P01"
+        # A backend that is ended while it waits for its reader says nothing more: then the connection is lost.
+        assert _code(messages) in ("57P01", "08006")
         assert running.outcome()["status"] != "ok"
 
 
