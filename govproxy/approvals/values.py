@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from govproxy.identity.identity import Identity
 from govproxy.policy.grants import Grant
+from govproxy.policy.values import Decision, HoldTerms
 
 
 class Status(StrEnum):
@@ -71,6 +72,21 @@ class Rule:
     principal_may_approve: bool = False
     uses: int = 1
     valid_s: float = 600.0
+
+    @classmethod
+    def of(cls, decision: Decision) -> Rule:
+        """What a decision that holds a statement wants."""
+        terms = decision.terms or HoldTerms()
+        return cls(
+            names=decision.rules,
+            approvers=decision.approvers,
+            quorum=terms.quorum,
+            delegates=terms.delegates,
+            delegate_after_s=terms.delegate_after_s,
+            principal_may_approve=terms.principal_may_approve,
+            uses=terms.uses,
+            valid_s=terms.valid_s,
+        )
 
     def __post_init__(self) -> None:
         if self.quorum < 1:

@@ -12,7 +12,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from govproxy.approvals.deciding import objection
+from govproxy.approvals.deciding import Objection
 from govproxy.approvals.granting import GrantAsked
 from govproxy.approvals.seeing import reviews, sees
 from govproxy.approvals.values import Answer, Standing, Status
@@ -24,6 +24,7 @@ from govproxy.console.openapi import JSON
 from govproxy.console.refusals import Refused, Word
 from govproxy.console.signin import SignIn
 from govproxy.console.webhooks import Webhooks
+from govproxy.control.on_request import rehearsed_for
 from govproxy.control.state.approvals import Objected
 from govproxy.errors import StateUnavailable
 from govproxy.identity.identity import Identity
@@ -32,7 +33,6 @@ DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
 MAX_SCANNED = 2_000  # requests looked at for one page, most of which may be other people's
 KEEP_ALIVE_S = 15.0
-REHEARSAL_TIMEOUT_S = 5.0  # how long somebody waits for a rehearsal they asked for
 FACTS_TIMEOUT_S = 0.5  # how long an answer waits for what is looked up in the database
 
 
@@ -125,16 +125,9 @@ class Api:
         """Try it in a transaction of its own session, which the decision commits or rolls back."""
         person = self._sign_in.identify(request)
         standing = await self._visible(request, person)
-        why = objection(standing, person, "wants to see it", self._now())
-        if why is not None:
-            raise Refused(why)
-        self.desk.note(standing, "rehearsal_asked", by=f"user {person.user}", reason=None)
-        tried: Facts | None = None
-        try:
-            async with asyncio.timeout(REHEARSAL_TIMEOUT_S):
-                tried = await self._looks.rehearse(standing.hold)
-        except TimeoutError:
-            pass  # it goes on, and is shown when it is there
+        tried = await rehearsed_for(person, standing, notes=self.desk, rehearse=self._looks.rehearse, now=self._now())
+        if isinstance(tried, Objection):
+            raise Refused(tried)
         return await self._shown(await self._visible(request, person), person, tried)
 
     async def capsule(self, request: Request) -> Response:

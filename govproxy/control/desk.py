@@ -6,24 +6,23 @@ by the same tokens as a login to a database.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from govproxy.approvals import forms
 from govproxy.approvals.capsule import Capsule
-from govproxy.approvals.deciding import objection
+from govproxy.approvals.deciding import Objection
 from govproxy.approvals.granting import GrantAsked
 from govproxy.approvals.values import Answer, Standing, Status
 from govproxy.control.approvals import Approvals
-from govproxy.control.review import Reviewer, ReviewFacts
+from govproxy.control.on_request import rehearsed_for
+from govproxy.control.review import Reviewer
 from govproxy.control.state.approvals import Objected
 from govproxy.errors import GovproxyError
 from govproxy.identity.identity import Identity
 
 MAX_LISTED = 1_000
-REHEARSAL_S = 6.0  # how long somebody who asks for a rehearsal waits for it; it goes on without them
 _GRANT_WORDS = frozenset({"seconds", "clear", "columns", "actions", "tables"})
 
 
@@ -90,11 +89,12 @@ class ApprovalsDesk:
         standing = await self._approvals().find(hold_id)
         if standing is None or self._reviewer is None:
             return {"error": f"there is no request {hold_id}"}
-        why = objection(standing, person, "wants to see it", self._clock())
-        if why is not None:
-            return {"objection": why.value}
-        facts = await rehearsed_for(person, standing, self._approvals(), self._reviewer)
-        return {"facts": None if facts is None else facts.form}
+        found = await rehearsed_for(
+            person, standing, notes=self._approvals(), rehearse=self._reviewer.rehearse, now=self._clock()
+        )
+        if isinstance(found, Objection):
+            return {"objection": found.value}
+        return {"facts": None if found is None else found.form}
 
     async def _decide(
         self, hold_id: str, answer: Answer, reason: str, token: str, grant: GrantAsked | None
@@ -107,18 +107,6 @@ class ApprovalsDesk:
         if isinstance(after, Objected):
             return {"objection": after.why.value} | ({"detail": after.detail} if after.detail else {})
         return {"approval": standing_form(after)}
-
-
-async def rehearsed_for(
-    person: Identity, standing: Standing, approvals: Approvals, reviewer: Reviewer
-) -> ReviewFacts | None:
-    """What is found out about a request with a rehearsal that ``person`` asks for; None: that takes longer."""
-    approvals.note(standing, "rehearsal_asked", by=f"user {person.user}", reason=None)
-    try:
-        async with asyncio.timeout(REHEARSAL_S):
-            return await reviewer.rehearse(standing.hold)
-    except TimeoutError:
-        return None
 
 
 def _grant_asked(form: object, now: float) -> GrantAsked | None:

@@ -28,8 +28,6 @@ from govproxy.sql.values import (
     Use,
 )
 
-# Uses of a column that tell no more than that it equals something.
-_EQUAL = frozenset({Comparison.EQUALITY, Comparison.GROUP})
 _WRITING = frozenset({Action.INSERT, Action.UPDATE, Action.DELETE, Action.MERGE})
 
 
@@ -73,7 +71,7 @@ class _Answer:
     reads: frozenset[int]
     named: frozenset[int]  # without what only row security reads
     plain: frozenset[Source]  # decides something as it is
-    computed: frozenset[Source]  # decides something by what is made of it, or by its order
+    computed: frozenset[Source]  # decides something by what is made of it, by its order, or by what it groups
     stored: frozenset[Source]
 
     @classmethod
@@ -155,7 +153,7 @@ def _uses(facts: StatementFacts, answer: _Answer, catalog: Catalog, added: list[
     Security: of a column that analysis did not see it is not known how it is compared either.
     """
     known = {use.column for use in facts.uses}
-    beyond = {use.column for use in facts.uses if use.comparison not in _EQUAL}
+    beyond = {use.column for use in facts.uses if use.comparison is not Comparison.EQUALITY}
     computed, plain = _refs(answer.computed, facts, catalog), _refs(answer.plain, facts, catalog)
     found = sorted((computed - beyond) | (plain - known), key=_order)
     added.extend(f"compares {_name(ref, catalog)}" for ref in found)

@@ -40,7 +40,8 @@ _NOT_WRITTEN = frozenset({"securityQuals", "withCheckOptions"})
 
 
 class Deciders:
-    """Of one tree: ``plain`` decide as they are, of ``computed`` what is made of them; ``stored`` end in a table."""
+    """Of one tree: ``plain`` decide as they are, ``computed`` by what is made of them, their order or their groups;
+    ``stored`` end in a table."""
 
     def __init__(self, query: TreeNode, columns: Mapping[int, tuple[int, ...]], *, on_view: bool = False) -> None:
         self._sources = _Compared(columns)
@@ -84,15 +85,9 @@ class Deciders:
             self._stores(level)
 
     def _sorted_and_grouped(self, level: Level) -> None:
-        query = level.query
-        sorting = {clause["tleSortGroupRef"] for clause in query.list("sortClause")}
-        for window in query.list("windowClause"):
-            sorting |= {clause["tleSortGroupRef"] for clause in window.list("orderClause")}
-        for entry in query.list("targetList"):
-            if not entry.integer("ressortgroupref"):
-                continue
-            into = self.computed if entry["ressortgroupref"] in sorting else self.plain
-            into |= self._sources.of(entry["expr"], level)
+        for entry in level.query.list("targetList"):
+            if entry.integer("ressortgroupref"):
+                self.computed |= self._sources.of(entry["expr"], level)
 
     def _stores(self, level: Level) -> None:
         query = level.query

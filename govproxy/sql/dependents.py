@@ -109,10 +109,14 @@ def _effect(one: ObjectId, via: str, catalog: Catalog) -> Effect | None:
             if relation is None:
                 return None
             columns = tuple(column.name for column in relation.columns if one.column and column.attnum == one.column)
-            return _on(Action.DROP, relation, {**said, **({"column": columns[0]} if columns else {})}, columns)
+            return on_relation(Action.DROP, relation, {**said, **({"column": columns[0]} if columns else {})}, columns)
         case "attribute":
             relation = catalog.relations.get(one.oid)
-            return None if relation is None else _on(Action.ALTER, relation, {**said, "commands": "drop_attribute"})
+            return (
+                None
+                if relation is None
+                else on_relation(Action.ALTER, relation, {**said, "commands": "drop_attribute"})
+            )
         case "function":
             routine = catalog.functions.get(one.oid)
             if routine is None:
@@ -131,13 +135,14 @@ def _effect(one: ObjectId, via: str, catalog: Catalog) -> Effect | None:
                 return None
             table = catalog.relations.get(other.table) if other.table else None
             if table is not None:
-                return _on(Action.ALTER, table, {**said, "commands": f"drop_{kind}", "part": other.name})
+                return on_relation(Action.ALTER, table, {**said, "commands": f"drop_{kind}", "part": other.name})
             return Effect(action=Action.DROP, kind=kind, schema=other.schema, name=other.name, facts=said)
 
 
-def _on(
+def on_relation(
     action: Action, relation: Relation, facts: dict[str, str | int | bool], columns: tuple[str, ...] = ()
 ) -> Effect:
+    """What is done to a relation, or to these columns of it."""
     return Effect(
         action=action,
         kind=KINDS[relation.kind],

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from govproxy.sql import behind, cascades, dependents, functions, lineage, system
 from govproxy.sql.bodies import Header
 from govproxy.sql.catalog import Catalog, Function, ObjectId, Relation, RelationKind, is_temporary_schema
-from govproxy.sql.dependents import KINDS, Fallen
+from govproxy.sql.dependents import Fallen, on_relation
 from govproxy.sql.hidden import NOTHING, Describe, Found, Hidden, Start, domains
 from govproxy.sql.tree import Node, Walk, alias_of, conversions, field_names, new_walk
 from govproxy.sql.values import (
@@ -364,17 +364,7 @@ class Collector:
         marked = catalog or system.sensitivity(relation.schema, relation.name, frozenset())
         if marked is not None:
             said["catalog"] = marked
-        self.take(
-            Effect(
-                action=action,
-                kind=KINDS[relation.kind],
-                schema=relation.schema,
-                name=relation.name,
-                relation=relation.oid,
-                columns=columns,
-                facts=dict(said) if reached else said,
-            )
-        )
+        self.take(on_relation(action, relation, dict(said) if reached else said, columns))
         self._administers(action, relation.schema, relation.name)
         for effect in falls:
             self.take(effect)

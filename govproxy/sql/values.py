@@ -142,7 +142,7 @@ class OutputColumn:
 class Comparison(StrEnum):
     """How a column's value is used other than being shown."""
 
-    EQUALITY = "equality"  # = / IN / IS NULL against literals and parameters
+    EQUALITY = "equality"  # = / IN / IS NULL against literals and parameters, count(DISTINCT …)
     RANGE = "range"
     PATTERN = "pattern"  # LIKE, regular expressions, full text
     ORDER = "order"

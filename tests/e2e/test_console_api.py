@@ -263,7 +263,7 @@ def test_a_reviewer_asks_for_a_rehearsal(
 def test_a_rehearsal_that_takes_long_is_not_waited_for(
     console: Console, lea: str, document: dict[str, Any], rehearses: Rehearses, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("govproxy.console.api.REHEARSAL_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("govproxy.control.on_request.WAIT_S", 0.05)
     monkeypatch.setattr("govproxy.console.api.FACTS_TIMEOUT_S", 0.05)
     rehearses.ready = False
     hold_id = fresh()

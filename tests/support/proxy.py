@@ -6,6 +6,8 @@ have the databases ``app`` (empty: tests make their tables in it) and ``shop`` (
 
 from __future__ import annotations
 
+import hashlib
+import os
 import secrets
 import shutil
 import time
@@ -37,6 +39,9 @@ from tests.support.waiting import until
 HOST = "127.0.0.1"
 ISSUER = "https://tests.govproxy.example"
 AUDIENCE = "govproxy"
+# One key for every run, so that what a masked value happens to look like fails a test always or never.
+# To look for such chances: GOVPROXY_TEST_KEY=$RANDOM make test.
+MASKING_KEY = hashlib.sha256(os.environ.get("GOVPROXY_TEST_KEY", "govproxy tests").encode()).hexdigest().encode()
 DBA = ("dora@shop.example", ("dba",))
 
 POLICY = """\
@@ -216,6 +221,8 @@ def write_config(
     (folder / "policy.yaml").write_text(policy)
     write_private(folder / "upstream-password", databases.login_password.encode())
     write_private(folder / "dev.pem", generate_signing_key())
+    if not (key := folder / "masking.key").exists():
+        write_private(key, MASKING_KEY)
     config = folder / "govproxy.yaml"
     config.write_text("\n".join(lines) + "\n")
     return config
