@@ -35,6 +35,7 @@ STOP_TIMEOUT_S = 20.0
 _PORT_ATTEMPTS = 5
 _PR_SET_PDEATHSIG = 1
 _PORT_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_given_ports: set[int] = set()
 
 _SETTINGS: Mapping[str, str] = {
     "fsync": "off",
@@ -259,17 +260,21 @@ class PostgresServer:
 def free_port() -> int:
     """A port of 127.0.0.1 that was free a moment ago, and that no outgoing connection will be given meanwhile.
 
-    Those come and go in the range that the system takes them from, so a port below it is chosen.
+    Those come and go in the range that the system takes them from, so a port below it is chosen. None is given twice:
+    whoever asked first may not have bound it yet.
     """
     first = 32_768
     if _PORT_RANGE.exists():
         first = int(_PORT_RANGE.read_text().split()[0])
     for port in random.sample(range(min(10_000, first // 2), first), 100):
+        if port in _given_ports:
+            continue
         with socket.socket() as probe:
             try:
                 probe.bind((HOST, port))
             except OSError:
                 continue
+            _given_ports.add(port)
             return port
     raise PostgresStartFailed("no free port on 127.0.0.1")
 

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from govproxy.demo import binaries
-from govproxy.demo.postgres import PostgresServer
+from govproxy.demo.postgres import PostgresServer, free_port
 from tests.support.postgres import Postgres
 from tests.support.waiting import until
 
@@ -25,6 +25,12 @@ def _alive(pid: int) -> bool:
     except FileNotFoundError:
         return False
     return state != "Z"
+
+
+def test_no_port_is_given_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who asked first may not have bound it yet."""
+    monkeypatch.setattr("random.sample", lambda among, size: list(among)[:size])
+    assert free_port() != free_port()
 
 
 def test_everything_is_gone_after_the_block() -> None:

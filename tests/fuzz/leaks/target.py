@@ -18,6 +18,7 @@ from govproxy.identity.keys import generate_signing_key, load_signing_key
 from govproxy.identity.minting import mint
 from govproxy.identity.tokens import ClaimNames
 from tests.support.postgres import Postgres
+from tests.support.proxy import MASKING_KEY
 from tests.support.raw_session import DirectSession, RawSession, Talk
 
 PEOPLE = {
@@ -168,6 +169,7 @@ def _configure(
     port, key = free_port(), generate_signing_key()
     write_private(folder / "upstream-password", password.encode())
     write_private(folder / "dev.pem", key)
+    write_private(folder / "masking.key", MASKING_KEY)
     classify = "".join(f"  - {{column: {column}, tag: PII.personal_data}}\n" for column in corrections)
     (folder / "policy.yaml").write_text(_POLICY + (f"classify:\n{classify}" if classify else ""))
     config = folder / "govproxy.yaml"
