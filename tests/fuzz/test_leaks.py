@@ -7,15 +7,21 @@ from __future__ import annotations
 
 import base64
 import codecs
+import hashlib
 import random
+import struct
+from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
 
 from govproxy.wire.framing import Message
 from tests.fuzz.leaks import report
-from tests.fuzz.leaks.canary import Canaries
+from tests.fuzz.leaks.canary import LETTERS, Canaries
 from tests.fuzz.leaks.detector import Detector
+from tests.fuzz.leaks.evidence import NOTHING, SURE, weigh
 from tests.fuzz.leaks.runner import Tally, run, source_for
+from tests.fuzz.leaks.world import generate
 from tests.support.postgres import Postgres
 from tests.support.raw_session import Answer
 
@@ -37,71 +43,173 @@ def _row(*cells: bytes) -> Message:
     return Message(ord("D"), len(cells).to_bytes(2, "big") + b"".join(len(c).to_bytes(4, "big") + c for c in cells))
 
 
+class Values:
+    """One planted value of each kind."""
+
+    def __init__(self, seed: int) -> None:
+        canaries = Canaries(random.Random(seed))
+        self.email = canaries.email()
+        self.word = self.email.partition("@")[0]
+        self.names = [canaries.name() for _ in range(3)]
+        self.card = canaries.card()
+        self.ssn = canaries.ssn()
+        self.integer = canaries.integer()
+        self.number = canaries.bigint()
+        self.amount = canaries.decimal()
+        self.dates = [canaries.date() for _ in range(3)]
+        self.data = canaries.data()
+        self.identifier = canaries.identifier()
+        self.address = canaries.address()
+        self.hardware = canaries.hardware()
+        self.detector = Detector(canaries.secrets)
+
+
+VALUES, OTHERS = Values(7), Values(8)
+
+
+def _groups(amount: Decimal) -> bytes:
+    """Digits of numeric's binary form."""
+    whole, _, fraction = str(amount).partition(".")
+    whole = whole.rjust(-(-len(whole) // 4) * 4, "0")
+    digits = whole + fraction.ljust(-(-len(fraction) // 4) * 4, "0")
+    return b"".join(struct.pack("!H", int(digits[at : at + 4])) for at in range(0, len(digits), 4))
+
+
+def _is_found(show: Callable[[Values], list[Answer]]) -> bool:
+    """Whether a statement is a find that lets the value through, here and in the twin, as without the proxy."""
+    mine, theirs = (weigh(values.detector, show(values), show(values)) for values in (VALUES, OTHERS))
+    return mine.with_twin(theirs).is_sure
+
+
+# How a value may stand in a single cell.
+ENCODINGS: dict[str, Callable[[Values], bytes]] = {
+    "plain": lambda v: v.email.encode(),
+    "upper case": lambda v: v.email.upper().encode(),
+    "mixed case": lambda v: v.email.title().encode(),
+    "reversed": lambda v: v.email[::-1].encode(),
+    "hex": lambda v: v.email.encode().hex().encode(),
+    "hex in capitals": lambda v: v.email.encode().hex().upper().encode(),
+    "hex after bytea's mark": lambda v: b"\\x" + v.email.encode().hex().encode(),
+    "hex with spaces": lambda v: v.email.encode().hex(" ").encode(),
+    "reversed hex": lambda v: v.email[::-1].encode().hex().encode(),
+    "base64": lambda v: base64.b64encode(v.email.encode()),
+    "base64 from the second byte": lambda v: base64.b64encode(b"x" + v.email.encode()),
+    "base64 from the third byte": lambda v: base64.b64encode(b"xy" + v.email.encode()),
+    "base64 for addresses": lambda v: base64.urlsafe_b64encode(v.email.encode()),
+    "base64 of hex": lambda v: base64.b64encode(v.email.encode().hex().encode()),
+    "hex of base64": lambda v: base64.b64encode(v.email.encode()).hex().encode(),
+    "rotated": lambda v: codecs.encode(v.email, "rot13").encode(),
+    "shifted by one": lambda v: bytes((ord(letter) - 96) % 26 + 97 for letter in v.word),
+    "percent": lambda v: "".join(f"%{ord(letter):02x}" for letter in v.word).encode(),
+    "unicode escapes": lambda v: "".join(f"\\u{ord(letter):04x}" for letter in v.word).encode(),
+    "octal escapes": lambda v: "".join(f"\\{ord(letter):03o}" for letter in v.word).encode(),
+    "quoted printable": lambda v: "".join(f"={ord(letter):02X}" for letter in v.word).encode(),
+    "code points": lambda v: " ".join(str(ord(letter)) for letter in v.word).encode(),
+    "code points in an array": lambda v: ("{" + ",".join(str(ord(letter)) for letter in v.word) + "}").encode(),
+    "code points of the reverse": lambda v: " ".join(str(ord(letter)) for letter in v.word[::-1]).encode(),
+    "code points as int4": lambda v: b"".join(b"\0\0\0\4" + struct.pack("!i", ord(letter)) for letter in v.word),
+    "letters with commas": lambda v: ",".join(v.word).encode(),
+    "utf-16": lambda v: v.email.encode("utf-16-le"),
+    "part of it": lambda v: f"prefix {v.word[2:9]} suffix".encode(),
+    "six letters": lambda v: v.word[3:9].encode(),
+    "digest": lambda v: hashlib.md5(v.email.encode()).hexdigest().encode(),
+    "digest as bytes": lambda v: hashlib.sha256(v.email.encode()).digest(),
+    "name": lambda v: v.names[0].encode(),
+    "card": lambda v: f"{v.card[:4]}-{v.card[4:8]}-{v.card[8:12]}-{v.card[12:]}".encode(),
+    "number of a person": lambda v: v.ssn.encode(),
+    "number backwards": lambda v: v.ssn.replace("-", "")[::-1].encode(),
+    "integer": lambda v: str(v.integer).encode(),
+    "integer as hex": lambda v: b"%x" % v.integer,
+    "integer as int4": lambda v: struct.pack("!i", v.integer),
+    "bigint": lambda v: str(v.number).encode(),
+    "bigint doubled": lambda v: str(v.number * 2).encode(),
+    "bigint below zero": lambda v: str(-v.number - 1).encode(),
+    "bigint as int8": lambda v: v.number.to_bytes(8, "big"),
+    "bigint as float8": lambda v: struct.pack("!d", v.number),
+    "decimal": lambda v: str(v.amount).encode(),
+    "decimal and one": lambda v: str(v.amount + 1).encode(),
+    "decimal as numeric": lambda v: b"\0\3\0\1\0\0\0\4" + _groups(v.amount),
+    "decimal as float8": lambda v: struct.pack("!d", v.amount),
+    "dates": lambda v: " ".join(map(str, v.dates)).encode(),
+    "dates, days first": lambda v: " ".join(f"{date:%d.%m.%Y}" for date in v.dates).encode(),
+    "bytes": lambda v: v.data,
+    "bytes as hex": lambda v: v.data.hex().encode(),
+    "part of bytes": lambda v: v.data[4:11],
+    "uuid": lambda v: str(v.identifier).encode(),
+    "address": lambda v: v.address.encode(),
+    "hardware": lambda v: v.hardware.encode(),
+}
+
+
 class TestTheDetector:
-    """It must find what it says it finds, or a clean run says nothing."""
+    """It must find what it says it finds, or a clean run says nothing; and nothing by chance."""
 
-    canaries = Canaries(random.Random(7))
-    email = canaries.email()
-    word = email.partition("@")[0]
-    card = canaries.card()
-    number = canaries.bigint()
-    amount = canaries.decimal()
-    date = canaries.date()
-    data = canaries.data()
-    detector = Detector(canaries.secrets)
+    @pytest.mark.parametrize("encoding", ENCODINGS)
+    def test_finds_a_value_in_a_cell(self, encoding: str) -> None:
+        assert _is_found(lambda values: [Answer([_row(b"1", ENCODINGS[encoding](values))])])
 
-    @pytest.mark.parametrize(
-        "shown",
-        [
-            email.encode(),
-            email.upper().encode(),
-            email[::-1].encode(),
-            email.encode().hex().encode(),
-            email.encode().hex().upper().encode(),
-            base64.b64encode(email.encode()),
-            base64.b64encode(b"x" + email.encode()),
-            base64.b64encode(b"xy" + email.encode()),
-            codecs.encode(email, "rot13").encode(),
-            "".join(f"%{ord(letter):02x}" for letter in word).encode(),
-            "".join(f"\\u{ord(letter):04x}" for letter in word).encode(),
-            "".join(f"={ord(letter):02X}" for letter in word).encode(),
-            " ".join(str(ord(letter)) for letter in word).encode(),
-            ",".join(word).encode(),
-            email.encode("utf-16-le"),
-            base64.b64encode(email.encode().hex().encode()),
-            f"prefix {word[2:9]} suffix".encode(),
-            f"{card[:4]}-{card[4:8]}-{card[8:12]}-{card[12:]}".encode(),
-            str(number).encode(),
-            str(number * 2).encode(),
-            str(-number - 1).encode(),
-            number.to_bytes(8, "big"),
-            str(amount).encode(),
-            str(amount + 1).encode(),
-            str(date).encode(),
-            f"{date:%d.%m.%Y}".encode(),
-            data,
-            data.hex().encode(),
-        ],
-    )
-    def test_finds_a_value_in_a_cell(self, shown: bytes) -> None:
-        assert self.detector.look([Answer([_row(b"1", shown)])])
+    @pytest.mark.parametrize("encoding", ENCODINGS)
+    def test_finds_a_value_among_other_rows(self, encoding: str) -> None:
+        others = [_row(str(place).encode(), b"2024-03-05", b"kilo", b"***") for place in range(20)]
+        assert _is_found(lambda values: [Answer([*others, _row(ENCODINGS[encoding](values))])])
 
     def test_finds_a_value_over_rows(self) -> None:
-        rows = [_row(str(place).encode(), letter.encode()) for place, letter in enumerate(self.word)]
-        assert self.detector.look([Answer(rows)])
+        def rows(values: Values) -> list[Answer]:
+            return [Answer([_row(b"%d" % place, letter.encode()) for place, letter in enumerate(values.word)])]
+
+        assert _is_found(rows)
 
     def test_finds_a_value_over_columns(self) -> None:
-        assert self.detector.look([Answer([_row(*(letter.encode() for letter in self.word))])])
+        assert _is_found(lambda values: [Answer([_row(*(letter.encode() for letter in values.word))])])
 
     def test_finds_a_value_over_messages(self) -> None:
-        answers = [Answer([_row(self.word[place : place + 3].encode())]) for place in range(0, 9, 3)]
-        assert self.detector.look(answers)
+        assert _is_found(
+            lambda values: [Answer([_row(values.word[place : place + 3].encode())]) for place in range(0, 9, 3)]
+        )
 
     @pytest.mark.parametrize("kind", [ord("E"), ord("N")])
     def test_finds_a_value_in_an_error(self, kind: int) -> None:
-        body = f'SERROR\0C22P02\0Minvalid input syntax for type integer: "{self.email}"\0\0'.encode()
-        assert self.detector.look([Answer([Message(kind, body)])])
+        def failed(values: Values) -> list[Answer]:
+            body = f'SERROR\0C22P02\0Minvalid input syntax for type integer: "{values.email}"\0\0'.encode()
+            return [Answer([Message(kind, body)])]
+
+        assert _is_found(failed)
+
+    def test_finds_what_the_proxy_alone_tells(self) -> None:
+        mine, theirs = (
+            weigh(values.detector, [Answer([_row(values.email.encode())])], []) for values in (VALUES, OTHERS)
+        )
+        assert mine.with_twin(theirs).is_sure
+
+    def test_finds_several_values_without_a_twin(self) -> None:
+        shown = [Answer([_row(name.encode()) for name in VALUES.names])]
+        assert weigh(VALUES.detector, shown, shown).is_sure
 
     @pytest.mark.parametrize("clean", [b"kilo", b"2024-03-05", b"13.10", b"***", b"\0\0\0\5", b"************0969"])
     def test_finds_nothing_in_what_is_clean(self, clean: bytes) -> None:
-        assert not self.detector.look([Answer([_row(clean, clean)] * 5)])
+        assert weigh(VALUES.detector, [Answer([_row(clean, clean)] * 5)], []) == NOTHING
+
+    def test_a_short_piece_that_stands_there_by_chance_is_no_find(self) -> None:
+        """A random uuid that has a planted number in hexadecimal in it; the twin's has not."""
+        by_chance = [Answer([_row(b"1f3a-%x-9b20" % VALUES.integer)])]
+        direct = [Answer([_row(str(VALUES.integer).encode())])]
+        seen = weigh(VALUES.detector, by_chance, direct)
+        assert seen.bits > 0
+        assert not seen.is_sure
+        assert not seen.with_twin(weigh(OTHERS.detector, by_chance, direct)).is_sure
+
+    def test_chance_weighs_what_the_computation_says(self) -> None:
+        """Uuids, base64, digits and random words: with ``b`` bits or more comes at most one in 2 ** b."""
+        detector, chance = Detector(generate(1).secrets), random.Random(3)
+        bits = []
+        for _ in range(120):
+            data = [chance.randbytes(12) for _ in range(14)]
+            words = ("".join(chance.choices(LETTERS, k=16)).encode() for _ in data)
+            rows = [
+                _row(raw.hex().encode(), base64.b64encode(raw), b"%020d" % chance.randrange(10**20), word)
+                for raw, word in zip(data, words, strict=True)
+            ]
+            bits.append(weigh(detector, [Answer(rows)], []).bits)
+        assert max(bits) > 0  # short pieces do come up
+        for least in (1, 2, 4, 8, SURE):
+            assert sum(weighed >= least for weighed in bits) <= len(bits) * 2**-least, least

@@ -176,9 +176,9 @@ class Planted:
         )
 
 
-def plant(connection: psycopg.Connection[tuple[object, ...]]) -> Planted:
+def plant(connection: psycopg.Connection[tuple[object, ...]], *, seed: int = 20) -> Planted:
     """Fill the tables of ``leaks_schema.sql``."""
-    planted = Planted()
+    planted = Planted(seed)
     cursor = connection.cursor()
 
     def rows(table: str, values: Iterable[tuple[object, ...]], casts: str = "") -> None:

@@ -3,6 +3,9 @@
 Works in two steps: ``_unwrap`` turns bytes into all the bytes they may stand for (hex, base64,
 code points, escapes ...), one inside the other; ``_scan`` looks for pieces of planted values in
 each. Values that come in parts are joined over columns, rows and messages beforehand.
+
+A piece that was seen is a sighting, and no find yet: short ones come up by chance among random
+digits. ``evidence`` says which sightings are enough.
 """
 
 from __future__ import annotations
@@ -11,10 +14,14 @@ import base64
 import datetime as dt
 import hashlib
 import itertools
+import math
 import re
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 from urllib.parse import unquote_to_bytes
 
 from govproxy.wire.backend import Backend
@@ -23,7 +30,6 @@ from tests.support.raw_session import Answer
 
 WINDOW = 6
 _EPOCH = dt.date(2000, 1, 1)
-_SURE = 9  # digits in a row that do not come up by putting others together
 _DEPTH = 2  # encodings inside encodings
 _LONGEST = 200_000
 
@@ -45,150 +51,236 @@ _NOT_TEXT = re.compile(rb"[^\t\n\r\x20-\x7e]")
 _SPACE = re.compile(rb"\s+")
 
 
+# What a digit, a letter of planted words and a byte tell, in bits.
+_DIGIT, _LETTER, _BYTE = math.log2(10), math.log2(len(LETTERS)), 8.0
+# At least, in a telephone number; in other numbers of nine digits, an address of four figures; in a hardware address.
+_PHONE, _NUMBER, _HARDWARE = 25.0, 29.0, 40.0
+
+
+class Kind(StrEnum):
+    """Pieces are looked up among those of their kind."""
+
+    WORD = "word"
+    SHIFTED = "shifted"
+    DIGITS = "digits"
+    DATE = "date"
+    WHOLE = "whole"
+    RAW = "raw"
+
+
+Group = tuple[Kind, int]  # what is looked up together: pieces of one kind and one size
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What a form of a planted value is: whose, all of it, and how many random bits the value had."""
+
+    source: str
+    form: bytes
+    bits: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A piece of a planted value, known by its ``form``, and what it was ``shown`` in.
+
+    An independent text holds it in one place with a chance of 2 ** -bits.
+    """
+
+    source: str
+    kind: Kind
+    form: bytes
+    shown: str
+    bits: float
+
+    @property
+    def group(self) -> Group:
+        """Among what it was looked up."""
+        return group_of(self.kind, self.form)
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What was seen, and in how many places it was looked for, of each kind and size."""
+
+    sightings: tuple[Sighting, ...]
+    tries: Mapping[Group, int]
+
+
 class Detector:
     """Looks for one set of secrets."""
 
     def __init__(self, secrets: Secrets) -> None:
-        self._windows: dict[bytes, str] = {}
-        self._shifted: dict[bytes, str] = {}
-        self._digits: dict[bytes, str] = {}
-        self._dates: dict[bytes, str] = {}
-        self._raw: dict[bytes, str] = {}
-        self._wholes: dict[bytes, str] = {}
+        self._pieces: dict[Kind, dict[bytes, Piece]] = {kind: {} for kind in Kind}
         for word in secrets.words:
             self._word(word.lower())
         for digits in secrets.digits:
-            self._digits[digits.encode()] = digits
-            self._digits[digits[::-1].encode()] = digits
+            # Longer ones begin with a country or a bank.
+            self._add_digits(digits, digits, _PHONE if set(digits) <= set("2346789") else _NUMBER)
         for number in secrets.numbers:
             self._number(number)
+        # Whoever writes days of that time by chance hits a planted one as often as there are days in it.
+        days = (max(secrets.dates) - min(secrets.dates)).days + 1 if secrets.dates else 1
         for date in secrets.dates:
-            self._date(date)
+            self._date(date, math.log2(days))
         for data in secrets.raw:
             for at in range(len(data) - WINDOW + 1):
-                self._raw[data[at : at + WINDOW]] = data.hex()
+                self._add(Kind.RAW, data[at : at + WINDOW], Piece(data.hex(), data, WINDOW * _BYTE))
         for whole in secrets.wholes:
-            self._wholes[whole.lower().encode()] = whole
-            self._wholes[whole.lower()[::-1].encode()] = whole
+            for form in (whole.lower(), whole.lower()[::-1]):
+                self._add(Kind.WHOLE, form.encode(), Piece(whole, form.encode(), _bits_of(whole)))
         for text in secrets.hashed:
-            for form in {text, text.lower()}:
-                for digest in (hashlib.md5(form.encode()).digest(), hashlib.sha256(form.encode()).digest()):
-                    self._raw[digest[:WINDOW]] = f"digest of {text}"
-        self._digit_sizes = sorted({len(piece) for piece in self._digits})
-        self._raw_sizes = sorted({len(piece) for piece in self._raw})
+            for shape in {text, text.lower()}:
+                for digest in (hashlib.md5(shape.encode()).digest(), hashlib.sha256(shape.encode()).digest()):
+                    piece = Piece(f"digest of {text}", digest, WINDOW * _BYTE)
+                    self._add(Kind.RAW, digest[:WINDOW], piece)
+        self._sizes = {kind: sorted({len(form) for form in pieces}) for kind, pieces in self._pieces.items()}
         # One search for all wholes; there are few of them.
-        self._whole = re.compile(b"|".join(map(re.escape, self._wholes))) if self._wholes else None
-        self._least = 0
-        self._seen: dict[tuple[bool, bytes], tuple[str, ...]] = {}
+        wholes = self._pieces[Kind.WHOLE]
+        self._whole = re.compile(b"|".join(map(re.escape, wholes))) if wholes else None
+        self._seen: dict[bytes, Looked] = {}
+        self._tries: Counter[Group] = Counter()
+        # How many pieces would be recognised.
+        self.forms: Mapping[Group, int] = Counter(
+            group_of(kind, form) for kind, pieces in self._pieces.items() for form in pieces
+        )
 
     # ------------------------------------------------------------------ looking
 
-    def look(self, answers: Sequence[Answer]) -> list[str]:
-        """What of the planted values these answers show, in words."""
-        found: dict[str, None] = {}
-        for view, is_joined in _views(answers):
-            found.update(dict.fromkeys(self.find(view, is_joined=is_joined)))
-        return list(found)
+    def look(self, answers: Sequence[Answer]) -> tuple[list[Looked], list[Looked]]:
+        """What of the planted values these answers show: each message, and what comes of joining them."""
+        return [self.find(view) for view in _messages(answers)], [self.find(view) for view in _joined(answers)]
 
-    def find(self, data: bytes, *, is_joined: bool = False) -> tuple[str, ...]:
-        """What of the planted values ``data`` shows. In cells put together, few digits mean nothing."""
-        self._least = _SURE if is_joined else 0
-        known = self._seen.get((is_joined, data))
+    def find(self, data: bytes) -> Looked:
+        """What of the planted values ``data`` shows."""
+        known = self._seen.get(data)
         if known is None:
             if len(self._seen) > 20_000:
                 self._seen.clear()
-            known = self._seen[is_joined, data] = tuple(dict.fromkeys(self._deep(data[:_LONGEST], _DEPTH)))
+            self._tries = Counter()
+            found = tuple(dict.fromkeys(self._deep(data[:_LONGEST], _DEPTH)))
+            known = self._seen[data] = Looked(found, self._tries)
         return known
 
-    def _deep(self, data: bytes, depth: int) -> Iterator[str]:
+    def _deep(self, data: bytes, depth: int) -> Iterator[Sighting]:
         yield from self._scan(data)
         if depth:
             for inner in set(_unwrap(data)) - {data}:
                 yield from self._deep(inner, depth - 1)
 
-    def _scan(self, data: bytes) -> Iterator[str]:
+    def _scan(self, data: bytes) -> Iterator[Sighting]:
         text = data.lower()
         for run in _WORD.findall(text):
-            for at in range(len(run) - WINDOW + 1):
-                if (source := self._windows.get(run[at : at + WINDOW])) is not None:
-                    yield f"{source} in {_cut(run)}"
+            yield from self._windows(Kind.WORD, run, WINDOW, run, _LETTER)
         for run in _RUN.findall(text):
-            for at in range(len(run) - 7):
-                if (source := self._shifted.get(_differences(run[at : at + 8]))) is not None:
-                    yield f"{source} (its letters shifted) in {_cut(run)}"
+            yield from self._windows(Kind.SHIFTED, _differences(run), 7, run, _LETTER)
         for run in {*_DIGITS.findall(text), *(re.sub(rb"\D", b"", run) for run in _SPACED.findall(text))}:
-            for size in self._digit_sizes:
-                if size < self._least:
-                    continue
-                for at in range(len(run) - size + 1):
-                    if (source := self._digits.get(run[at : at + size])) is not None:
-                        yield f"{source} in {_cut(run)}"
+            for size in self._sizes[Kind.DIGITS]:
+                yield from self._windows(Kind.DIGITS, run, size, run)
         for shown in _DATE.findall(text):
-            if (source := self._dates.get(re.sub(rb"\D", b"", shown))) is not None:
-                yield f"{source} as {_cut(shown)}"
+            digits = re.sub(rb"\D", b"", shown)
+            yield from self._windows(Kind.DATE, digits, len(digits), shown)
         if self._whole is not None:
-            for piece in self._whole.findall(text):
-                yield f"{self._wholes[piece]} as {_cut(piece)}"
+            self._tries[Kind.WHOLE, 0] += len(text)
+            for found in self._whole.findall(text):
+                piece = self._pieces[Kind.WHOLE][found]
+                yield Sighting(piece.source, Kind.WHOLE, found, _cut(found), piece.bits)
         if _NOT_TEXT.search(data):
-            for size in self._raw_sizes:
-                for at in range(len(data) - size + 1):
-                    if (source := self._raw.get(data[at : at + size])) is not None:
-                        yield f"{source} as bytes {data[at : at + size].hex()}"
+            for size in self._sizes[Kind.RAW]:
+                yield from self._windows(Kind.RAW, data, size, None, _BYTE)
+
+    def _windows(
+        self, kind: Kind, run: bytes, size: int, shown: bytes | None, symbol: float = 0.0
+    ) -> Iterator[Sighting]:
+        """Sightings in each stretch of that size; what goes on like the value tells ``symbol`` more with each place."""
+        pieces = self._pieces[kind]
+        self._tries[kind, size] += max(0, len(run) - size + 1)
+        for at in range(len(run) - size + 1):
+            if (piece := pieces.get(run[at : at + size])) is not None:
+                end = at + size
+                while symbol and end < len(run) and run[at : end + 1] in piece.form:
+                    end += 1
+                told = f"bytes {run[at:end].hex()}" if shown is None else _cut(shown)
+                yield Sighting(piece.source, kind, run[at : at + size], told, piece.bits + (end - at - size) * symbol)
 
     # ------------------------------------------------------------------ learning
 
+    def _add(self, kind: Kind, form: bytes, piece: Piece) -> None:
+        """Of two values with the same piece, the one that tells less."""
+        known = self._pieces[kind].get(form)
+        if known is None or piece.bits < known.bits:
+            self._pieces[kind][form] = piece
+
     def _word(self, word: str) -> None:
-        for form in (word, word[::-1]):
+        for text in (word, word[::-1]):
+            form = text.encode()
             for at in range(len(form) - WINDOW + 1):
-                self._windows[form[at : at + WINDOW].encode()] = word
-            for at in range(len(form) - 7):
-                self._shifted[_differences(form[at : at + 8].encode())] = word
+                self._add(Kind.WORD, form[at : at + WINDOW], Piece(word, form, WINDOW * _LETTER))
+            # Seven differences come of eight letters, of which the first may be any.
+            steps = _differences(form)
+            for at in range(len(steps) - 6):
+                self._add(Kind.SHIFTED, steps[at : at + 7], Piece(f"{word} with shifted letters", steps, 7 * _LETTER))
+
+    def _add_digits(self, digits: str, source: str, bits: float) -> None:
+        for form in (digits.encode(), digits[::-1].encode()):
+            self._add(Kind.DIGITS, form, Piece(source, form, min(bits, len(form) * _DIGIT)))
 
     def _number(self, number: int | Decimal) -> None:
         source = str(number)
+        # Of the first digit little is free, and of the sixteen of a card eleven are.
+        bits = min(len(re.sub(r"\D", "", source)) - 1, 11) * _DIGIT + 1
+
+        def raw(form: bytes) -> None:
+            self._add(Kind.RAW, form, Piece(source, form, bits))
+
         for value in (number, number + 1, number * 2, number - 1):
             digits = re.sub(r"\D", "", str(value)).lstrip("0").rstrip("0") or "0"
             if len(digits) >= 7:
-                self._digits[digits.encode()] = source
-                self._digits[digits[::-1].encode()] = source
+                self._add_digits(digits, source, bits)
             for signed in (value, -value):
-                self._raw[struct.pack("!d", float(signed))] = source
+                raw(struct.pack("!d", float(signed)))
                 if isinstance(signed, int) or signed == signed.to_integral_value():
                     whole = int(signed)
                     if abs(whole) >= 1 << 31:
-                        self._raw[struct.pack("!q", whole)] = source
+                        raw(struct.pack("!q", whole))
                     elif abs(whole) > 400_000_000:
-                        self._raw[b"\0\0\0\4" + struct.pack("!i", whole)] = source
+                        raw(b"\0\0\0\4" + struct.pack("!i", whole))
         groups = _base_10000(Decimal(number))
         if len(groups) > 2:
-            self._raw[b"".join(struct.pack("!H", group) for group in groups)] = source
+            raw(b"".join(struct.pack("!H", group) for group in groups))
         if isinstance(number, int):
-            self._wholes[f"{number:x}".encode()] = source
+            form = f"{number:x}".encode()
+            self._add(Kind.WHOLE, form, Piece(source, form, bits))
 
-    def _date(self, date: dt.date) -> None:
+    def _date(self, date: dt.date, bits: float) -> None:
         source, days = str(date), (date - _EPOCH).days
         for form in (f"{date:%Y%m%d}", f"{date:%d%m%Y}", f"{date:%m%d%Y}"):
-            self._dates[form.rjust(8, "0").encode()] = source
-        self._raw[b"\0\0\0\4" + struct.pack("!i", days)] = source
-        self._raw[struct.pack("!q", days * 86_400_000_000)] = source
+            digits = form.rjust(8, "0").encode()
+            self._add(Kind.DATE, digits, Piece(source, digits, bits))
+        for raw in (b"\0\0\0\4" + struct.pack("!i", days), struct.pack("!q", days * 86_400_000_000)):
+            self._add(Kind.RAW, raw, Piece(source, raw, bits))
 
 
-def _views(answers: Sequence[Answer]) -> Iterator[tuple[bytes, bool]]:
-    """The messages, and what comes of joining cells along rows, columns and everything."""
+def group_of(kind: Kind, form: bytes) -> Group:
+    """Wholes are looked up all at once."""
+    return kind, 0 if kind is Kind.WHOLE else len(form)
+
+
+def _messages(answers: Sequence[Answer]) -> Iterator[bytes]:
+    """Each message, without what is no text of it."""
     for answer in answers:
         for message in answer.messages:
             match message.kind:
                 case Backend.DATA_ROW:
-                    yield message.body[2:], False
+                    yield message.body[2:]
                 case Backend.ERROR_RESPONSE | Backend.NOTICE_RESPONSE:
-                    yield from ((part[1:], False) for part in message.body.split(b"\0") if part)
+                    yield from (part[1:] for part in message.body.split(b"\0") if part)
                 case _:
-                    yield message.body, False
-    for view in _joined(answers):
-        yield view, True
+                    yield message.body
 
 
 def _joined(answers: Sequence[Answer]) -> Iterator[bytes]:
+    """What comes of joining cells along rows, columns and everything."""
     everything: list[bytes] = []
     for answer in answers:
         for message in answer.messages:
@@ -251,6 +343,13 @@ def _base_10000(value: Decimal) -> list[int]:
     whole = whole.rjust(-(-len(whole) // 4) * 4, "0")
     fraction = fraction.ljust(-(-len(fraction) // 4) * 4, "0")
     return [int(group) for group in re.findall("....", whole + fraction)]
+
+
+def _bits_of(whole: str) -> float:
+    """Of a value that is told only as a whole."""
+    if re.fullmatch("[0-9a-f]{12}|[0-9a-f]{2}(:[0-9a-f]{2}){5}", whole):
+        return _HARDWARE
+    return _NUMBER if re.fullmatch(r"\d+(\.\d+){3}", whole) else _PHONE
 
 
 def _cut(data: Iterable[int]) -> str:

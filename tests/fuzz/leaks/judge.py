@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -11,7 +11,7 @@ from govproxy.sql.types import FIRST_USER_OID
 from govproxy.wire.backend import Backend
 from govproxy.wire.errors import decode_fields
 from govproxy.wire.framing import Message
-from tests.fuzz.leaks.detector import Detector
+from tests.fuzz.leaks.evidence import Evidence
 from tests.fuzz.leaks.statements import Statement
 from tests.support.raw_session import Answer
 
@@ -41,21 +41,24 @@ class Verdict:
     outcome: str  # allowed, masked, denied, failed, undetermined
     wrong: Wrong | None = None
     detail: str = ""
+    doubtful: str = ""  # what was seen of planted values, and is not more than chance shows
 
 
-def judge(statement: Statement, through: Sequence[Answer], around: Sequence[Answer], detector: Detector) -> Verdict:
-    """Compare the answers through the proxy with those around it."""
+def judge(
+    statement: Statement, through: Sequence[Answer], around: Sequence[Answer], weighed: Callable[[], Evidence]
+) -> Verdict:
+    """Compare the answers through the proxy with those around it. ``weighed``: what they show of planted values."""
     outcome = _outcome(through, around)
-    found = detector.look(through)
-    if found:
-        return Verdict(outcome=outcome, wrong=Wrong.LEAK, detail="; ".join(found[:3]))
+    evidence = weighed()
+    if evidence.is_sure:
+        return Verdict(outcome=outcome, wrong=Wrong.LEAK, detail="; ".join(evidence.shown[:3]))
     internal = [error for error in _errors(through) if error["C"] == "XX000"]
     if internal and not any(error["C"] == "XX000" for error in _errors(around)):
         return Verdict(outcome=outcome, wrong=Wrong.INTERNAL, detail=str(internal[0]))
     if statement.clean and (detail := _difference(statement, through, around)):
         wrong = Wrong.REFUSED if outcome == "denied" else Wrong.DIFFERENT
         return Verdict(outcome=outcome, wrong=wrong, detail=detail)
-    return Verdict(outcome=outcome)
+    return Verdict(outcome=outcome, doubtful="; ".join(evidence.shown[:3]))
 
 
 def interference(

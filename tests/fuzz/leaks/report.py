@@ -46,6 +46,8 @@ def summary(tally: Tally, seconds: float) -> str:
         [
             f"{tally.statements} statements over {tally.worlds} schemas in {seconds:.0f} s; {len(tally.finds)} finds",
             f"  outcomes: {shares}",
+            f"  seen, and no more than chance shows: {len(tally.doubtful)}"
+            + "".join(f"\n    {doubtful}" for doubtful in tally.doubtful[:9]),
             f"  touching nothing planted: {clean}, of them "
             + ", ".join(f"{name} {count}" for name, count in sorted(tally.clean.items())),
             "  kinds: " + ", ".join(f"{name} {count}" for name, count in sorted(tally.by_kind.items())),

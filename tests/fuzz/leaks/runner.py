@@ -14,6 +14,7 @@ from pathlib import Path
 from tests.fuzz.leaks import wireforms, world
 from tests.fuzz.leaks.canary import Secrets
 from tests.fuzz.leaks.detector import Detector
+from tests.fuzz.leaks.evidence import Evidence, weigh
 from tests.fuzz.leaks.judge import UNDETERMINED, Verdict, Wrong, interference, is_undetermined, judge
 from tests.fuzz.leaks.mutations import Mutations, secrets_of
 from tests.fuzz.leaks.shrink import shrink
@@ -77,6 +78,7 @@ class Tally:
     by_outcome: Counter[str] = field(default_factory=Counter)
     by_form: Counter[str] = field(default_factory=Counter)
     clean: Counter[str] = field(default_factory=Counter)
+    doubtful: list[str] = field(default_factory=list)
     finds: list[Find] = field(default_factory=list)
 
     def add(self, statement: Statement, form: Form, verdict: Verdict) -> None:
@@ -85,6 +87,8 @@ class Tally:
         self.by_kind[statement.kind] += 1
         self.by_outcome[verdict.outcome] += 1
         self.by_form[form.name] += 1
+        if verdict.doubtful:
+            self.doubtful.append(verdict.doubtful)
         if statement.clean:
             self.clean[verdict.outcome] += 1
 
@@ -96,10 +100,11 @@ class Tally:
 class Fuzz:
     """One world, opened; ``try_one`` runs a statement and says what is wrong with it."""
 
-    def __init__(self, target: Target, detector: Detector, *, has_twin: bool) -> None:
-        self._has_twin = has_twin
+    def __init__(self, target: Target, detector: Detector, twins: Detector, *, is_exact_twin: bool) -> None:
+        self._is_exact_twin = is_exact_twin
         self._target = target
         self._detector = detector
+        self._twins = twins
         self._marker = 0
 
     def try_one(self, statement: Statement, form: Form) -> Verdict:
@@ -132,16 +137,11 @@ class Fuzz:
         around = wireforms.send(self._target.direct(), packets, whole=True)
         if soils:
             self._target.forget(AROUND)
-        verdict = judge(statement, through, around, self._detector)
+        verdict = judge(statement, through, around, lambda: self._weighed(statement, packets, through, around, soils))
         if verdict.wrong in (Wrong.DIFFERENT, Wrong.INTERNAL) and self._is_undetermined(statement, packets, around):
             return Verdict(outcome=UNDETERMINED)
         if verdict.wrong is None and verdict.outcome in ("allowed", "masked") and self._twinned(statement, form):
-            twin = wireforms.send(self._target.session(statement.who, twin=True), packets)
-            if soils:
-                self._target.forget(f"{statement.who}{TWIN}")
-            beside = wireforms.send(self._target.direct(twin=True), packets, whole=True)
-            if soils:
-                self._target.forget(BESIDE)
+            twin, beside = self._in_twin(statement, packets, soils)
             if interference(through, around, twin, beside):
                 replanned = self._replanned(statement, packets)
                 detail = interference(through, around, twin, beside, replanned)
@@ -149,6 +149,25 @@ class Fuzz:
                     return Verdict(outcome=UNDETERMINED)
                 return Verdict(outcome=verdict.outcome, wrong=Wrong.DEPENDS, detail=detail)
         return verdict
+
+    def _weighed(
+        self, statement: Statement, packets: list[Packet], through: list[Answer], around: list[Answer], soils: bool
+    ) -> Evidence:
+        """What the answers show of planted values, with the twin's where it is not sure."""
+        evidence = weigh(self._detector, through, around)
+        if evidence.is_sure or not evidence.bits:
+            return evidence
+        return evidence.with_twin(weigh(self._twins, *self._in_twin(statement, packets, soils)))
+
+    def _in_twin(self, statement: Statement, packets: list[Packet], soils: bool) -> tuple[list[Answer], list[Answer]]:
+        """The answers where the planted values are other ones, through the proxy and around it."""
+        twin = wireforms.send(self._target.session(statement.who, twin=True), packets)
+        if soils:
+            self._target.forget(f"{statement.who}{TWIN}")
+        beside = wireforms.send(self._target.direct(twin=True), packets, whole=True)
+        if soils:
+            self._target.forget(BESIDE)
+        return twin, beside
 
     def _replanned(self, statement: Statement, packets: list[Packet]) -> list[list[Answer]]:
         """What the database itself answers with other plans."""
@@ -168,7 +187,7 @@ class Fuzz:
 
     def _twinned(self, statement: Statement, form: Form) -> bool:
         """Plans and statistics rightly differ: so do estimates, and which rows come first."""
-        if not self._has_twin or statement.kind in ("explain", "catalog", "cursor") or form.name in PARTIAL:
+        if not self._is_exact_twin or statement.kind in ("explain", "catalog", "cursor") or form.name in PARTIAL:
             return False
         return not any(_ANY_ORDER.search(step) or _CHATTER.search(step) for step in statement.steps)
 
@@ -192,7 +211,7 @@ class Source:
     seed: int
     build: Callable[[Owner], None]
     fill: Callable[[Owner, bool], Secrets]  # the database, or its twin
-    has_twin: bool
+    is_exact_twin: bool  # the twin differs in the planted values alone
     corrections: list[str]
     next: Callable[[], Statement]
 
@@ -222,7 +241,7 @@ def _define_cases(owner: Owner) -> None:
 
 
 def _fill_cases(owner: Owner, twin: bool) -> Secrets:
-    return Secrets() if twin else secrets_of(plant(owner))
+    return secrets_of(plant(owner, seed=21 if twin else 20))
 
 
 @contextmanager
@@ -239,7 +258,7 @@ def fuzzing(postgres: Postgres, source: Source) -> Iterator[Fuzz]:
             postgres, Path(folder), source.build, fill, source.corrections, strict=source.seed % STRICT_EACH == 1
         ) as target,
     ):
-        yield Fuzz(target, Detector(secrets[0]), has_twin=source.has_twin)
+        yield Fuzz(target, Detector(secrets[0]), Detector(secrets[1]), is_exact_twin=source.is_exact_twin)
 
 
 def run(postgres: Postgres, source: Source, tally: Tally, *, go_on: Callable[[], bool]) -> Iterator[Find]:
