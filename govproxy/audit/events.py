@@ -154,7 +154,11 @@ EVENTS: tuple[Event, ...] = (
                 "asked, voted, approved, refused, timed_out, withdrawn, used, shadow, granted or grant_revoked; of a"
                 " rehearsal rehearsal_asked, rehearsed, committed, released (to its client's own) or rolled_back",
             ),
-            _f("by", "string?", "who said it: user and name, or rule and name when automatic"),
+            _f(
+                "by",
+                "string?",
+                "who said it: user and name, or rule and name when automatic; govproxy where it ended by itself",
+            ),
             _f("answer", "string?", "with voted and shadow: approve or refuse"),
             _f("reason", "string?", "what was said"),
             _f("capsule", "string?", "the signed decision, as JSON text"),

@@ -24,7 +24,9 @@ from govproxy.approvals.granting import GrantAsked, NotGranted, granted
 from govproxy.approvals.rehearsals import Ran
 from govproxy.approvals.values import Answer, Hold, Standing, Status, Vote
 from govproxy.audit import events
+from govproxy.control.presence import Presence
 from govproxy.control.state import approvals as state
+from govproxy.control.state import presence
 from govproxy.control.state.approvals import Beside, Objected, Sealed, Sealing
 from govproxy.control.state.facts import read as read_facts
 from govproxy.control.state.signals import Signal, Topic
@@ -40,6 +42,7 @@ SIGNALLED_POLL_S = 0.8  # where signals are heard, should one be lost: still wit
 OVERDUE_S = 2.0  # how often requests that nobody here waits for are looked through
 MOST_SIGNALS = 1_000  # signals between two looks that are told apart
 MOST_CAPSULES = 1_000  # decisions of this instance that are at hand without a look into the store
+LEFT = "the instance at which it waited has ended"
 
 log = get_logger("govproxy.approvals")
 
@@ -71,6 +74,9 @@ class Approvals:
         self._woken = asyncio.Event()
         self._deciding: set[asyncio.Task[None]] = set()
         self._watch: asyncio.Task[None] | None = None
+        self._withdrawing: set[str] = set()  # what nobody waits for, though the store could not be told
+        self._presence = Presence(store, clock=clock, waits=self._anybody_waits, gone=self._left_at)
+        self._keeping: asyncio.Task[None] | None = None
 
     def listen(self, callback: Listener, *, everywhere: bool = False) -> None:
         """Call ``callback`` after every change: asked, voted, decided, timed out, withdrawn.
@@ -111,14 +117,19 @@ class Approvals:
     async def start(self) -> None:
         """Begin to look for what others decided and for what nobody answered in time."""
         self._store.listen(self._signalled)
-        self._watch = asyncio.get_running_loop().create_task(self._keep_watching(), name="watch approvals")
+        loop = asyncio.get_running_loop()
+        self._watch = loop.create_task(self._keep_watching(), name="watch approvals")
+        self._keeping = loop.create_task(self._presence.keep(), name="keep presence")
 
     async def stop(self) -> None:
-        """Stop looking; whatever waits stays in the store."""
-        tasks = [*self._deciding, *([self._watch] if self._watch else [])]
+        """Stop looking; whatever waits stays in the store, and is withdrawn by whoever finds this instance gone."""
+        tasks = [*self._deciding, *(task for task in (self._watch, self._keeping) if task is not None)]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._keeping is not None:
+            with contextlib.suppress(StateUnavailable):  # a mark that stays is seen not to change
+                await self._presence.stop()
 
     # ------------------------------------------------------------------ a request
 
@@ -131,7 +142,14 @@ class Approvals:
         vote, undecided = await self._at_once(Standing(hold=hold))
         sealing, made = self._sealing()
         kept = await self._store.run(
-            state.ask(hold, now=self._clock(), vote=vote, sealing=sealing, beside=self._beside)
+            state.ask(
+                hold,
+                now=self._clock(),
+                instance=self._presence.name,
+                vote=vote,
+                sealing=sealing,
+                beside=self._beside,
+            )
         )
         if kept.capsule is not None:
             self._at_hand(kept.standing.hold.id, kept.capsule)
@@ -209,9 +227,15 @@ class Approvals:
         return ceiling(hold.rule.names, self._grant_terms())
 
     async def withdraw(self, hold_id: str) -> Standing | None:
-        """Nobody waits any more. What is decided stays decided, and gives None. Raises StateUnavailable."""
+        """Nobody waits any more. What is decided stays decided, and gives None.
+
+        Raises StateUnavailable; it is tried again then, until the store has heard of it.
+        """
         self._known.pop(hold_id, None)
-        return await self._end(hold_id, withdrawn=True)
+        self._withdrawing.add(hold_id)
+        after = await self._end(hold_id, withdrawn=True)
+        self._withdrawing.discard(hold_id)
+        return after
 
     async def use(self, hold_id: str) -> bool:
         """Take one use of an approval; False when none is left or its time is over. Raises StateUnavailable."""
@@ -311,6 +335,17 @@ class Approvals:
             self._tell(after)
         return after
 
+    def _anybody_waits(self) -> bool:
+        return any(standing.hold.waits for standing in self._known.values())
+
+    async def _left_at(self, instance: str) -> None:
+        """An instance is gone, and whoever waited there: what was asked for them must not be decided any more."""
+        for hold_id in await self._store.run(presence.waiting_at(instance)):
+            after = await self._store.run(state.end(hold_id, self._clock(), withdrawn=True, beside=self._beside))
+            if after is not None:
+                self.note(after, after.status.value, by="govproxy", reason=LEFT)
+                self._tell(after)
+
     # ------------------------------------------------------------------ what happens elsewhere, and in time
 
     def _signalled(self, signal: Signal) -> None:
@@ -341,6 +376,8 @@ class Approvals:
 
     async def _look(self, *, everything: bool, polls: bool) -> None:
         now = self._clock()
+        for hold_id in tuple(self._withdrawing) if polls else ():
+            await self.withdraw(hold_id)
         if any(now >= standing.hold.deadline for standing in self._known.values()) or everything:
             for hold_id in await self._store.run(state.overdue(now)):
                 await self._end(hold_id, withdrawn=False)

@@ -138,6 +138,15 @@ class ProxyProcess:
         if self.crashed:
             raise ProxyFailed(f"a worker of govproxy crashed:\n{self._log_tail()}")
 
+    def kill(self, *, alone: bool = False) -> None:
+        """SIGKILL to the control process and its workers, or to it ``alone``. May be started again."""
+        if alone and self._process is not None:
+            process, self._process = self._process, None
+            process.kill()
+            process.wait()
+        else:
+            self._kill()
+
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the control process."""
         os.kill(self.pid, number)

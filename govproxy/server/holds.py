@@ -8,7 +8,7 @@ written down before it is acted upon.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
@@ -20,6 +20,7 @@ from govproxy.session import link
 from govproxy.session.log import get_logger
 
 MAX_UNRECORDED = 10_000
+MAX_SESSIONS = 10_000  # whose events go to their own worker; those of others go to any
 
 log = get_logger("govproxy.approvals")
 
@@ -52,9 +53,9 @@ class HoldDesk:
         self._send = send
         self._ready = ready
         self._waiting: dict[str, tuple[int, str]] = {}  # request -> worker, and as what it asked
-        self._sessions: dict[str, int] = {}  # of those: session -> worker
+        self._sessions: OrderedDict[str, int] = OrderedDict()  # of those: session -> worker
         self._gone: set[str] = set()  # asked for, and withdrawn before that was kept
-        self._asking: set[str] = set()
+        self._asking: dict[str, tuple[int, bool]] = {}  # what is being kept: as what it was asked -> worker, waits
         self._unrecorded: deque[link.RecordEvent] = deque()
         self._trials: dict[str, asyncio.Future[Ran | None]] = {}  # as what it asked -> what trying it came to
         approvals.rehearse_with(self._rehearse)
@@ -67,8 +68,8 @@ class HoldDesk:
         """One message of a worker."""
         match message:
             case link.AskHold(hold=hold):
-                self._asking.add(hold.id)
-                self._sessions[hold.session] = worker
+                self._asking[hold.id] = (worker, hold.waits)
+                self._note_session(hold.session, worker)
                 self._tasks.create_task(self._ask(worker, hold))
             case link.WithdrawHold(hold=hold_id):
                 if hold_id in self._asking:
@@ -84,6 +85,7 @@ class HoldDesk:
 
     def forget_worker(self, worker: int) -> None:
         """A worker has ended: nobody waits there any more."""
+        self._gone.update(asked for asked, (number, waits) in self._asking.items() if number == worker and waits)
         for hold_id in [hold_id for hold_id, (number, _) in self._waiting.items() if number == worker]:
             self._tasks.create_task(self._withdraw(hold_id))
 
@@ -92,6 +94,12 @@ class HoldDesk:
         unrecorded, self._unrecorded = self._unrecorded, deque()
         for message in unrecorded:
             self._record(message.event)
+
+    def _note_session(self, session: str, worker: int) -> None:
+        self._sessions[session] = worker
+        self._sessions.move_to_end(session)
+        while len(self._sessions) > MAX_SESSIONS:
+            self._sessions.popitem(last=False)
 
     async def _ask(self, worker: int, hold: Hold) -> None:
         standing: Standing | None = None
@@ -111,7 +119,7 @@ class HoldDesk:
             standing = None
             log.exception("a request for approval cannot be kept", approval=hold.id)
         finally:
-            self._asking.discard(hold.id)
+            self._asking.pop(hold.id, None)
         self._send(worker, link.HoldStands(asked=hold.id, standing=standing, capsule=capsule))
         if hold.id in self._gone:
             self._gone.discard(hold.id)
@@ -123,7 +131,7 @@ class HoldDesk:
         try:
             await self._approvals.withdraw(hold_id)
         except Exception:
-            log.exception("a request could not be withdrawn; it ends with its time", approval=hold_id, worker=worker)
+            log.exception("a request could not be withdrawn; it is tried again", approval=hold_id, worker=worker)
 
     async def _use(self, worker: int, message: link.UseHold) -> None:
         granted = False

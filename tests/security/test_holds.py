@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -41,7 +42,7 @@ def desk(proxy: Proxy) -> Desk:
 def rows(databases: Databases) -> Iterator[Callable[[], int]]:
     """Ten rows in a table; how many there are."""
     with databases.direct() as direct:
-        direct.execute("TRUNCATE held")
+        direct.execute("CREATE TABLE IF NOT EXISTS held (id int, word text); TRUNCATE held")
         direct.execute("INSERT INTO held SELECT n, 'word ' || n FROM generate_series(1, 10) n")
         yield lambda: direct.execute("SELECT count(*) FROM held").fetchone()[0]  # type: ignore[index]
 
@@ -540,3 +541,46 @@ def test_a_worker_that_dies_leaves_nothing_waiting(databases: Databases, start_p
     connection.close()
     with pytest.raises(ProxyFailed, match="a worker of govproxy crashed"):
         proxy.stop()
+
+
+def test_a_control_process_that_is_killed_leaves_nothing_open(
+    start_proxy: Callable[..., Proxy], rows: Callable[[], int]
+) -> None:
+    """Its workers notice, and go. What was approved before is kept; what waited is withdrawn by the next start."""
+    proxy = start_proxy(policy=policy(), workers=2)
+    desk = Desk(proxy)
+    twice = "DELETE FROM held WHERE id = 5 OR id = 55"
+
+    def come_back() -> Any:
+        with proxy.connect(*BOT) as bot:
+            try:
+                return bot.execute(twice.encode()).rowcount
+            except psycopg.Error as error:
+                return error.sqlstate
+
+    assert come_back() == "42501"
+    desk.decide(desk.waiting("id = 55")["id"])
+    assert come_back() == 1
+    with proxy.connect(*ANA) as first, proxy.connect(*PAT) as second:
+        second.execute("BEGIN")
+        second.execute("SELECT count(*) FROM held")
+        lost = [run(one, f"DELETE FROM held WHERE id = {n} AND 8 = 8") for n, one in enumerate((first, second), 1)]
+        approvals = [desk.waiting(f"id = {n} AND 8")["id"] for n in (1, 2)]
+        until(lambda: all(steps(proxy, approval) == ["asked"] for approval in approvals))
+        workers = proxy.workers
+        proxy.process.kill(alone=True)
+        assert {one.error.sqlstate for one in lost} <= {None, "57P01"}
+    until(lambda: not any(Path(f"/proc/{worker}/exe").exists() for worker in workers))
+    assert rows() == 9
+    proxy.process.start()
+    proxy.process.wait_until_ready()
+    for approval in approvals:
+        until(lambda approval=approval: desk.status(approval) == "withdrawn")
+        assert desk.decide(approval) == {"objection": "decided"}
+        ended = proxy.wait_for_event(
+            lambda event, approval=approval: (event.get("approval"), event.get("status")) == (approval, "withdrawn")
+        )
+        assert ended["by"] == "govproxy"
+        assert steps(proxy, approval) == ["asked", "withdrawn"]
+    assert [come_back() for _ in range(2)] == [0, "42501"]
+    assert rows() == 9

@@ -17,7 +17,7 @@ from govproxy.demo.files import write_private
 from govproxy.demo.postgres import free_port
 from govproxy.demo.proxy import ProxyProcess
 from govproxy.errors import ConfigError
-from tests.security.holding import ANA, BOT, LEA, Aside, Desk, policy, run
+from tests.security.holding import ANA, BOT, LEA, PAT, Aside, Desk, policy, run
 from tests.support.postgres import Postgres, database
 from tests.support.proxy import DBA, Databases, Proxy, start, write_config
 from tests.support.waiting import until
@@ -216,6 +216,61 @@ def test_while_the_store_is_down_nothing_that_is_held_runs(fleet: Fleet, rows: C
         assert waiting.result == 1
     assert sent(fleet.first, "DELETE FROM shared WHERE id = 9") == 1
     assert rows() == 8
+
+
+def test_an_instance_that_is_killed_takes_what_waited_with_it(fleet: Fleet, rows: Callable[[], int]) -> None:
+    """SIGKILL: nobody is asked for ever about what cannot run, and the other instance goes on as if nothing was."""
+    here, there = fleet.desks()
+    twice = "DELETE FROM shared WHERE id = 6 OR id = 66"
+    sent(fleet.first, twice)
+    there.decide(there.waiting("id = 66")["id"])
+    assert sent(fleet.first, twice) == 1
+    with fleet.second.connect(*ANA) as other:
+        doomed = [fleet.first.connect(*PAT) for _ in range(3)]
+        doomed[0].execute("BEGIN")
+        doomed[0].execute("SELECT count(*) FROM shared")
+        lost = [run(one, f"DELETE FROM shared WHERE id = {n} AND 8 = 8") for n, one in enumerate(doomed, 1)]
+        asked = [there.waiting(f"id = {n} AND 8") for n in (1, 2, 3)]
+        approvals = [one["id"] for one in asked]
+        waiting = run(other, "DELETE FROM shared WHERE id = 9 AND 9 = 9")
+        stays = there.waiting("9 = 9")["id"]
+        until(lambda: all(steps(fleet.first, approval) == ["asked"] for approval in approvals))
+        fleet.first.process.kill()
+        # Somebody is quicker than anybody can notice. What was said is written down, and runs nothing.
+        early = there.decide(approvals[0])
+        assert early == {"objection": "decided"} or early["approval"]["status"] == "approved"
+        assert all(one.error.sqlstate is None for one in lost)
+        for approval in approvals[1:]:
+            until(lambda approval=approval: there.status(approval) == "withdrawn")
+            assert there.decide(approval) == {"objection": "decided"}
+        assert rows() == 9
+        # Who ended them, and why, is in the ledger of the one that found out; once each.
+        for approval in approvals[1:]:
+            ended = fleet.second.wait_for_event(lambda event, one=approval: event.get("approval") == one)
+            assert (ended["status"], ended["by"]) == ("withdrawn", "govproxy")
+            assert "has ended" in ended["reason"]
+            assert steps(fleet.second, approval) == ["withdrawn"]
+        assert there.status(stays) == "waiting"
+        assert not waiting.is_done
+        there.decide(stays)
+        assert waiting.result == 1
+    fleet.first.process.start()
+    fleet.first.process.wait_until_ready()
+    assert [here.status(one) for one in approvals] == [there.status(one) for one in approvals]
+    for one in asked:
+        assert steps(fleet.first, one["id"]) == ["asked"]
+        [line] = [event for event in fleet.first.events("statement") if event["id"] == one["statement"]]
+        assert line["decision"] == "hold"
+    # The other use is still there, once.
+    assert [getattr(sent(fleet.first, twice), "sqlstate", "ran") for _ in range(2)] == ["ran", "42501"]
+    assert rows() == 8
+    with fleet.first.connect(*PAT) as pat:
+        again = run(pat, "DELETE FROM shared WHERE id = 2 AND 8 = 8")
+        approval = there.waiting("id = 2 AND 8")["id"]
+        assert approval not in approvals
+        there.decide(approval)
+        assert again.result == 1
+    assert rows() == 7
 
 
 def _answers(desk: Desk, approval: str) -> bool:

@@ -35,6 +35,7 @@ HOLDS = sa.Table(
     sa.Column("content", sa.Text, nullable=False),
     sa.Column("fingerprint", sa.Text),
     sa.Column("digest", sa.Text),
+    sa.Column("instance", sa.Text),  # at which its client waits, where one does
 )
 VOTES = sa.Table(
     "govproxy_votes",
@@ -107,6 +108,7 @@ def ask(
     hold: Hold,
     *,
     now: float | None = None,
+    instance: str | None = None,
     vote: Vote | None = None,
     sealing: Sealing = nothing_sealed,
     beside: Beside = nothing_beside,
@@ -114,7 +116,8 @@ def ask(
     """Keep a new request, or find the one that answers it. ``vote``: what a rule says to it at once.
 
     Asked and decided is one transaction, so one round to the disk. ``now`` absent: when it was asked. Times are
-    kept by the clock that counts (`work.time_of`), whatever the one of whoever asks says.
+    kept by the clock that counts (`work.time_of`), whatever the one of whoever asks says. ``instance``: where its
+    client waits, if it does.
     """
 
     def work(connection: sa.Connection) -> Kept:
@@ -124,6 +127,7 @@ def ask(
             connection,
             replace(hold, asked=hold.asked + ahead, deadline=hold.deadline + ahead),
             here + ahead,
+            instance if hold.waits else None,
             None if vote is None else replace(vote, time=vote.time + ahead),
             sealing,
             beside,
@@ -133,7 +137,13 @@ def ask(
 
 
 def _ask(
-    connection: sa.Connection, hold: Hold, now: float, vote: Vote | None, sealing: Sealing, beside: Beside
+    connection: sa.Connection,
+    hold: Hold,
+    now: float,
+    instance: str | None,
+    vote: Vote | None,
+    sealing: Sealing,
+    beside: Beside,
 ) -> Kept:
     before = _earlier(connection, hold, now)
     # An open one waits for people; where a rule has an answer to this one (a ticket was added), it is another.
@@ -154,6 +164,7 @@ def _ask(
             "content": orjson.dumps(forms.hold(hold)).decode(),
             "fingerprint": forms.fingerprint(hold),
             "digest": hold.subject.digest,
+            "instance": instance,
         },
     )
     _changed(connection, standing, beside)

@@ -179,4 +179,14 @@ STEPS: tuple[Step, ...] = (
             "CREATE INDEX govproxy_places_instance ON govproxy_places (instance)",
         ),
     ),
+    Step(
+        number=10,
+        subject="presence",
+        statements=(
+            "ALTER TABLE govproxy_holds ADD COLUMN instance text",
+            "CREATE TABLE govproxy_instances (name text NOT NULL PRIMARY KEY, seen double precision NOT NULL)",
+            "CREATE INDEX govproxy_holds_status ON govproxy_holds (status, deadline)",
+            "CREATE INDEX govproxy_holds_decided ON govproxy_holds (decided)",
+        ),
+    ),
 )

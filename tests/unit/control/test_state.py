@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from govproxy.config.settings import Address, AuditSettings, IdentitySettings, Settings
 from govproxy.control.look import class_named
-from govproxy.control.state import approvals, facts, grants, once, outbox, places, windows
+from govproxy.control.state import approvals, facts, grants, once, outbox, places, presence, windows
 from govproxy.control.state import classification as subject
 from govproxy.control.state.classification import load_kept, load_map, save_kept, save_map
 from govproxy.control.state.migrations import STEPS, Step
@@ -38,6 +38,7 @@ TABLES = (
     once.ONCE,
     windows.WINDOWS,
     places.PLACES,
+    presence.INSTANCES,
 )
 NAMED = class_named(Policy())
 SALARY = ColumnRef(20_000, 2)
