@@ -38,6 +38,7 @@ def approvals(file: schema.File, reader: Reader) -> ApprovalSettings:
         webhooks=tuple(hook for hook in webhooks if hook is not None),
         callbacks=tuple(callbacks),
         tickets=None if section.tickets is None else _tickets(section.tickets, reader),
+        retention_days=section.retention_days,
     )
 
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Text = Annotated[str, Field(min_length=1)]
 Seconds = Annotated[float, Field(gt=0, le=86_400, strict=False)]
 Bytes = Annotated[int, Field(ge=1024, le=1 << 30)]
+Days = Annotated[int, Field(ge=1, le=36_500)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
@@ -161,6 +162,7 @@ class Approvals(Strict):
     tickets: TicketsEntry | None = None
     webhooks: list[WebhookEntry] = []
     callbacks: list[CallbackEntry] = []
+    retention_days: Days = 90
 
 
 class StateEntry(Strict):

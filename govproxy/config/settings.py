@@ -206,12 +206,16 @@ class TicketService:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalSettings:
-    """How people hear of held statements and answer. ``link_base``: where their browsers find the console."""
+    """How people hear of held statements and answer. ``link_base``: where their browsers find the console.
+
+    ``retention_days``: how long the state store keeps a request after its end.
+    """
 
     link_base: str | None = None
     webhooks: tuple[Webhook, ...] = ()
     callbacks: tuple[Callback, ...] = ()
     tickets: TicketService | None = None
+    retention_days: int = 90
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,7 @@ from govproxy.control.metadata import MetadataConnection, connect_to
 from govproxy.control.places import Places
 from govproxy.control.precedents import Precedents
 from govproxy.control.rehearsal import Rehearsals
+from govproxy.control.retention import Retention, keep_s
 from govproxy.control.review import Reviewer, World
 from govproxy.control.rulings import Rulings, unconfirmed
 from govproxy.control.state.classification import (
@@ -149,7 +150,13 @@ class ControlPlane:
             asyncio.get_running_loop().create_task(self._watch(name, watched), name=f"watch {name}")
             for name, watched in self._watched.items()
         ]
-        self._tasks.append(asyncio.get_running_loop().create_task(self._places.keep(), name="keep places"))
+        retention = Retention(
+            self._store,
+            clock=time.time,
+            kept_s=lambda: keep_s(self.settings.approvals.retention_days, self._policy),
+        )
+        for name, keep in (("keep places", self._places.keep()), ("forget", retention.keep())):
+            self._tasks.append(asyncio.get_running_loop().create_task(keep, name=name))
 
     def _decide_by_rule(self, store: StateStore, approvals: Approvals) -> None:
         """Let the policy's rules answer requests, and look into what people have to answer."""

@@ -22,7 +22,7 @@ from govproxy.control import approvals as service
 from govproxy.control import grants as grants_service
 from govproxy.control.approvals import Approvals
 from govproxy.control.grants import Grants
-from govproxy.control.state import approvals, facts, outbox
+from govproxy.control.state import approvals, facts, outbox, retention
 from govproxy.control.state import grants as granted
 from govproxy.control.state.approvals import Objected
 from govproxy.control.state.migrations import STEPS
@@ -213,6 +213,37 @@ def test_uses_are_taken_once_in_the_whole_fleet(postgres: Postgres, name: str, t
             return sum(taken)
 
     assert play(scene) == 3
+
+
+def test_what_is_old_is_forgotten_by_two_at_once(postgres: Postgres, tmp_path: Path) -> None:
+    """Each takes what the other does not; the store's clock says what is old, and nothing that can be used goes."""
+
+    async def scene(given: Settings) -> None:
+        async with Fleet(given) as fleet:
+            stores = [await fleet.store() for _ in range(2)]
+            for number in range(20):
+                await stores[0].run(approvals.ask(request(f"old-{number}")))
+                await stores[0].run(approvals.end(f"old-{number}", ASKED, withdrawn=True))
+            await stores[0].run(approvals.ask(request("open")))
+            await stores[0].run(approvals.ask(request("usable")))
+            await stores[0].run(approvals.answer("usable", vote(LEA), sealing(expires=time.time() + 600)))
+
+            def forget(keep_s: float) -> Callable[[sa.Connection], int]:
+                return retention.forget_ended(ASKED, keep_s=keep_s, grants_keep_s=0.0, limit=7)
+
+            assert await stores[0].run(forget(3_600)) == 0
+            forgotten = 0
+            for _ in range(3):
+                forgotten += sum(await asyncio.gather(*(store.run(forget(0.0)) for store in stores)))
+            assert forgotten == 20
+            left = await stores[1].run(approvals.read_all())
+            assert {standing.hold.id for standing in left} == {"open", "usable"}
+            await stores[0].run(retention.forget_left_behind(ASKED))
+            assert await stores[1].run(approvals.use("usable", ASKED))
+
+    with database(postgres) as made:
+        given = settings(postgres, made, tmp_path)
+        play(lambda: scene(given))
 
 
 @pytest.mark.parametrize("off_s", [-7_200.0, 7_200.0], ids=["behind", "ahead"])

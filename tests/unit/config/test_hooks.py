@@ -18,6 +18,7 @@ approvals:
 """
 FULL = """\
   link_base: https://govproxy.example.com/gate/
+  retention_days: 30
   webhooks:
     - url: https://ops.example.com/hooks/govproxy
       secret: {env: HOOK}
@@ -69,6 +70,8 @@ def test_all_of_it(tmp_path: Path) -> None:
     (callback,) = found.callbacks
     assert callback.people == {"U42": ("lea@x", frozenset({"leads"}))}
     assert callback.team == "T0123"
+    assert found.retention_days == 30
+    assert ApprovalSettings().retention_days == 90
 
 
 def test_links_and_what_workers_hold(tmp_path: Path) -> None:
@@ -103,6 +106,8 @@ def test_links_and_what_workers_hold(tmp_path: Path) -> None:
             7,
             "given twice",
         ),
+        ("  retention_days: 0\n", 5, "greater than or equal to 1"),
+        ("  retention_days: 1.5\n", 5, "valid integer"),
         ("  link_base: ftp://x\n", 5, "`link_base` must be https"),
         ("  link_base: 'https://x/?a=1'\n", 5, "only scheme, host and path"),
         ("  callbacks: [{name: c, secret: {env: HOOK}, people: {}}]\n", 5, "at least 1"),
