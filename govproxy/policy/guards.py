@@ -172,10 +172,10 @@ class Guard:
                     rule=COMPARE_RIGHT,
                     reason=Reason(COMPARE_RIGHT),
                     object=name,
-                    message=f"a condition on what {code} gives is not allowed, for it may read {name} "
-                    f"(rule {COMPARE_RIGHT})",
-                    hint="It is masked for you, and what the code makes of it cannot be traced. Leave it out of "
-                    "conditions, joins, ordering and computations that may fail.",
+                    message=f"asking {code} is not allowed, for it may read {name} (rule {COMPARE_RIGHT})",
+                    hint="It is masked for you, and what the code makes of it cannot be traced: not its result, nor "
+                    "whether it fails. Works: functions in SQL or PL/pgSQL without dynamic SQL whose result can be "
+                    "followed, code that reads nothing masked, and the right to compare the column (compare: any).",
                 )
         return None
 

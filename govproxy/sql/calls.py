@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from govproxy.sql import overloads, total
+from govproxy.sql import functions, overloads, total
 from govproxy.sql.arguments import Bindings
 from govproxy.sql.catalog import Function
 from govproxy.sql.comparisons import is_fixed
@@ -27,7 +27,7 @@ from govproxy.sql.values import Comparison, Derivation
 Node = dict[str, Any]
 
 # What these are given outlives the statement.
-_STORING = frozenset(
+STORING = frozenset(
     {"set_config", "setval", "pg_notify", "pg_logical_emit_message", "lo_put", "lowrite", "lo_from_bytea"}
 )
 
@@ -94,9 +94,9 @@ class Calls:
                 if self._gives_rows(routines, name):
                     self._findings.use(combine(arguments), Comparison.OTHER)
                 return followed if window is None else _with_window(followed, window)
-        if name not in _STORING:
+        if name not in STORING or not routines.proven:
             self._fails(name, routines, arguments, nodes)
-        elif schema in (None, "pg_catalog"):
+        if name in STORING and schema in (None, "pg_catalog"):
             self._findings.flow(combine(arguments), f"pg_catalog.{name}()")
         if self._gives_rows(routines, name):
             # Security: how many rows come out tells what went in, even if nobody looks at them.
@@ -245,7 +245,9 @@ class Calls:
         """Security: whether a call fails by a value is an answer about it."""
         hidden = [argument.of_rows for argument in arguments]
         steady = routines.proven and total.call(name, hidden)
-        if not routines.proven or self._may_fail_or_act(name, routines, nodes):
+        if not routines.proven and _is_untraced(routines, len(arguments)):
+            self._findings.untraced()
+        elif not routines.proven or self._may_fail_or_act(name, routines, nodes):
             self._findings.risk()
         if name == "array_agg":
             steady = steady and total.array([argument.type for argument in arguments if argument.of_rows])
@@ -295,6 +297,12 @@ class Calls:
         if value.derivation is Derivation.CONSTANT and any(f.volatility != "i" for f in routines.candidates):
             return value._replace(derivation=Derivation.EXPRESSION)
         return value
+
+
+def _is_untraced(routines: Routines, arguments: int) -> bool:
+    """Whether code may run of which it is not known what it reads; the other unproven only compute."""
+    unproven = [function for function in routines.candidates if not is_proven(function, arguments)]
+    return not unproven or not all(map(functions.is_taken_at_its_word, unproven))
 
 
 def _type(value: Value, node: Node) -> int | None:

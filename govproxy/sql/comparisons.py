@@ -153,6 +153,7 @@ class Comparisons:
         self._note(Operand(left, False), [Operand(right, False)], "=")
         if not self._names.operator_is_proven(None, "=", (left.type, right.type)):
             self._findings.not_understood()
+            self._findings.untraced()
 
     def matched(self, left: tuple[Value, bool], right: tuple[Value, bool]) -> None:
         """Two values that a set operation compares, each with whether it is written in the statement."""
@@ -226,6 +227,7 @@ class Comparisons:
 
     def _not_proven(self, value: Value) -> Value:
         self._findings.not_understood()
+        self._findings.untraced()
         return opaque([value])
 
     def _operand(self, node: Node, scope: Scope) -> Operand:

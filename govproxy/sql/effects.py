@@ -334,7 +334,8 @@ class Collector:
             return
         for candidate in found:
             said = {**facts, "ambiguous": True} if len(found) > 1 else dict(facts)
-            self.on(action, candidate, columns=columns, facts=said, catalog=catalog)
+            seen = self._columns.get(candidate.oid, ()) if action is Action.SELECT else columns
+            self.on(action, candidate, columns=seen, facts=said, catalog=catalog)
 
     def on(
         self,

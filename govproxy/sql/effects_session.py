@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from govproxy.sql.bodies import Header
+from govproxy.sql.catalog import Catalog, ColumnRef
 from govproxy.sql.effects import Collector, Fact
 from govproxy.sql.functions import changes_meaning, constant_text, judge, setting_effect
 from govproxy.sql.tree import Node, field_names
-from govproxy.sql.values import Action, Derivation, Effect, OutputColumn, SessionChange, StatementFacts
+from govproxy.sql.values import (
+    UNTRACED,
+    Action,
+    Comparison,
+    Derivation,
+    Effect,
+    OutputColumn,
+    SessionChange,
+    StatementFacts,
+    Use,
+)
 
 # Settings
 
@@ -269,7 +280,10 @@ def _trace_expressions(expressions: list[Node], notes: Collector) -> None:
 
 
 def call(_: str, body: Node, notes: Collector) -> None:
-    """CALL: the procedure is opaque, its arguments are not."""
+    """CALL: the procedure is opaque, its arguments are not.
+
+    Security: whether it fails and what it says may tell of what it reads.
+    """
     invoked = body["funccall"]
     *qualifier, name = field_names(invoked["funcname"])
     schema = qualifier[-1] if qualifier else None
@@ -282,6 +296,7 @@ def call(_: str, body: Node, notes: Collector) -> None:
     arguments = {key: value for key, value in invoked.items() if key != "funcname"}
     notes.reach_fields("FuncCall", arguments)
     _trace_expressions(invoked.get("args", []), notes)
+    notes.uses.append(Use(column=UNTRACED, comparison=Comparison.OTHER))
     notes.outputs, notes.opaque = None, True
     notes.changes(SessionChange(settings=True, catalog=True))
 
@@ -301,10 +316,21 @@ def do(_: str, body: Node, notes: Collector) -> None:
     # The client wrote it: each of its effects must be allowed as if sent by itself.
     for effect in found.effects:
         notes.take(effect)
+        notes.uses.extend(_asked_by_code(effect, notes.catalog))
+    notes.uses.append(Use(column=UNTRACED, comparison=Comparison.OTHER))
     if not understood or found.unread:
         notes.add(Action.UNKNOWN, "code", by="code", body="unreadable", language=language)
     notes.opaque = True
     notes.changes(SessionChange(settings=True, catalog=True))
+
+
+def _asked_by_code(effect: Effect, catalog: Catalog) -> Iterator[Use]:
+    """Security: code that a client writes may stop, wait or speak depending on whatever it reads."""
+    relation = catalog.relations.get(effect.relation) if effect.relation is not None else None
+    if effect.action is Action.SELECT and relation is not None and "by" not in effect.facts:
+        places = [column.attnum for column in relation.columns if column.name in effect.columns] or [0]
+        for attnum in places:
+            yield Use(column=ColumnRef(relation.oid, attnum), comparison=Comparison.OTHER)
 
 
 # Locks, notifications, maintenance, administration

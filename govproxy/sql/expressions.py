@@ -129,6 +129,7 @@ class Expressions:
         for name in sort.get("useOp", ()):
             if not self._names.operator_is_proven(None, name.get("String", {}).get("sval", ""), (value.type,)):
                 self._findings.not_understood()
+                self._findings.untraced()
 
     def targets(self, nodes: Sequence[Node], scope: Scope) -> tuple[Columns, Value | None]:
         """An output list with every ``*`` expanded, and what stands for columns without names."""
@@ -155,6 +156,7 @@ class Expressions:
             self._findings.fails(value)
         if not target.proven or not self._names.cast_is_proven(value.type, target.oid):
             self._findings.not_understood()
+            self._findings.untraced()
             return opaque([result])
         return result
 

@@ -91,6 +91,15 @@ class Findings:
                 self._uses[column, comparison, None] = None
             self.spend(len(value.sources))
 
+    def untraced(self) -> None:
+        """Note that code of the user's runs that cannot be traced.
+
+        Security: whether it fails, what it says and how long it takes may tell of all that it reads, also where
+        nobody looks at what it gives.
+        """
+        self._uses[UNTRACED, Comparison.OTHER, None] = None
+        self.risks += 1
+
     def risk(self) -> None:
         """Note that whether an expression is computed at all may show: it may fail, or does something."""
         self.risks += 1
@@ -128,6 +137,18 @@ class Findings:
                 self._uses[one, Comparison.JOIN, other] = None
                 self._uses[other, Comparison.JOIN, one] = None
         self.spend(pairs)
+
+    def surveyed(self, stores: str) -> None:
+        """Note that nothing is known of a statement but what it reads; ``stores``: by what it keeps rows, if it does.
+
+        All that it reads is compared in every way, and ends up in whatever is stored.
+        """
+        everything = frozenset(ColumnRef(oid, 0) for oid in self.reads)
+        self._uses[UNTRACED, Comparison.OTHER, None] = None
+        for column in sorted(everything):
+            self._uses[column, Comparison.OTHER, None] = None
+        if stores:
+            self._flows[Flow(sources=everything, target="", opaque=True)] = None
 
     def equality(
         self, columns: frozenset[ColumnRef], starts_at: int, operator_at: int, values: tuple[Written, ...]

@@ -292,6 +292,11 @@ def is_harmless_extension(function: Function) -> bool:
     return function.extension in HARMLESS_EXTENSIONS
 
 
+def is_taken_at_its_word(function: Function) -> bool:
+    """True for an extension's own code in C: who installed it trusts it to do as it is declared."""
+    return function.extension is not None and function.language in ("c", "internal")
+
+
 def judge(
     schema: str, name: str, arguments: list[dict[str, Any]], candidates: Sequence[Function] = (), *, qualified: bool
 ) -> Judgement:

@@ -269,8 +269,7 @@ def header_of(routine: Function, catalog: Catalog) -> Header:
 def _is_harmless(routine: Function) -> bool:
     if routine.schema in ("pg_catalog", "information_schema") or functions.is_harmless_extension(routine):
         return True
-    # An extension's own code in C: who installed it takes its word.
-    return routine.extension is not None and routine.language in ("c", "internal")
+    return functions.is_taken_at_its_word(routine)
 
 
 def _fires(columns: tuple[str, ...], start: Start) -> bool:

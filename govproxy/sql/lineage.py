@@ -14,6 +14,7 @@ from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from typing import Any
 
+from govproxy.sql.calls import STORING
 from govproxy.sql.catalog import Catalog, ColumnRef
 from govproxy.sql.findings import Findings, FunctionUse, WorkExceeded
 from govproxy.sql.names import Names, names_of, qualified
@@ -25,6 +26,8 @@ from govproxy.sql.values import Derivation, Equality, Flow, OutputColumn, Use
 
 Node = dict[str, Any]
 
+# Nodes of statements, and of parts of them, that put rows somewhere.
+_STORES = frozenset({"InsertStmt", "UpdateStmt", "MergeStmt", "CreateTableAsStmt", "into", "intoClause"})
 MAX_OUTPUTS = 1664  # MaxTupleAttributeNumber, htup_details.h
 
 __all__ = ["FunctionUse", "Lineage", "behind", "columns_read", "trace"]
@@ -71,7 +74,7 @@ def trace(node: Node, catalog: Catalog, search_path: tuple[str, ...] | None, *, 
             findings.opaque = True
     except (RecursionError, WorkExceeded, LookupError, TypeError, AttributeError, ValueError):
         # Too deep, too large, or a tree of a make never seen. Nothing of it is understood, and what
-        # it names counts as read.
+        # it names counts as read, compared, and stored where it stores anything.
         findings.opaque = True
         outputs = None
         _survey(node, names, shapes, findings)
@@ -164,8 +167,14 @@ def _trace_definition(
 
 
 def _survey(node: Node, names: Names, shapes: Shapes, findings: Findings) -> None:
-    """Note every relation and function a tree names, without understanding it."""
+    """Note every relation and function a tree names, without understanding it.
+
+    Security: where tracing gave up nothing may be easier to ask, or to put aside, than where it did not.
+    """
+    stores = ""
     for tag, body in _nodes(node):
+        if tag in _STORES:
+            stores = tag
         if tag == "FuncCall":
             parts = [part for part in _dicts(body.get("funcname")) if isinstance(part.get("String"), dict)]
             schema, name = qualified([{"String": {"sval": str(part["String"].get("sval"))}} for part in parts])
@@ -173,6 +182,8 @@ def _survey(node: Node, names: Names, shapes: Shapes, findings: Findings) -> Non
             routines = names.routines(schema, name, [0] * len(arguments))
             use = FunctionUse(schema=schema or "", name=name, candidates=routines.candidates, args=arguments)
             findings.function(id(body), use)
+            if name in STORING:
+                stores = name
         elif "relname" in body:
             schema, name = body.get("schemaname"), str(body["relname"])
             schema = schema if schema is None else str(schema)
@@ -181,6 +192,7 @@ def _survey(node: Node, names: Names, shapes: Shapes, findings: Findings) -> Non
                 findings.unknown_relation(f"{schema}.{name}" if schema else name)
             for relation in relations:
                 findings.reads |= shapes.reads_of(relation)
+    findings.surveyed(stores)
 
 
 def _dicts(value: object) -> list[Node]:

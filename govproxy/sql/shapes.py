@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
+from govproxy.sql.behind import behind
 from govproxy.sql.catalog import Catalog, Column, ColumnRef, Relation, RelationKind
 from govproxy.sql.findings import Findings, WorkExceeded
 from govproxy.sql.parse import UnparsableStatement, parse
@@ -172,7 +173,8 @@ class Shapes:
             (column.name, opaque([Value(frozenset({ColumnRef(relation.oid, column.attnum)}), Derivation.OPAQUE)]))
             for column in relation.columns
         )
-        reads = frozenset({relation.oid}) | (findings.reads if findings else frozenset())
+        named = behind(relation, self.catalog).relations if findings is None and relation.kind in _VIEWS else ()
+        reads = frozenset({relation.oid, *(base.oid for base in named)}) | (findings.reads if findings else frozenset())
         unresolved = findings.unresolved if findings else ()
         return Shape(columns, index_of(columns), reads, None if columns else UNKNOWN, True, unresolved)
 

@@ -31,6 +31,12 @@ POLICY = proxies.POLICY.replace(
     " overrides: [agents-ask-before-writing]}\n",
 )
 PROBE = query("SELECT 1")
+# What it makes of what it reads cannot be followed: a cursor is opened.
+ASIDE = """
+CREATE FUNCTION asked_aside(pattern text) RETURNS int LANGUAGE plpgsql STABLE AS $$
+DECLARE c CURSOR FOR SELECT 1 / count(*) FROM customers WHERE email LIKE pattern; n int;
+BEGIN OPEN c; FETCH c INTO n; CLOSE c; RETURN n; END $$;
+"""
 
 
 @dataclass(slots=True)
@@ -99,6 +105,7 @@ def open_arena(databases: Databases, folder: Path) -> Iterator[Arena]:
         with databases.direct("shop") as direct:
             direct.execute("CREATE TABLE attack_log (id integer PRIMARY KEY, note text)")
             direct.execute("GRANT ALL ON attack_log TO shop_rw, govproxy_login")
+            direct.execute(ASIDE)
         stack.callback(_drop_log, databases)
         relay = stack.enter_context(RecordingRelay((databases.postgres.host, databases.postgres.port)))
         proxy = proxies.start(databases, folder, policy=POLICY, roles=ROLES, upstream_port=relay.port)
@@ -111,4 +118,4 @@ def open_arena(databases: Databases, folder: Path) -> Iterator[Arena]:
 
 def _drop_log(databases: Databases) -> None:
     with databases.direct("shop") as direct:
-        direct.execute("DROP TABLE attack_log")
+        direct.execute("DROP TABLE attack_log; DROP FUNCTION asked_aside")

@@ -110,3 +110,49 @@ def test_a_client_that_goes_while_its_long_text_is_analysed(arena: Arena) -> Non
         assert seat.session.query("SELECT 8").rows == [[b"8"]]
     finally:
         seat.session.socket.close()
+
+
+def exhausting(select: str) -> str:
+    """Short to write and to run, and more columns than are traced in one statement."""
+    columns = ", ".join(f"id AS c{n}" for n in range(16))
+    doubled = "".join(f", d{n} AS (SELECT a.*, b.* FROM d{n - 1} a, d{n - 1} b)" for n in range(1, 7))
+    again = "".join(f", e{n} AS (TABLE d6)" for n in range(70))
+    return f"WITH d0 AS (SELECT {columns} FROM products){doubled}{again} {select}"
+
+
+@pytest.mark.parametrize(
+    ("select", "rule"),
+    [
+        ("SELECT id FROM customers WHERE email LIKE 'a%'", "compare-right"),
+        ("SELECT count(*) FROM customers WHERE ssn > '5'", "compare-right"),
+        ("SELECT 1 FROM products ORDER BY (SELECT max(email) FROM customers), id", "compare-right"),
+        ("INSERT INTO attack_log (id, note) SELECT id, email FROM customers WHERE id = 1", "compare-right"),
+        ("INSERT INTO attack_log (id, note) SELECT 2, 'x' FROM products WHERE id = 1", "masked-write"),
+    ],
+)
+def test_a_statement_too_large_to_be_traced_is_no_way_round_the_right_to_compare(
+    arena: Arena, select: str, rule: str
+) -> None:
+    seat = arena.new_seat("analyst")
+    try:
+        text = exhausting(select)
+        seat.received()
+        for data in (query(text), query(text), extended(text) + SYNC, extended(text, formats=[1]) + SYNC):
+            answer = seat.session.ask(data)
+            assert [error["C"] for error in answer.errors] == ["42501"]
+            assert seat.received() == b""
+            request = answer.errors[0]["D"].partition("request_id=")[2].split()[0]
+            statement = arena.ledger.event("statement", request)
+            assert statement is not None
+            assert statement["rules"] == [rule]
+    finally:
+        seat.session.socket.close()
+
+
+def test_a_statement_too_large_to_be_traced_runs_over_what_is_clean(arena: Arena) -> None:
+    seat = arena.new_seat("analyst")
+    try:
+        for data in (query(exhausting("SELECT count(*) FROM products")),) * 2:
+            assert not seat.session.ask(data).errors
+    finally:
+        seat.session.socket.close()

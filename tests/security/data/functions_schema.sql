@@ -3,6 +3,7 @@
 
 DROP OPERATOR = (text, int);
 DROP CAST (text AS wrapped);
+DROP CAST (text AS q_boxed);
 DROP FUNCTION length(text, text);
 
 -- ---- harmless, as people write them
@@ -232,3 +233,34 @@ CREATE FUNCTION q_words() RETURNS bigint LANGUAGE sql STABLE AS
     'SELECT count(*) FROM people p JOIN guesses g ON p.email = g.word';
 CREATE FUNCTION q_repeat(t text) RETURNS SETOF int LANGUAGE sql IMMUTABLE AS
     'SELECT generate_series(1, ascii(t))';
+
+-- ---- what cannot be traced, and answers by failing or by speaking
+
+CREATE FUNCTION q_dynamic(pattern text) RETURNS int LANGUAGE plpgsql STABLE AS $$
+DECLARE n int; BEGIN EXECUTE 'SELECT 1 / count(*) FROM people WHERE email LIKE $1' INTO n USING pattern; RETURN 1; END $$;
+CREATE FUNCTION q_dynamic_any(query text) RETURNS int LANGUAGE plpgsql STABLE AS $$
+DECLARE n int; BEGIN EXECUTE query INTO n; RETURN 1 / n; END $$;
+CREATE FUNCTION q_dynamic_says(pattern text) RETURNS int LANGUAGE plpgsql STABLE AS $$
+DECLARE n int; BEGIN
+    EXECUTE 'SELECT count(*) FROM people WHERE email LIKE $1' INTO n USING pattern;
+    IF n > 0 THEN RAISE NOTICE 'yes'; END IF; RETURN 1;
+END $$;
+CREATE FUNCTION q_writes(pattern text) RETURNS int LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM 1 / count(*) FROM people WHERE email LIKE pattern;
+    INSERT INTO scratch (id, what) VALUES (881, 'asked'); RETURN 1;
+END $$;
+CREATE FUNCTION q_nested(pattern text) RETURNS int LANGUAGE sql STABLE AS 'SELECT q_dynamic(pattern)';
+CREATE FUNCTION q_unused(pattern text) RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN RETURN q_writes(pattern); EXCEPTION WHEN division_by_zero THEN RAISE EXCEPTION 'none'; END $$;
+CREATE FUNCTION q_step(state int, pattern text) RETURNS int LANGUAGE plpgsql STABLE AS
+    $$ BEGIN RETURN q_dynamic(pattern); END $$;
+CREATE AGGREGATE q_agg (text) (SFUNC = q_step, STYPE = int, INITCOND = '0');
+CREATE PROCEDURE q_proc(pattern text) LANGUAGE plpgsql AS
+    $$ BEGIN PERFORM 1 / count(*) FROM people WHERE email LIKE pattern; END $$;
+CREATE PROCEDURE q_proc_dynamic(pattern text) LANGUAGE plpgsql AS $$ BEGIN PERFORM q_dynamic(pattern); END $$;
+CREATE OPERATOR ?~ (RIGHTARG = text, FUNCTION = q_dynamic);
+CREATE PROCEDURE g_proc(n int) LANGUAGE plpgsql AS
+    $$ BEGIN UPDATE priced SET price = price + n WHERE id = 1; END $$;
+CREATE FUNCTION g_writes(t text) RETURNS int LANGUAGE plpgsql AS $$
+BEGIN UPDATE priced SET price = length(t) WHERE id = 2; RETURN (SELECT count(price) FROM products); END $$;

@@ -108,6 +108,8 @@ CREATE FUNCTION f_shout(t text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT u
 CREATE FUNCTION f_const() RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT reverse(email) FROM people WHERE id = 1';
 CREATE FUNCTION f_first() RETURNS text LANGUAGE plpgsql STABLE AS
     $$ BEGIN RETURN (SELECT reverse(email) FROM people WHERE id = 2); END $$;
+CREATE FUNCTION f_title() RETURNS text LANGUAGE plpgsql STABLE AS
+    $$ BEGIN RETURN (SELECT upper(title) FROM products WHERE id = 2); END $$;
 CREATE FUNCTION f_all() RETURNS SETOF people LANGUAGE sql STABLE AS 'SELECT * FROM people';
 CREATE FUNCTION f_pairs() RETURNS TABLE (nr int, label text) LANGUAGE sql STABLE AS
     'SELECT id, reverse(email) FROM people';
@@ -136,3 +138,9 @@ CREATE OPERATOR = (LEFTARG = text, RIGHTARG = int, FUNCTION = f_eq);
 CREATE TYPE wrapped AS (v text);
 CREATE FUNCTION f_wrap(t text) RETURNS wrapped LANGUAGE sql IMMUTABLE AS 'SELECT ROW(reverse(t))::wrapped';
 CREATE CAST (text AS wrapped) WITH FUNCTION f_wrap(text);
+
+-- What a cast computes may ask as well.
+CREATE TYPE q_boxed AS (v text);
+CREATE FUNCTION q_box(t text) RETURNS q_boxed LANGUAGE sql STABLE AS
+    'SELECT ROW(t)::q_boxed WHERE 1 / (SELECT count(*) FROM public.people WHERE email LIKE t) > 0';
+CREATE CAST (text AS q_boxed) WITH FUNCTION q_box(text);
