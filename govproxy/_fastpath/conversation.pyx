@@ -317,6 +317,8 @@ cdef class Conversation(State):
         cdef set gone = {name.encode() for name in names}
         cdef Expected* entry
         cdef size_t i
+        if known is None:
+            return   # the protocol never gave one
         for name in list(known):
             if everything or name in gone:
                 self._let_go(known.pop(name))

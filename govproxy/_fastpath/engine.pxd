@@ -1,22 +1,25 @@
 # Links, and how they learn that a socket is ready. See engine.pyx.
 
 from govproxy._fastpath.conversation cimport Conversation
+from govproxy._fastpath.flags cimport flag
 from govproxy._fastpath.ledger cimport LedgerWriter
 from govproxy._fastpath.outbuf cimport OutBuf
 from govproxy._fastpath.sinks cimport Sink, Sinks
 
 cdef class Leg:
     # One socket of a link: its file descriptor, its TLS, and what it could not send yet.
-    cdef readonly int fd
-    cdef object socket
+    cdef readonly int fd           # owned; -1 once it is closed
+    cdef int last_size             # of the last read
+    cdef flag is_client
+    cdef flag held                 # pending waits for the ledger, not for the peer
+    cdef readonly flag wants_read, wants_write      # what the link wants to hear of
+    cdef public flag hears_read, hears_write        # what readiness has been told
     cdef object tls
     cdef Link link                 # None once the link has ended
-    cdef bint is_client
     cdef OutBuf pending
-    cdef bint held                 # pending waits for the ledger, not for the peer
-    cdef readonly bint wants_read, wants_write      # what the link wants to hear of
-    cdef public bint hears_read, hears_write        # what readiness has been told
-    cdef Py_ssize_t last_size      # of the last read
+
+    cdef object given_away(self)
+    cdef int shut(self) noexcept   # closes the descriptor; twice is harmless
 
 cdef class Engine:
     cdef readonly object loop
@@ -37,8 +40,8 @@ cdef class Link:
     cdef Engine engine
     cdef readonly Conversation conversation
     cdef Leg client, server
-    cdef object on_closed, describe_failure
-    cdef bint ending, closed
+    cdef object owner              # None once the link has ended
+    cdef flag ending, closed
     cdef readonly unsigned long long bytes_in, bytes_out
 
     # The one entry for readiness; never raises.

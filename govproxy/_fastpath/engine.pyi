@@ -17,6 +17,12 @@ class Codec(Protocol):
     def close_notify(self) -> bytes: ...
 
 @type_check_only
+class Owner(Protocol):
+    def linked(self, link: Link) -> None: ...
+    def closed(self) -> None: ...
+    def last_words(self, error: Exception) -> bytes: ...
+
+@type_check_only
 class Readiness(Protocol):
     def watch(self, leg: Leg) -> None: ...
     def forget(self, leg: Leg) -> None: ...
@@ -67,9 +73,7 @@ class Engine:
         client_tls: Codec | None,
         server: socket,
         server_tls: Codec | None,
-        on_closed: Callable[[Link], None],
-        describe_failure: Callable[[Exception], bytes],
-        on_linked: Callable[[Link], None] | None = None,
+        owner: Owner,
         client_leftover: bytes = b"",
         server_leftover: bytes = b"",
     ) -> Link: ...

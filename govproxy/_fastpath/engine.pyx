@@ -23,12 +23,17 @@ from govproxy._fastpath.outbuf cimport outbuf_append, outbuf_consume, outbuf_fre
 from govproxy._fastpath.sinks cimport Sink, Sinks, sink_data, sink_size
 from govproxy._fastpath.transitions cimport PHASE_CLOSED
 
+import socket
+
 from govproxy.errors import GovproxyError, ProtocolViolation, UpstreamFault
 
 cdef extern from "<sys/socket.h>" nogil:
     ssize_t recv(int fd, void* data, size_t size, int flags)
     ssize_t send(int fd, const void* data, size_t size, int flags)
     int MSG_NOSIGNAL
+
+cdef extern from "<unistd.h>" nogil:
+    int close(int fd)
 
 cdef extern from "<poll.h>" nogil:
     """
@@ -66,6 +71,20 @@ cdef class Leg:
 
     def __dealloc__(self):
         outbuf_free(&self.pending)
+        self.shut()
+
+    cdef int shut(self) noexcept:
+        # An object of Python's around a descriptor takes more than all that is known of it here.
+        if self.fd >= 0:
+            close(self.fd)
+            self.fd = -1
+        return 0
+
+    cdef object given_away(self):
+        # The socket as an object of Python's, for somebody else to close.
+        taken = socket.socket(fileno=self.fd)
+        self.fd = -1
+        return taken
 
     def ready(self, bint readable, bint writable):
         """For a readiness written in Python."""
@@ -74,11 +93,10 @@ cdef class Leg:
             link.on_ready(self, readable, writable)
 
 
-cdef Leg _leg(Link link, object socket, object tls, bint is_client):
+cdef Leg _leg(Link link, object given, object tls, bint is_client):
     cdef Leg leg = Leg()
     leg.link = link
-    leg.socket = socket
-    leg.fd = socket.fileno()
+    leg.fd = given.detach()
     leg.tls = tls
     leg.is_client = is_client
     return leg
@@ -149,30 +167,30 @@ cdef class Engine:
         client_tls,
         server,
         server_tls,
-        on_closed,
-        describe_failure,
-        on_linked=None,
+        owner,
         bytes client_leftover=b"",
         bytes server_leftover=b"",
     ):
-        """Join two authenticated, non-blocking sockets. The engine owns both from here on.
+        """Join two authenticated, non-blocking sockets, which are taken out of the objects that are given.
 
         ``*_tls`` is None or an object with ``decrypt``, ``encrypt``, ``pending_out``,
-        ``close_notify`` and ``closed``. ``describe_failure(error) -> bytes`` turns what ended the
-        session into a FATAL ErrorResponse; ``on_linked(link)`` is called before the first byte,
-        ``on_closed(link)`` once at the end.
+        ``close_notify`` and ``closed``. ``owner.linked(link)`` is called before the first byte,
+        ``owner.closed()`` once at the end; ``owner.last_words(error) -> bytes`` turns what ended the
+        session into a FATAL ErrorResponse.
         """
         cdef Link link = Link()
         link.engine = self
         link.conversation = conversation
         link.client = _leg(link, client, client_tls, True)
         link.server = _leg(link, server, server_tls, False)
-        link.on_closed = on_closed
-        link.describe_failure = describe_failure
+        link.owner = owner
         self.links.add(link)
-        if on_linked is not None:
-            on_linked(link)
-        link.start(client_leftover, server_leftover)
+        try:
+            owner.linked(link)
+        except Exception as error:
+            link._fail(error)   # the sockets are the engine's by now: nobody else would close them
+        else:
+            link.start(client_leftover, server_leftover)
         return link
 
     def close(self):
@@ -261,7 +279,7 @@ cdef class Link:
             if errno == EAGAIN or errno == EINTR:
                 return 0
             size = 0
-        leg.last_size = size
+        leg.last_size = <int>size
         if size == 0:
             return self._peer_gone(leg.is_client)
         if leg.tls is None:
@@ -461,7 +479,7 @@ cdef class Link:
             return 0
         self.server.held = self.client.held = False
         try:
-            self._plain(self.client, self.describe_failure(error))
+            self._plain(self.client, self.owner.last_words(error))
         except GovproxyError:
             pass   # TLS is what broke: there is nobody left to tell
         finally:
@@ -470,6 +488,7 @@ cdef class Link:
 
     cdef int _finish(self, str status, bint linger) except -1:
         cdef Leg leg
+        cdef object owner = self.owner
         if self.closed:
             return 0
         self.closed = True
@@ -481,16 +500,16 @@ cdef class Link:
             self.conversation.end(status)
         finally:
             self.conversation.settle()
-            if linger and self.engine.linger is not None and self.client.pending.size == 0:
-                self.engine.linger(self.client.socket)
-            else:
-                self.client.socket.close()
-            self.server.socket.close()
-            for leg in (self.client, self.server):
-                leg.fd = -1
-                leg.link = None
-                outbuf_free(&leg.pending)
-            self.on_closed(self)
+            try:
+                if linger and self.engine.linger is not None and self.client.pending.size == 0:
+                    self.engine.linger(self.client.given_away())
+            finally:
+                for leg in (self.client, self.server):
+                    leg.shut()
+                    leg.link = None
+                    outbuf_free(&leg.pending)
+                self.owner = None
+                owner.closed()
         return 0
 
     def _say_goodbye(self):

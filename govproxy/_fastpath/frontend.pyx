@@ -426,7 +426,9 @@ cdef int _parse(State state, Cursor* body, const unsigned char* message, Py_ssiz
         return 0
     if verdict.outcome == DENY:
         return _refuse_verdict(state, verdict, True, text, size)
-    if len(state.statements) >= state.max_names and name not in state.statements:
+    if state.statements is None:
+        state.statements = {}
+    elif len(state.statements) >= state.max_names and name not in state.statements:
         return _refuse_limit(state, "prepared statements")
     statement = PreparedStatement.__new__(PreparedStatement)
     statement.name = name
@@ -478,7 +480,7 @@ cdef int _bind(State state, Cursor* body, const unsigned char* message, Py_ssize
 
     if not _is_nameable(portal_name):
         return _refuse_name(state)
-    statement = <PreparedStatement>state.statements.get(name)
+    statement = <PreparedStatement>_named(state.statements, name)
     if statement is not None and _is_unsure(state, statement.confirmed, statement.segment):
         return 0
     if statement is None:
@@ -513,7 +515,9 @@ cdef int _bind(State state, Cursor* body, const unsigned char* message, Py_ssize
             )
         if statement.bound is not None:
             instead = verdict.bound.translated(payload)
-    if len(state.portals) >= state.max_names and portal_name not in state.portals:
+    if state.portals is None:
+        state.portals = {}
+    elif len(state.portals) >= state.max_names and portal_name not in state.portals:
         return _refuse_limit(state, "portals")
     if not state.ledger_ready():
         return _refuse_unrecorded(state, True)
@@ -596,7 +600,7 @@ cdef int _describe(State state, Cursor* body, const unsigned char* message, Py_s
     cdef Portal portal
     _at_end(body)
     if kind == b"S":
-        statement = <PreparedStatement>state.statements.get(name)
+        statement = <PreparedStatement>_named(state.statements, name)
         if statement is not None:
             if _is_unsure(state, statement.confirmed, statement.segment):
                 return 0
@@ -604,7 +608,7 @@ cdef int _describe(State state, Cursor* body, const unsigned char* message, Py_s
             statement.asked_in = state.segment
         state.replies.push(REPLY_DESCRIBE_STATEMENT, statement)
     else:
-        portal = <Portal>state.portals.get(name)
+        portal = <Portal>_named(state.portals, name)
         if portal is not None:
             if _is_unsure(state, portal.confirmed, portal.segment):
                 return 0
@@ -622,7 +626,7 @@ cdef int _execute(State state, Cursor* body, const unsigned char* message, Py_ss
     cdef int go
     read_i32(body)
     _at_end(body)
-    portal = <Portal>state.portals.get(name)
+    portal = <Portal>_named(state.portals, name)
     if portal is None:
         # Security: a cursor of that name may exist, but its rows would come without a plan.
         return state.refuse(state.gate.error(UndefinedPortal(f'portal "{_printable(name)}" does not exist')), True)
@@ -702,12 +706,14 @@ cdef int _close(State state, Cursor* body, const unsigned char* message, Py_ssiz
     cdef unsigned char kind = _kind(body)
     cdef bytes name = _name(body)
     cdef Expected* entry
+    cdef dict names
     cdef object closed
     _at_end(body)
     if not _is_nameable(name):
         return _refuse_name(state)
     entry = state.replies.push(REPLY_CLOSE, None)
-    closed = (state.statements if kind == b"S" else state.portals).pop(name, None)
+    names = state.statements if kind == b"S" else state.portals
+    closed = None if names is None else names.pop(name, None)
     if closed is not None:
         Py_INCREF(closed)
         entry.previous = <PyObject*>closed
@@ -752,6 +758,10 @@ cdef set _used(set names, bytes name, Py_ssize_t most):
         names = set()
     names.add(name if len(names) <= most else b"*")
     return names
+
+
+cdef object _named(dict names, bytes name):
+    return None if names is None else names.get(name)
 
 
 cdef int _replace(dict names, bytes name, object subject, Expected* entry) except -1:

@@ -29,4 +29,5 @@ cdef class ReplyQueue:
     cdef Expected* push(self, Reply kind, object subject) except NULL
     cdef int pop(self) except -1
     cdef int pop_last(self) except -1
+    cdef int _give_back(self) noexcept
     cdef int _grow(self) except -1

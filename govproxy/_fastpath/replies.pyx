@@ -14,6 +14,13 @@ cimport cython
 
 cdef enum:
     FIRST_CAPACITY = 8
+    KEPT_CAPACITY = 256      # a larger ring than this is given back as soon as it is empty
+    SPARE_RINGS = 64
+
+# Rings of the first capacity that nobody needs at the moment: whoever is owed nothing has none, and a transaction
+# takes one from here and puts it back, without a word to malloc. All under the interpreter lock.
+cdef (Expected*)[SPARE_RINGS] spare
+cdef int spares = 0
 
 
 @cython.final
@@ -27,7 +34,8 @@ cdef class ReplyQueue:
     def __dealloc__(self):
         while self.count:
             self.pop()
-        free(self.ring)
+        if self.ring != NULL:
+            self._give_back()
 
     def __len__(self):
         return self.count
@@ -58,6 +66,8 @@ cdef class ReplyQueue:
         cdef Expected entry = self.ring[self.first]
         self.first = (self.first + 1) & (self.capacity - 1)
         self.count -= 1
+        if self.count == 0 and (self.capacity == FIRST_CAPACITY or self.capacity > KEPT_CAPACITY):
+            self._give_back()
         Py_XDECREF(entry.subject)
         Py_XDECREF(entry.previous)
         Py_XDECREF(entry.refusal)
@@ -71,10 +81,28 @@ cdef class ReplyQueue:
         Py_XDECREF(entry.refusal)
         return 0
 
+    cdef int _give_back(self) noexcept:
+        global spares
+        if self.capacity == FIRST_CAPACITY and spares < SPARE_RINGS:
+            spare[spares] = self.ring
+            spares += 1
+        else:
+            free(self.ring)
+        self.ring = NULL
+        self.capacity = self.first = 0
+        return 0
+
     cdef int _grow(self) except -1:
+        global spares
         cdef size_t capacity = self.capacity * 2 if self.capacity else FIRST_CAPACITY
-        cdef Expected* ring = <Expected*>malloc(capacity * sizeof(Expected))
+        cdef Expected* ring
         cdef size_t i
+        if self.capacity == 0 and spares:
+            spares -= 1
+            self.ring = spare[spares]
+            self.capacity = FIRST_CAPACITY
+            return 0
+        ring = <Expected*>malloc(capacity * sizeof(Expected))
         if ring == NULL:
             raise MemoryError("reply queue")
         for i in range(self.count):

@@ -4,6 +4,7 @@ from libc.stdint cimport uint64_t
 
 from govproxy._fastpath.copyguard cimport CopyReader
 from govproxy._fastpath.copyrows cimport CopyMasker
+from govproxy._fastpath.flags cimport flag
 from govproxy._fastpath.ledger cimport LedgerWriter
 from govproxy._fastpath.limits cimport Limits, Quota
 from govproxy._fastpath.replies cimport Expected, ReplyQueue
@@ -48,54 +49,53 @@ cdef class State:
     cdef readonly bytes session_id
     cdef bytes session_fragment
     cdef public uint64_t context_id
-    cdef public bint folds                # texts may be folded: UTF-8 in, standard strings
-    cdef readonly bint clear              # this identity sees everything untouched
     cdef readonly Py_ssize_t max_message_bytes
     cdef readonly Py_ssize_t max_names
-    # Where the protocol stands
+    # Where the protocol stands. What is small stands side by side: a session has many of them, and waits for long.
     cdef readonly Phase phase
+    cdef Guard guard
+    cdef readonly int hold                # bits of Hold
+    cdef int imposing                     # how far ``imposition`` is, see imposing.pyx
+    cdef int attempts
     cdef readonly unsigned char transaction_status   # what the last ReadyForQuery said
-    cdef readonly bint unsynced           # extended messages went out since the last Sync
-    cdef bint farewell                    # the database has ended the session itself, with a FATAL
-    cdef readonly bint catalog_touched    # DDL ran in this transaction
+    cdef readonly flag unsynced           # extended messages went out since the last Sync
+    cdef flag farewell                    # the database has ended the session itself, with a FATAL
+    cdef readonly flag catalog_touched    # DDL ran in this transaction
+    cdef readonly flag tainted            # sensitive data was within reach in this transaction
+    cdef public flag folds                # texts may be folded: UTF-8 in, standard strings
+    cdef readonly flag clear              # this identity sees everything untouched
+    cdef readonly flag parked             # a message waits for its verdict
+    cdef readonly flag stalled            # or for replies to make room
+    cdef readonly flag held               # it is held, and the last statement of the ledger is it
+    cdef readonly flag dry                # rows wait until it is known how much is left of a window
+    cdef readonly flag recorded           # something must be flushed before the backend sink is sent
+    cdef flag imposed                     # in force in this transaction, for the next statement
+    cdef flag counted                     # the message being looked at has been taken off the quota
+    cdef flag wrapped                     # in a transaction that the proxy began
+    cdef flag flushed                     # a Flush went out for what a guarded Execute waits for
+    cdef flag frontend_skip_drops
+    cdef flag backend_skip_drops
     cdef readonly uint64_t rests          # times that no transaction was open and nothing under way
-    cdef readonly bint tainted            # sensitive data was within reach in this transaction
     cdef ReplyQueue replies
-    cdef dict statements
-    cdef dict portals
+    cdef dict statements, portals         # by name; None until one is made
     cdef uint64_t segment                 # Syncs sent so far: an error skips to the end of its segment
     cdef set used_statements, used_portals  # names that the protocol ever gave (frontend.pyx, _used); None = none yet
-    # A message waiting for its verdict, or for replies to make room
-    cdef readonly bint parked
-    cdef readonly bint stalled
+    # A message waiting for its verdict
     cdef Verdict pending
     cdef object inquiry                   # what the gate asks the database meanwhile (asking.pyx), or None
     cdef object lent                      # who has the database's connection meanwhile (lending.pyx), or None
     cdef Py_ssize_t attempted             # bytes of waiting messages that were forwarded on trial
     cdef readonly bytes binding           # of the Bind that is judged, its payload; b"" of a Parse, else None
     cdef readonly bytes declared          # of the Parse it judges: the types of parameters, four bytes each
-    cdef readonly bint held               # it is held, and the last statement of the ledger is it
     cdef uint64_t ran_in                  # one more than the segment in which something was executed last
     # Limits: None and 0 for a session without any
     cdef readonly Limits limits
     cdef object bounds                    # session.bounds: whom the data plane asks and tells about them
     cdef readonly Quota quota
-    cdef readonly int hold                # bits of Hold
-    cdef readonly bint dry                # rows wait until it is known how much is left of a window
     cdef object imposition                # session.imposing: what a changed policy imposes, until it is in force
-    cdef int imposing                     # how far that is, see imposing.pyx
-    cdef bint imposed                     # in force in this transaction, for the next statement
-    cdef bint counted                     # the message being looked at has been taken off the quota
-    cdef Guard guard
-    cdef bint wrapped                     # in a transaction that the proxy began
-    cdef bint flushed                     # a Flush went out for what a guarded Execute waits for
-    cdef int attempts
     cdef bytes held_complete              # a CommandComplete that may still turn out untrue
     # Rest of a message that streams through
-    cdef Py_ssize_t frontend_skip
-    cdef bint frontend_skip_drops
-    cdef Py_ssize_t backend_skip
-    cdef bint backend_skip_drops
+    cdef Py_ssize_t frontend_skip, backend_skip
     # The result that is coming in
     cdef MaskPlan plan
     cdef PreparedStatement probed         # what the last probe found out, until it is used
@@ -104,7 +104,6 @@ cdef class State:
     cdef uint64_t rows, rows_before, size_bytes, masked_values
     # The ledger
     cdef readonly uint64_t number         # statements so far
-    cdef readonly bint recorded           # something must be flushed before the backend sink is sent
     cdef uint64_t now_ns
 
     cdef int enter(self, Phase phase) except -1

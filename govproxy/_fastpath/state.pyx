@@ -65,8 +65,6 @@ cdef class State:
         self.phase = PHASE_READY
         self.transaction_status = b"I"
         self.replies = ReplyQueue()
-        self.statements = {}
-        self.portals = {}
         self.declared = b""
 
     cdef int enter(self, Phase phase) except -1:
@@ -128,6 +126,8 @@ cdef class State:
     cdef int end_portals(self) except -1:
         # A transaction's portals end with it.
         cdef Portal portal = None
+        if self.portals is None:
+            return 0
         for known in self.portals.values():
             portal = <Portal>known
             self.close_portal(portal, b"closed", NULL)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 
 
 class Method(StrEnum):
@@ -34,3 +35,21 @@ class Identity:
     def label(self) -> str:
         """Short form for ``application_name`` and logs: ``ana`` or ``report-bot for ana``."""
         return f"{self.agent} for {self.user}" if self.agent else self.user
+
+
+def shared_identity(identity: Identity) -> Identity:
+    """The same identity, as far as possible in the object that other sessions of it have already."""
+    if identity.expires_at is None:
+        return _same(identity)
+    # That of a token is one login's, but whose groups they are is not.
+    return replace(identity, groups=_same_groups(identity.groups))
+
+
+@lru_cache(maxsize=1024)
+def _same(identity: Identity) -> Identity:
+    return identity
+
+
+@lru_cache(maxsize=1024)
+def _same_groups(groups: frozenset[str]) -> frozenset[str]:
+    return groups

@@ -8,6 +8,7 @@ statement.
 from __future__ import annotations
 
 import socket
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ from govproxy._fastpath.conversation import Conversation
 from govproxy._fastpath.engine import Link
 from govproxy.audit import events
 from govproxy.errors import GovproxyError, InternalError, ShuttingDown, TooManyConnections
-from govproxy.server.front_door import Guest, Handover, LoginFailure
+from govproxy.identity.identity import shared_identity
+from govproxy.server.front_door import Guest, Handover, LoginFailure, Place
 from govproxy.session import timeouts
 from govproxy.session.gate import Gate, SessionFacts
 from govproxy.session.imposing import relevant
@@ -38,11 +40,11 @@ log = get_logger("govproxy.session")
 class Session:
     """One live session. ``reason`` is what ``session_end`` will say."""
 
+    worker: Worker
     facts: SessionFacts
-    guest: Guest
+    place: Place
     gate: Gate
     conversation: Conversation
-    started: float  # POSIX time, seconds
     began: float  # monotonic, seconds
     link: Link | None = None
     reason: str = "disconnected"
@@ -67,12 +69,27 @@ class Session:
             agent=facts.identity.agent,
             client=facts.client_address,
             application=facts.application,
-            started=self.started,
+            started=time.time() - (time.monotonic() - self.began),
             statements=self.conversation.number,
             state=_state(self.conversation),
             bytes_in=link.bytes_in if link else 0,
             bytes_out=link.bytes_out if link else 0,
         )
+
+    # ------------------------------------------------------------------ for the engine
+
+    def linked(self, link: Link) -> None:
+        """The engine moves its bytes from here on."""
+        self.link = link
+        self.gate.attach(self.conversation, link)
+
+    def closed(self) -> None:
+        """Both connections are closed."""
+        _end(self.worker, self)
+
+    def last_words(self, error: Exception) -> bytes:
+        """What the client is told about the error that ends the session."""
+        return _last_words(self, error)
 
 
 async def serve_client(worker: Worker, sock: socket.socket, address: Any) -> None:
@@ -128,22 +145,21 @@ def _session(worker: Worker, guest: Guest, session_id: str) -> Session:
     upstream, limits = guest.upstream, worker.settings.limits
     facts = SessionFacts(
         session_id=session_id,
-        database=guest.startup.database,
-        identity=guest.identity,
-        application=guest.startup.application or "",
+        database=sys.intern(guest.startup.database),
+        identity=shared_identity(guest.identity),
+        application=sys.intern(guest.startup.application or ""),
         client_address=str(guest.address),
     )
     gate = Gate(
         worker.shared,
         facts,
-        search_path=upstream.search_path,
+        search_path=None if upstream.search_path is None else _same(upstream.search_path),
         client_encoding=upstream.client_encoding,
         clock=time.time,
         styles=_styles(upstream.parameters),
         statement_timeout_s=timeouts.seconds(guest.settings.get(timeouts.SETTING)),
         asked=relevant(guest.startup.settings),
         began=relevant(guest.settings),
-        cancel_upstream=lambda done: worker.cancel_upstream(worker.sessions[session_id], done),
     )
     conversation = Conversation(
         gate=gate,
@@ -161,11 +177,11 @@ def _session(worker: Worker, guest: Guest, session_id: str) -> Session:
         max_names=limits.max_statements,
     )
     return Session(
+        worker=worker,
         facts=facts,
-        guest=guest,
+        place=guest.place,
         gate=gate,
         conversation=conversation,
-        started=time.time(),
         began=time.monotonic(),
     )
 
@@ -177,16 +193,12 @@ def _styles(parameters: Mapping[str, bytes]) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=64)
-def _same(styles: tuple[str, ...]) -> tuple[str, ...]:
+def _same(words: tuple[str, ...]) -> tuple[str, ...]:
     # Nearly all sessions have the same: they share one.
-    return styles
+    return words
 
 
 def _hand_over(worker: Worker, session: Session, handover: Handover) -> None:
-    def on_linked(link: Link) -> None:
-        session.link = link
-        session.gate.attach(session.conversation, link)
-
     worker.remember(session)
     worker.engine.link(
         session.conversation,
@@ -194,9 +206,7 @@ def _hand_over(worker: Worker, session: Session, handover: Handover) -> None:
         client_tls=handover.client_tls,
         server=handover.upstream,
         server_tls=handover.upstream_tls,
-        on_linked=on_linked,
-        on_closed=lambda link: _end(worker, session),
-        describe_failure=lambda error: _last_words(session, error),
+        owner=session,
         client_leftover=handover.client_leftover,
         server_leftover=handover.upstream_leftover,
     )
@@ -204,7 +214,7 @@ def _hand_over(worker: Worker, session: Session, handover: Handover) -> None:
 
 def _end(worker: Worker, session: Session) -> None:
     worker.forget(session)
-    session.guest.release()
+    session.place.release()
     link = session.link
     worker.shared.counters.ended(
         session.conversation.number, link.bytes_in if link else 0, link.bytes_out if link else 0

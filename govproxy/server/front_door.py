@@ -185,22 +185,42 @@ class Door:
             _log.warning("a cancel request was not delivered: %s", error.message)
 
 
+class Place:
+    """What a session gives back at its end: its cancel key, and one of the places there are."""
+
+    __slots__ = ("_door", "_ticket", "cancel_key")
+
+    def __init__(self, door: Door, ticket: Ticket | None, cancel_key: CancelKey) -> None:
+        self._door = door
+        self._ticket = ticket
+        self.cancel_key = cancel_key
+
+    def logged_in(self) -> None:
+        """The login is over; the session goes on."""
+        if self._ticket is not None:
+            self._ticket.logged_in()
+
+    def release(self) -> None:
+        """Forget the cancel key and free the place. Twice is harmless."""
+        self._door.cancel_keys.release(self.cancel_key)
+        if self._ticket is not None:
+            self._ticket.release()
+
+
 class Guest:
     """A client whose identity is proven and whose database session is ready, not yet let in.
 
-    Exactly one of ``admit`` and ``refuse`` is called, and after ``admit``, at the session's end,
-    ``release``. ``upstream`` is there until ``admit``.
+    Exactly one of ``admit`` and ``refuse`` is called. A session lives long and may be one of many, so
+    after ``admit`` nothing but ``place`` is kept of its guest, to be released at the session's end.
     """
 
     __slots__ = (
         "_channel",
-        "_door",
         "_remaining",
-        "_ticket",
         "_welcome",
         "address",
-        "cancel_key",
         "identity",
+        "place",
         "request_id",
         "settings",
         "startup",
@@ -217,9 +237,7 @@ class Guest:
         upstream: UpstreamReady,
         settings: Mapping[str, str],
     ) -> None:
-        self._door = visit.door
         self._channel = visit.channel
-        self._ticket = visit.ticket
         self._remaining = established.remaining
         self.address = visit.address
         self.request_id = visit.request_id
@@ -232,8 +250,9 @@ class Guest:
         key_target = None
         if upstream.backend_pid is not None:
             key_target = UpstreamCancel(target=target, pid=upstream.backend_pid, secret=upstream.backend_secret)
-        self.cancel_key: CancelKey = self._door.cancel_keys.register(key_target, minor=established.startup.minor)
-        self._welcome = established.greeting + encode_welcome(established.startup, upstream, self.cancel_key)
+        key = visit.door.cancel_keys.register(key_target, minor=established.startup.minor)
+        self.place = Place(visit.door, visit.ticket, key)
+        self._welcome = established.greeting + encode_welcome(established.startup, upstream, key)
 
     async def admit(self) -> Handover:
         """Send the welcome, which ends in ReadyForQuery, and give both connections away.
@@ -245,11 +264,10 @@ class Guest:
         except BaseException:
             self._close()
             raise
-        if self._ticket is not None:
-            self._ticket.logged_in()
+        self.place.logged_in()
         client, client_tls, client_leftover = self._channel.detach()
         upstream, upstream_tls, upstream_leftover = self.upstream.channel.detach()
-        handover = Handover(
+        return Handover(
             client=client,
             client_tls=client_tls,
             client_leftover=self._remaining + client_leftover,
@@ -257,9 +275,6 @@ class Guest:
             upstream_tls=upstream_tls,
             upstream_leftover=self.upstream.leftover + upstream_leftover,
         )
-        # The session lives long and may be one of many: what the login knew is half of its memory.
-        del self._welcome, self._remaining, self._channel, self.upstream, self.settings
-        return handover
 
     async def refuse(self, error: GovproxyError) -> None:
         """Turn the client away after all, with a FATAL."""
@@ -271,13 +286,7 @@ class Guest:
     def _close(self) -> None:
         self._channel.close()
         self.upstream.channel.close()
-        self.release()
-
-    def release(self) -> None:
-        """Forget the cancel key and free the place. Twice is harmless."""
-        self._door.cancel_keys.release(self.cancel_key)
-        if self._ticket is not None:
-            self._ticket.release()
+        self.place.release()
 
 
 class _Visit:

@@ -29,30 +29,30 @@ ServeClient = Callable[[socket.socket, Any], Awaitable[None]]
 
 
 class Ticket:
-    """One client's place: counted under each of its names until it gives them back."""
+    """One client's place: counted under its name, and as a login until that is over."""
 
-    __slots__ = ("_admission", "_names")
+    __slots__ = ("_counts", "_is_login", "_name")
 
-    def __init__(self, admission: Admission, *names: str) -> None:
-        self._admission = admission
-        self._names = names
-        for name in names:
-            admission.counts[name] += 1
-
-    def _give_back(self, names: tuple[str, ...]) -> None:
-        given, kept = set(names), self._names
-        self._names = tuple(name for name in kept if name not in given)
-        for name in kept:
-            if name in given:
-                self._admission.counts[name] -= 1
+    def __init__(self, admission: Admission, name: str, *, is_login: bool = False) -> None:
+        self._counts = admission.counts
+        self._name: str | None = name
+        self._is_login = is_login
+        self._counts[name] += 1
+        if is_login:
+            self._counts[LOGINS] += 1
 
     def logged_in(self) -> None:
         """The login is over; the session goes on. Twice is harmless."""
-        self._give_back((LOGINS,))
+        if self._is_login:
+            self._is_login = False
+            self._counts[LOGINS] -= 1
 
     def release(self) -> None:
         """The client is gone. Twice is harmless."""
-        self._give_back(self._names)
+        self.logged_in()
+        if self._name is not None:
+            self._counts[self._name] -= 1
+            self._name = None
 
 
 class Admission:
@@ -90,7 +90,7 @@ class Admission:
             raise TooManyConnections(f"too many sessions, the limit is {self._max_sessions}")
         if self.logins >= self._max_logins:
             raise TooManyConnections(f"too many logins at once, the limit is {self._max_logins}")
-        return Ticket(self, SESSIONS, LOGINS)
+        return Ticket(self, SESSIONS, is_login=True)
 
     def turn_away(self) -> Ticket:
         """A place outside, to be told properly why not; ``TooManyConnections`` when that is full too."""

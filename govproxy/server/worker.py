@@ -107,6 +107,7 @@ class Worker:
             clock=time.monotonic,
             aside=self._aside,
             holds=self.holds,
+            cancel_upstream=self._cancel_upstream,
         )
         # One: who sends long texts waits for others who do, and nobody else waits for them.
         self._analysts = ThreadPoolExecutor(max_workers=1, thread_name_prefix="analysis")
@@ -185,9 +186,9 @@ class Worker:
         environment = self.settings.databases[database].environment
         return limits_for(identity, database, environment, self.shared.snapshot.policy)
 
-    def cancel_upstream(self, session: Session, done: Callable[[], None]) -> None:
+    def _cancel_upstream(self, session_id: str, done: Callable[[], None]) -> None:
         """Cancel what a session runs; ``done`` when the database has been told, or could not be."""
-        task = self._in_background(self.door.cancel_running(session.guest.cancel_key))
+        task = self._in_background(self.door.cancel_running(self.sessions[session_id].place.cancel_key))
         task.add_done_callback(lambda _: done())
 
     def _aside(self, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
@@ -202,7 +203,7 @@ class Worker:
 
     def _cancel_held(self, pid: int) -> bool:
         """End the statement that waits for an approval in the session with this key; False: none does."""
-        found = [session for session in self.sessions.values() if session.guest.cancel_key.pid == pid]
+        found = [session for session in self.sessions.values() if session.place.cancel_key.pid == pid]
         return any(session.gate.holding.cancel() for session in found if session.gate.holding is not None)
 
     def _linger(self, sock: socket.socket) -> None:
@@ -320,7 +321,7 @@ class Worker:
         session = self.sessions.get(session_id)
         if session is None or session.link is None:
             return False
-        key = session.guest.cancel_key
+        key = session.place.cancel_key
         self._cancel(CancelRequest(pid=key.pid, secret=key.secret))
         session.link.terminate(ShuttingDown("the session was ended by an operator"))
         session.reason = "killed"

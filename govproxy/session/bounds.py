@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from govproxy._fastpath.conversation import Conversation
@@ -49,7 +50,7 @@ class Bounds:
         """Read the limits anew: at the start, and when the policy has changed."""
         facts, snapshot = self._gate.facts, self._gate.snapshot
         limits = limits_for(facts.identity, snapshot.name, snapshot.environment, self._gate.shared.snapshot.policy)
-        self.limits = limits
+        self.limits = limits = _same(limits)
         self._impose(conversation)
         counted = quota = meter = None
         self._key = share_key(facts.identity, snapshot.name) if any(map(_figure(limits), SHARED)) else ""
@@ -215,6 +216,12 @@ class Bounds:
     def _cancelled(self) -> None:
         if self._gate.link is not None:
             self._gate.link.proceed(cancelled=True)
+
+
+@lru_cache(maxsize=256)
+def _same(limits: SessionLimits) -> SessionLimits:
+    # Nearly all sessions have the same: they share one.
+    return limits
 
 
 def _figure(limits: SessionLimits) -> Callable[[str], Figure | None]:

@@ -37,6 +37,13 @@ class CancelKey:
     secret: bytes = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Live(CancelKey, Generic[T]):
+    """A key that is in use, with what it cancels: one object for both, as there is one per session."""
+
+    target: T = field(repr=False)
+
+
 class CancelRegistry(Generic[T]):
     """The live keys of one worker and what each cancels.
 
@@ -49,7 +56,7 @@ class CancelRegistry(Generic[T]):
             raise ValueError(f"worker index {worker} is not below {MAX_WORKERS}")
         self._base = worker << SESSION_BITS
         self._random_bytes = random_bytes
-        self._live: dict[int, tuple[bytes, T]] = {}
+        self._live: dict[int, _Live[T]] = {}
         self._last = 0
 
     def __len__(self) -> int:
@@ -65,18 +72,18 @@ class CancelRegistry(Generic[T]):
             if pid not in self._live:
                 break
         secret = self._random_bytes(LONG_SECRET_BYTES if minor >= LONG_SECRET_MINOR else SHORT_SECRET_BYTES)
-        self._live[pid] = (secret, target)
-        return CancelKey(pid=Pid(pid), secret=secret)
+        key = self._live[pid] = _Live(pid=Pid(pid), secret=secret, target=target)
+        return key
 
     def find(self, pid: int, secret: bytes) -> T | None:
         """What the key cancels; None when there is no such key. Takes the same time for any wrong secret."""
-        entry = self._live.get(pid)
-        if entry is None or not hmac.compare_digest(entry[0], secret):
+        key = self._live.get(pid)
+        if key is None or not hmac.compare_digest(key.secret, secret):
             return None
-        return entry[1]
+        return key.target
 
     def release(self, key: CancelKey) -> None:
         """Forget a key at its session's end. Forgetting twice does nothing; another's key stays."""
-        entry = self._live.get(key.pid)
-        if entry is not None and hmac.compare_digest(entry[0], key.secret):
+        live = self._live.get(key.pid)
+        if live is not None and hmac.compare_digest(live.secret, key.secret):
             del self._live[key.pid]

@@ -77,6 +77,7 @@ LOOKED_UP_LATE = frozenset(
         "CREATE VIEW",
     }
 )
+NONE_RENAMED: frozenset[int] = frozenset()
 # Command tags of what may return rows without any column, as `SELECT FROM t` does.
 BARE_ROWS = frozenset({"SELECT", "EXECUTE", "FETCH"})
 
@@ -104,7 +105,6 @@ class Gate:
         "_initial_timeout_s",
         "_names",
         "_renamed",
-        "cancel_upstream",
         "clock",
         "codec",
         "facts",
@@ -126,13 +126,11 @@ class Gate:
         clock: Callable[[], float],
         styles: tuple[str, ...] = (),
         statement_timeout_s: float | None = None,
-        cancel_upstream: Callable[[Callable[[], None]], None] = lambda done: done(),
         asked: Mapping[str, str] = NO_SETTINGS,
         began: Mapping[str, str] = NO_SETTINGS,
     ) -> None:
         self.shared = shared
         self.facts = facts
-        self.cancel_upstream = cancel_upstream  # and call what it is given when that is delivered, or failed
         self.waiting = Waiting(shared.counters)
         self.styles = styles  # settings that literals are read by, as name=value
         self.statement_timeout_s = self._initial_timeout_s = statement_timeout_s
@@ -141,7 +139,7 @@ class Gate:
         self.holding: Holding | None = None
         self.codec = _codec(client_encoding)
         self._names = SqlNames()
-        self._renamed: frozenset[int] = frozenset()  # relations that are not what the catalog says
+        self._renamed = NONE_RENAMED  # relations that are not what the catalog says
         self._changed_catalog = False
         self._denials = 0
         self._conversation: Conversation | None = None
@@ -199,6 +197,10 @@ class Gate:
         self.waiting.attach(conversation, link)
         self._bounds.renew(conversation)
         conversation.context_id = self.context_id()
+
+    def cancel_upstream(self, done: Callable[[], None]) -> None:
+        """Have the database cancel what runs; ``done`` is called when that is delivered, or has failed."""
+        self.shared.cancel_upstream(self.facts.session_id, done)
 
     def end(self) -> None:
         """The session is over."""
@@ -510,7 +512,7 @@ class Gate:
         self._bounds.ran(conversation, analysis)
         was_known = self.search_path is not None
         if any(statement.session.catalog for statement in analysis.statements):
-            self._renamed = (self._renamed if self._changed_catalog else frozenset()) | renamed(
+            self._renamed = (self._renamed if self._changed_catalog else NONE_RENAMED) | renamed(
                 analysis, self.snapshot.catalog
             )
         if any(statement.session.settings for statement in analysis.statements):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 
 from govproxy._fastpath.conversation import Conversation
@@ -36,6 +37,7 @@ class _Kept:
     imposed: str
 
 
+@lru_cache(maxsize=256)
 def figures(limits: SessionLimits) -> tuple[int | None, ...]:
     """What of the limits is imposed by settings, to be compared."""
     return (*(figure.value if figure else None for figure in _timeouts(limits).values()), int(bool(limits.read_only)))

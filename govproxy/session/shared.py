@@ -50,7 +50,8 @@ class Shared:
     """``request_refresh(database, values, number)`` asks the control process to look at a catalog
     again, with ``values`` at what its tables hold too; whoever gets its answer (or gives up waiting
     for it) calls ``refreshed`` with that number. ``aside(work, done)`` does long work beside the loop and
-    calls ``done`` on the loop with its result or its exception; without it all is done at once."""
+    calls ``done`` on the loop with its result or its exception; without it all is done at once.
+    ``cancel_upstream(session_id, done)`` cancels what a session runs, and then calls ``done``."""
 
     def __init__(
         self,
@@ -65,6 +66,7 @@ class Shared:
         draw: Ask | None = None,
         aside: Aside | None = None,
         holds: Holds | None = None,
+        cancel_upstream: Callable[[str, Callable[[], None]], None] = lambda session_id, done: done(),
     ) -> None:
         self.snapshot = snapshot
         self.keys = keys
@@ -76,6 +78,7 @@ class Shared:
         self.aside = aside
         self.holds = holds  # None: nobody can be asked, so what needs an approval is refused
         self.counters = Counters()
+        self.cancel_upstream = cancel_upstream
         self._request_refresh = request_refresh
         self._clock = clock
         self.tell_others = tell_others  # the other workers, of a database whose catalog is stale

@@ -10,7 +10,9 @@ known here, so sources only add.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 from govproxy._fastpath.conversation import Conversation
 from govproxy.sql.analyze import NO_SHADOW, Shadow, analyze, remember
@@ -19,6 +21,7 @@ from govproxy.sql.parse import UnparsableStatement
 from govproxy.sql.values import Action, Analysis, StatementFacts
 
 MAX_NAMES = 1_000
+NOTHING_PREPARED: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 # Languages whose functions cannot open a cursor under a name that is told them.
 _PLAIN_LANGUAGES = frozenset({"sql", "internal"})
 
@@ -30,7 +33,7 @@ class SqlNames:
 
     def __init__(self) -> None:
         self._shadow = NO_SHADOW
-        self._prepared: dict[str, tuple[str, ...]] = {}  # texts of PREPARE, by the name they give
+        self._prepared = NOTHING_PREPARED  # texts of PREPARE, by the name they give
         # When code of somebody's own has run, which may have opened cursors: they end with its transaction.
         self._ran_code_at: int | None = None
 
@@ -75,7 +78,7 @@ class SqlNames:
             for name in change.prepares if statement.inner is not None else ():
                 texts = self._prepared.get(name, ())
                 if text not in texts:
-                    self._prepared[name] = (*texts, text)
+                    self._prepared = {**self._prepared, name: (*texts, text)}
 
     def prepare_again(self, catalog: Catalog, search_path: tuple[str, ...] | None) -> None:
         """What PREPARE made is planned anew by the server once names mean something else: so it is here."""

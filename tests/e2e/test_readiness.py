@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import selectors
 import socket
 import sys
@@ -19,6 +20,7 @@ import uvloop
 
 from govproxy._fastpath.conversation import Conversation
 from govproxy._fastpath.engine import Engine, Link
+from govproxy.errors import StartingUp
 from tests.protocol.transcript import Stage, backend, frontend
 from tests.support.waiting import DEADLINE_S, until
 
@@ -41,6 +43,27 @@ def new_loop(kind: str) -> asyncio.AbstractEventLoop:
 
 
 @dataclass
+class Owner:
+    """Whose link it is: remembers that it was closed."""
+
+    ended: list[Link]
+    link: Link | None = None
+    refuses: bool = False
+
+    def linked(self, link: Link) -> None:
+        self.link = link
+        if self.refuses:
+            raise StartingUp("not yet")
+
+    def closed(self) -> None:
+        assert self.link is not None
+        self.ended.append(self.link)
+
+    def last_words(self, error: Exception) -> bytes:
+        return backend(["Fatal", "XX000", str(error)])
+
+
+@dataclass
 class Rig:
     """An engine on a loop that runs in a thread of its own, and what went wrong in it."""
 
@@ -58,7 +81,7 @@ class Rig:
 
         return asyncio.run_coroutine_threadsafe(run(), self.loop).result(DEADLINE_S)
 
-    def link(self) -> tuple[socket.socket, socket.socket]:
+    def link(self, *, refused: bool = False) -> tuple[socket.socket, socket.socket]:
         """A client's and a database's end of a new link."""
         client, ours = socket.socketpair()
         theirs, database = socket.socketpair()
@@ -80,8 +103,7 @@ class Rig:
                 client_tls=None,
                 server=theirs,
                 server_tls=None,
-                on_closed=self.closed.append,
-                describe_failure=lambda error: backend(["Fatal", "XX000", str(error)]),
+                owner=Owner(self.closed, refuses=refused),
             )
         )
         client.settimeout(DEADLINE_S)
@@ -228,3 +250,31 @@ def test_a_link_that_ends_within_a_batch(rig: Rig) -> None:
             database.close()
     until(lambda: len(rig.closed) >= 10, "every link is closed")
     assert len(rig.closed) == 10
+
+
+def test_a_link_that_its_owner_cannot_take(rig: Rig) -> None:
+    """Both ends hear of it, and nobody is left with a socket."""
+    client, database = rig.link(refused=True)
+    assert client.recv(1 << 16) == backend(["Fatal", "XX000", "not yet"])
+    assert client.recv(1 << 16) == b""
+    assert database.recv(1 << 16) == frontend(["Terminate"])
+    assert database.recv(1 << 16) == b""
+    assert len(rig.closed) == 1
+    client.close()
+    database.close()
+
+
+def test_descriptors_are_closed_once_and_all(rig: Rig) -> None:
+    """What another thread opens meanwhile may get a number that was free for a moment: it stays open."""
+    before = len(os.listdir("/dev/fd"))
+    for _ in range(20):
+        client, database = rig.link()
+        client.close()
+        other = socket.socketpair()
+        assert database.recv(1 << 16) == frontend(["Terminate"])
+        other[0].sendall(b"x")
+        assert other[1].recv(1) == b"x"
+        for one in (*other, database):
+            one.close()
+    until(lambda: len(rig.closed) == 20, "every link is closed")
+    assert len(os.listdir("/dev/fd")) <= before

@@ -213,7 +213,7 @@ class LoginProxy:
         finally:
             client.close()
             upstream.close()
-            guest.release()
+            guest.place.release()
 
 
 async def _copy(source: Channel, target: Channel) -> None:
