@@ -55,7 +55,7 @@ class Page:
         return self.until(lambda: next(iter(self.all(css)), None), css)
 
     def until(self, found: Callable[[], Any], what: str = "") -> Any:
-        wait = WebDriverWait(self.browser, DEADLINE_S, ignored_exceptions=[StaleElementReferenceException])
+        wait = WebDriverWait(self.browser, DEADLINE_S, 0.05, ignored_exceptions=[StaleElementReferenceException])
         try:
             return wait.until(lambda _: found())
         except TimeoutException:
@@ -261,10 +261,15 @@ def test_a_token_that_is_no_good(page: Page, console: Console) -> None:
 
 
 def test_a_token_that_runs_out_leads_back_to_the_door(page: Page, console: Console) -> None:
-    page.open()
-    page.sign_in(console.token("lea@x", "leads", now=time.time() - 60, ttl_s=34))
-    page.until(lambda: page.all(".bar"), "signed in")
-    page.reads("the token has expired")
+    expired = "the token has expired"
+    for left_s in (4, 12, 36):  # a busy machine may take longer than the token lasts
+        page.open()
+        page.sign_in(console.token("lea@x", "leads", now=time.time() - 60, ttl_s=30 + left_s))
+        found = page.until(lambda: "in" if page.all(".bar") else "late" if expired in page.text else "", "signed in")
+        if found == "in":
+            break
+    assert found == "in"
+    page.reads(expired)
     page.reads("Sign in with the token")
 
 

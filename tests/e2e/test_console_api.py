@@ -27,6 +27,7 @@ from govproxy.errors import ConfigError, StateUnavailable
 from govproxy.identity.keys import generate_signing_key
 from govproxy.policy.rules import MayGrant
 from tests.support.console import Console, Workers, running
+from tests.support.waiting import DEADLINE_S
 from tests.unit.approvals.building import ANA, BOT, LEA, LEO, SUBJECT, person
 from tests.unit.approvals.test_automatic import NATURE
 
@@ -377,7 +378,7 @@ def test_bodies_that_are_no_answer(
 
 
 def test_a_body_without_an_end_is_not_read_to_its_end(console: Console, lea: str) -> None:
-    with socket.create_connection(("127.0.0.1", console.port), timeout=10) as sock:
+    with socket.create_connection(("127.0.0.1", console.port), timeout=DEADLINE_S) as sock:
         sock.sendall(
             b"POST /api/approvals/x/answer HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
             + f"Authorization: Bearer {lea}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
@@ -574,7 +575,7 @@ def test_vendored_files_come_with_their_licences(console: Console) -> None:
     ],
 )
 def test_paths_that_lead_nowhere(console: Console, path: str) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", console.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", console.port, timeout=DEADLINE_S)
     connection.putrequest("GET", path, skip_host=True)
     connection.putheader("Host", "127.0.0.1")
     connection.endheaders()
@@ -607,7 +608,7 @@ class Feed:
     """An open feed, read line by line."""
 
     def __init__(self, console: Console, token: str, last: str | None = None) -> None:
-        self.connection = http.client.HTTPConnection("127.0.0.1", console.port, timeout=10)
+        self.connection = http.client.HTTPConnection("127.0.0.1", console.port, timeout=DEADLINE_S)
         headers = {"Authorization": f"Bearer {token}"} | ({} if last is None else {"Last-Event-ID": last})
         self.connection.request("GET", "/api/events", headers=headers)
         self.answer = self.connection.getresponse()
@@ -748,7 +749,7 @@ def test_whoever_says_little_is_not_waited_for(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr("govproxy.console.patience.REQUEST_TIMEOUT_S", 0.2)
     with running(tmp_path) as console:
         feed = Feed(console, console.token("lea@x", "leads"))
-        with socket.create_connection(("127.0.0.1", console.port), timeout=10) as sock:
+        with socket.create_connection(("127.0.0.1", console.port), timeout=DEADLINE_S) as sock:
             sock.sendall(said)
             while sock.recv(65_536):
                 pass  # ends, where the connection does
@@ -786,7 +787,7 @@ def test_with_tls(tmp_path: Path, document: dict[str, Any]) -> None:
         fits(document, "/metrics", "get", 401, refused.json)
         assert console.get("/metrics", lea).status == 200
         assert console.get("/healthz").status == 503  # no workers here, and no token needed to hear so
-        with socket.create_connection(("127.0.0.1", console.port), timeout=10) as sock:
+        with socket.create_connection(("127.0.0.1", console.port), timeout=DEADLINE_S) as sock:
             sock.sendall(b"GET /api/me HTTP/1.1\r\nHost: x\r\n\r\n")
             assert not sock.recv(100).startswith(b"HTTP/1.1 2")
 

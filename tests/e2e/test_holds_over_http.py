@@ -25,6 +25,7 @@ from tests.security.holding import ANA, BOT, LEA, Aside, policy, run
 from tests.support.browser import Browser
 from tests.support.proxy import HOST, Databases, Proxy, start
 from tests.support.receiver import Delivery, Receiver, receiving
+from tests.support.waiting import DEADLINE_S
 
 SECRET = "w" * 32
 CONFIG = """\
@@ -53,7 +54,7 @@ class World:
         for name, value in headers.items():
             request.add_header(name.replace("_", "-"), value)
         try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
+            with urllib.request.urlopen(request, timeout=DEADLINE_S) as answer:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as error:
             with error:

@@ -28,7 +28,7 @@ from govproxy.wire.startup import (
 from tests.support.login_proxy import AUDIENCE, ISSUER, LoginProxy, upstream_database
 from tests.support.postgres import Postgres
 from tests.support.raw_client import RawClient
-from tests.support.waiting import canceled_when, runs, until
+from tests.support.waiting import DEADLINE_S, canceled_when, runs, until
 
 
 @pytest.fixture(scope="module")
@@ -366,9 +366,10 @@ def test_half_open_logins_do_not_keep_others_out_for_ever(postgres: Postgres) ->
         with pytest.raises(psycopg.OperationalError, match="too many logins"):
             psycopg.connect(login_proxy.dsn())
     with LoginProxy([target], max_logins=2, login_timeout_s=0.5) as login_proxy:
-        with RawClient(login_proxy.port), RawClient(login_proxy.port):
-            until(lambda: login_proxy.admission.logins == 2, "both to be counted")
+        with RawClient(login_proxy.port) as first, RawClient(login_proxy.port) as second:
+            assert {client.fatal()["C"] for client in (first, second)} == {"53400"}
             until(lambda: login_proxy.admission.logins == 0, "the silent ones to be sent away")
+        login_proxy.door.login_timeout_s = DEADLINE_S
         with psycopg.connect(login_proxy.dsn()) as connection:
             assert connection.execute("SELECT 1").fetchone() == (1,)
 

@@ -20,7 +20,7 @@ from tests.support.certificates import Certificates, certificates
 from tests.support.login_proxy import LoginProxy, upstream_database
 from tests.support.postgres import Postgres
 from tests.support.raw_client import RawClient
-from tests.support.waiting import canceled_when, runs, until
+from tests.support.waiting import DEADLINE_S, canceled_when, runs, until
 
 __all__ = ["certificates"]
 
@@ -143,7 +143,7 @@ def tls_client(login_proxy: LoginProxy, alpn: list[str]) -> ssl.SSLSocket:
     context.verify_mode = ssl.CERT_NONE
     if alpn:
         context.set_alpn_protocols(alpn)
-    plain = socket.create_connection(("localhost", login_proxy.port), timeout=10)
+    plain = socket.create_connection(("localhost", login_proxy.port), timeout=DEADLINE_S)
     return context.wrap_socket(plain)
 
 

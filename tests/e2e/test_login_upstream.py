@@ -341,7 +341,7 @@ def test_a_silent_database_does_not_hold_the_client_for_ever() -> None:
         with LoginProxy([upstream_database(port=port)], login_timeout_s=0.5) as proxy:
             assert "too long" in fails(proxy)
         database = upstream_database(port=port, sslmode=SslMode.REQUIRE)
-        with LoginProxy([database]) as proxy:
+        with LoginProxy([database], connect_timeout_s=0.5) as proxy:
             assert "does not answer" in fails(proxy)
 
 

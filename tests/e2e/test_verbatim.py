@@ -18,6 +18,7 @@ from govproxy.wire.startup import encode_startup_message
 from tests.protocol.transcript import frontend
 from tests.support.proxy import Proxy
 from tests.support.raw_client import RawClient
+from tests.support.waiting import DEADLINE_S
 
 DBA = ("dora@shop.example", ("dba",))
 
@@ -113,7 +114,7 @@ def ready_count(script: list[list[str]]) -> int:
 
 def read(sock: socket.socket, answers: int) -> bytes:
     """All bytes up to the n-th ReadyForQuery."""
-    sock.settimeout(20)
+    sock.settimeout(DEADLINE_S)
     data = b""
     at = 0
     while answers:

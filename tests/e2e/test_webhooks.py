@@ -24,9 +24,9 @@ from govproxy.control.state import outbox
 from govproxy.control.state.once import take, taker
 from govproxy.control.state.outbox import Letter
 from govproxy.demo.postgres import free_port
-from tests.support.console import Console, running
+from tests.support.console import PACE, Console, running
 from tests.support.receiver import Receiver, receiving
-from tests.support.waiting import until
+from tests.support.waiting import DEADLINE_S, until
 from tests.unit.approvals.building import BOT, LEA, LEO, person, standing, vote
 
 SECRET, FORMER = "s" * 32, "f" * 32
@@ -46,6 +46,8 @@ approvals:
     - {{name: chat, url: "{chat}/services/T/B/sesame", format: slack, buttons: true, events: [asked, approved]}}
     - {{name: down, url: "http://127.0.0.1:{down}/sesame", secret: {{file: secret}}, events: [asked]}}
 """
+# Of those that are to be given up soon; whoever answers at all gets the time that a busy machine takes.
+HASTY = replace(PACE, attempt_timeout_s=0.3, keep_s=1.0)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,7 +67,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         good, second, chat = (stack.enter_context(receiving()) for _ in range(3))
         extra = CONFIG.format(good=good.at, second=second.at, chat=chat.at, down=free_port())
         console = stack.enter_context(running(folder, extra))
-        yield World(console=console, good=good, second=second, chat=chat)
+        world = World(console=console, good=good, second=second, chat=chat)
+        pace_of(world, "down", HASTY)
+        yield world
 
 
 @pytest.fixture(autouse=True)
@@ -74,6 +78,12 @@ def _all_well(world: World) -> None:
         receiver.answers[:] = [204]
         receiver.location = ""
         receiver.hang.clear()
+
+
+def pace_of(world: World, name: str, pace: Pace) -> None:
+    """Deliver to this one at another pace from now on."""
+    (channel,) = [one for one in world.console.webhooks._channels if one.hook.name == name]
+    channel.pace = pace
 
 
 number = iter(range(1_000_000))
@@ -227,6 +237,14 @@ def test_what_it_will_never_take_is_sent_once(world: World, status: int) -> None
     assert len(world.chat.deliveries) >= seen
 
 
+@pytest.fixture
+def good_in_haste(world: World) -> Iterator[None]:
+    pace_of(world, "good", HASTY)
+    yield
+    pace_of(world, "good", PACE)
+
+
+@pytest.mark.usefixtures("good_in_haste")
 def test_a_slow_one_delays_neither_the_others_nor_the_hold(world: World) -> None:
     world.good.hang.set()
     ids = [fresh() for _ in range(5)]
@@ -291,7 +309,7 @@ PATIENT = Pace(
     attempts=1,
     first_pause_s=0.01,
     longest_pause_s=0.01,
-    attempt_timeout_s=2.0,
+    attempt_timeout_s=DEADLINE_S,
     first_rest_s=0.02,
     longest_rest_s=0.05,
     keep_s=600.0,

@@ -16,6 +16,7 @@ import pytest
 from tests.support import proxy as proxies
 from tests.support.proxy import Databases, Proxy
 from tests.support.raw_session import SYNC, Answer, RawSession, bind, describe, execute, extended, parse, query
+from tests.support.waiting import until
 
 TABLE = "reloaded_things"
 OPEN = """\
@@ -55,10 +56,7 @@ def change(proxy: Proxy) -> Iterator[Callable[..., None]]:
         (proxy.folder / "policy.yaml").write_text(f"# {time.monotonic_ns()}\n{text}")
         if by == "signal":
             proxy.process.signal(signal.SIGHUP)
-        deadline = time.monotonic() + 20.0
-        while len(proxy.events("policy_change")) == before:
-            assert time.monotonic() < deadline, "the policy was not taken over"
-            time.sleep(0.02)
+        until(lambda: len(proxy.events("policy_change")) > before, "the policy is taken over")
 
     yield to
     if "limits:" in (proxy.folder / "policy.yaml").read_text():

@@ -27,6 +27,7 @@ from tests.support.raw_session import (
     parse,
     query,
 )
+from tests.support.waiting import DEADLINE_S
 
 POLICY = """\
 extends: production
@@ -151,7 +152,7 @@ def test_other_people_go_on(proxy: Proxy, begin: Begin) -> None:
 
 
 def test_all_workers_and_connections_share_it(proxy: Proxy, begin: Begin) -> None:
-    seen, deadline = 0, time.monotonic() + 20.0
+    seen, deadline = 0, time.monotonic() + DEADLINE_S
     while seen < LIMIT:
         assert time.monotonic() < deadline
         session = begin("rows")

@@ -41,10 +41,10 @@ PACE = Pace(
     attempts=3,
     first_pause_s=0.05,
     longest_pause_s=0.1,
-    attempt_timeout_s=1.0,
+    attempt_timeout_s=DEADLINE_S,
     first_rest_s=0.05,
     longest_rest_s=0.1,
-    keep_s=2.0,
+    keep_s=600.0,
 )
 ISSUER = "https://console.example"
 CONFIG = """\

@@ -84,7 +84,8 @@ class LoginProxy:
     accept_tokens: bool = True
     max_sessions: int = 100
     max_logins: int = 50
-    login_timeout_s: float = 10.0
+    login_timeout_s: float = DEADLINE_S
+    connect_timeout_s: float = DEADLINE_S
     host: str = "127.0.0.1"
     worker: int = 3
 
@@ -111,7 +112,7 @@ class LoginProxy:
             "user": user,
             "dbname": database,
             "password": self.token(user) if password is None else password,
-            "connect_timeout": "10",
+            "connect_timeout": f"{DEADLINE_S:.0f}",
             **more,
         }
         return " ".join(f"{name}='{value}'" for name, value in parts.items())
@@ -164,7 +165,7 @@ class LoginProxy:
             tls=self.tls,
             admission=self.admission,
             login_timeout_s=self.login_timeout_s,
-            connect_timeout_s=3.0,
+            connect_timeout_s=self.connect_timeout_s,
             on_failure=self.failures.append,
         )
         sockets = open_listening_sockets(self.host, 0)

@@ -30,7 +30,7 @@ def said(headers: Headers, value: object, *, key: str = KEY) -> bytes:
     return http(body, signed(key.encode(), headers[SIGNATURE].encode(), body))
 
 
-def confirmed(answer: Answer, *, timeout_s: float = 5.0) -> tuple[str | None, list[tuple[Headers, bytes]]]:
+def confirmed(answer: Answer, *, timeout_s: float = 60.0) -> tuple[str | None, list[tuple[Headers, bytes]]]:
     """What comes of asking a service that answers so, and what it was asked."""
     asked: list[tuple[Headers, bytes]] = []
 
