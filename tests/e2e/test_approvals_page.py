@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -10,8 +12,12 @@ from typing import Any
 import pytest
 from selenium.common.exceptions import StaleElementReferenceException, TimeoutException
 from selenium.webdriver.support.ui import Select, WebDriverWait
+from starlette.requests import Request
 
 from govproxy.approvals.values import Answer, Object, Status
+from govproxy.console.refusals import Refused, Word
+from govproxy.console.signin import SignIn
+from govproxy.identity.identity import Identity
 from govproxy.policy.rules import MayGrant
 from tests.support.browser import DESKTOP, PHONE, Browser, complaints, resize, screenshot
 from tests.support.console import Console, running
@@ -202,6 +208,30 @@ def test_changes_show_by_themselves(page: Page, console: Console) -> None:
     assert page.all("#reason") == []
 
 
+def test_what_the_feed_tells_while_the_list_is_read_stays(
+    page: Page, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list that was read before the change, and comes after it, takes nothing away."""
+    told = threading.Event()
+    real = console.approvals.list
+
+    async def late(*arguments: Any) -> Any:
+        found = await real(*arguments)
+        await asyncio.to_thread(told.wait, DEADLINE_S)
+        return found
+
+    page.open()
+    monkeypatch.setattr(console.approvals, "list", late)
+    page.sign_in(console.token("lea@x", "leads"))
+    page.until(lambda: page.all(".connection.live"), "live")
+    console.ask(id="p-overtaken", sql="DELETE FROM overtaken_one")
+    page.until(lambda: page.browser.title.startswith("(1)"), "it is heard of")
+    monkeypatch.undo()
+    told.set()
+    page.until(lambda: not page.all(".list [aria-busy]"), "the list that was read before")
+    assert "DELETE FROM overtaken_one" in page.text
+
+
 def test_without_the_feed_the_list_is_read_again_and_again(
     page: Page, console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -270,6 +300,26 @@ def test_a_token_that_runs_out_leads_back_to_the_door(page: Page, console: Conso
             break
     assert found == "in"
     page.reads(expired)
+    page.reads("Sign in with the token")
+
+
+def test_a_token_that_is_refused_once_the_feed_is_open(
+    page: Page, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the list is read anew for then is refused as well, and leads back to the door."""
+    real, opened = SignIn.identify, threading.Event()
+
+    def identify(self: SignIn, request: Request) -> Identity:
+        if request.url.path == "/api/events":
+            opened.set()
+        elif opened.is_set():
+            raise Refused(Word.UNAUTHENTICATED, detail="(it is over)")
+        return real(self, request)
+
+    monkeypatch.setattr(SignIn, "identify", identify)
+    page.open()
+    page.sign_in(console.token("lea@x", "leads"))
+    page.reads("it is over")
     page.reads("Sign in with the token")
 
 

@@ -123,19 +123,31 @@ export function follow(bearer, { onChange, onStale, onState, onRefused }) {
     ended.signal.addEventListener("abort", () => { clearTimeout(timer); resolve(); }, { once: true });
   });
 
+  const readAnew = async () => {
+    try {
+      await onStale();
+      return true;
+    } catch (error) {
+      if (ended.signal.aborted) return false;
+      if (error instanceof Refused && error.status === 401) onRefused(error);
+      else if (!live) onState("offline");
+      return false;
+    }
+  };
+
   (async () => {
     for (let failures = 0; !ended.signal.aborted; failures += 1) {
       try {
         for await (const event of read(bearer, last, ended.signal)) {
           if (event.type === "open") {
             live = true;
-            if (failures > 0 || last === null) onStale();
+            if (failures > 0 || last === null) readAnew();
             failures = 0;
             onState("live");
           }
           if (event.id) last = event.id;
           if (event.type === "change") onChange(JSON.parse(event.data));
-          if (event.type === "reset") onStale();
+          if (event.type === "reset") readAnew();
         }
       } catch (error) {
         if (ended.signal.aborted) return;
@@ -153,13 +165,7 @@ export function follow(bearer, { onChange, onStale, onState, onRefused }) {
     while (!ended.signal.aborted) {
       await wait(POLL_MS);
       if (live || ended.signal.aborted) continue;
-      try {
-        await onStale();
-        if (!live) onState("polling");
-      } catch (error) {
-        if (error instanceof Refused && error.status === 401) onRefused(error);
-        else if (!live) onState("offline");
-      }
+      if (await readAnew() && !live) onState("polling");
     }
   })();
 

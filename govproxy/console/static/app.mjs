@@ -34,6 +34,7 @@ const useRequests = (bearer, onRefused) => {
   const [loaded, setLoaded] = useState(false);
   const [connection, setConnection] = useState("connecting");
   const [older, setOlder] = useState(undefined); // undefined: history not asked for; null: all of it is here
+  const heard = useRef(new Map()); // id: when the feed last told of it
 
   const keep = useCallback((items) => setKnown((before) => {
     const after = new Map(before);
@@ -42,13 +43,16 @@ const useRequests = (bearer, onRefused) => {
   }), []);
 
   const refresh = useCallback(async () => {
+    const began = performance.now();
+    // What the feed told meanwhile is newer than what is read here.
+    const overtaken = (id) => heard.current.get(id) >= began;
     const [waiting, recent] = await Promise.all([api.waiting(bearer), api.page(bearer, { limit: 50 })]);
     setKnown((before) => {
       const after = new Map(before);
       const waits = new Set(waiting.map((item) => item.id));
       // What we took to be waiting and is not: known again only if it is among the recent ones.
-      for (const [id, item] of after) if (item.status === "waiting" && !waits.has(id)) after.delete(id);
-      for (const item of [...recent.approvals, ...waiting]) after.set(item.id, item);
+      for (const [id, item] of after) if (item.status === "waiting" && !waits.has(id) && !overtaken(id)) after.delete(id);
+      for (const item of [...recent.approvals, ...waiting]) if (!overtaken(item.id)) after.set(item.id, item);
       return after;
     });
     setOlder((before) => (before === undefined ? recent.next : before));
@@ -62,7 +66,10 @@ const useRequests = (bearer, onRefused) => {
     };
     refresh().catch(failed);
     return follow(bearer, {
-      onChange: (item) => keep([item]),
+      onChange: (item) => {
+        heard.current.set(item.id, performance.now());
+        keep([item]);
+      },
       onStale: () => refresh(),
       onState: setConnection,
       onRefused,
