@@ -36,11 +36,14 @@ from govproxy.control.review import (
     question_of,
     under_the_role,
 )
+from govproxy.session.trialrows import NEW_KEYS, key_names
 from govproxy.sql.analyze import analyze
 from govproxy.sql.catalog import Relation
 from govproxy.sql.counting import NotCountable, quoted
 from govproxy.sql.values import Action
 
+# Its client was sent away, so there is no transaction that could wait for a decision.
+ANEW = "it was tried on another connection and rolled back: once approved, it runs anew when it is sent again"
 _PLAIN = frozenset({Action.SELECT, Action.UPDATE, Action.DELETE})
 
 _CHANGES = """
@@ -53,7 +56,8 @@ ORDER BY schemaname, relname
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rehearsal:
-    """What would happen. ``before`` and ``after`` are the same rows, masked; None in ``after``: it is gone.
+    """What would happen. ``before`` and ``after`` are the same rows, masked; None in ``after``: it is gone. Nothing in
+    ``before``: those in ``after`` are rows that it made or changed.
 
     ``failed`` is the SQLSTATE of a statement that did not get through, '' otherwise. ``tag`` is the command's.
     ``until``: it stands in its transaction until then (POSIX seconds) for a decision; 0: it is rolled back.
@@ -113,7 +117,9 @@ class Rehearsals:
         """What it does, as JSON, and notes for reviewers. Raises NotCountable, and what connecting raises."""
         if not hold.waits:
             async with asyncio.timeout(WHOLE_TIMEOUT_S):
-                return asdict(await rehearse(hold, world, question_of(hold, world))), ()
+                question = question_of(hold, world)
+                notes = (ANEW, NEW_KEYS) if _found_by(question) == () and question.relation.primary_key else (ANEW,)
+                return asdict(await rehearse(hold, world, question)), notes
         ran = await self._try_held(hold)
         if ran is None:
             raise NotCountable("it does not wait at this instance")
@@ -125,7 +131,7 @@ class Rehearsals:
 def told(ran: Ran, world: World) -> Rehearsal:
     """What was tried on the session's own connection, with its rows masked. Raises NotLooked."""
     made = Rehearsal(tag=ran.tag, changed=ran.changed, failed=ran.failed, until=ran.until)
-    if not ran.before:
+    if not ran.before and not ran.after:
         return made
     relation = world.snapshot.catalog.relations.get(ran.relation)
     if relation is None or any(relation.column(name) is None for name in ran.names):
@@ -147,7 +153,7 @@ async def _run(connection: MetadataConnection, hold: Hold, world: World, questio
     await must_mean_the_same(connection, hold, question)
     relation = question.relation
     names = tuple(column.name for column in relation.columns[:SAMPLE_COLUMNS])
-    keys = _keys(relation)
+    keys = _found_by(question)
     asked = await connection.fetch(question.text.rows((*keys, *names), SAMPLE_ROWS))
     before: list[Row] = [tuple(row)[len(keys) :] for row in asked]
     tag = str(await connection.execute(hold.sql))
@@ -167,10 +173,10 @@ async def _run(connection: MetadataConnection, hold: Hold, world: World, questio
     )
 
 
-def _keys(relation: Relation) -> tuple[str, ...]:
-    """By what a row is found again; nothing where there is no primary key."""
-    by_number = {column.attnum: column.name for column in relation.columns}
-    return tuple(by_number[number] for number in relation.primary_key if number in by_number)
+def _found_by(question: Question) -> tuple[str, ...]:
+    """By what its rows are found again; nothing where there is no primary key, or where that is what it changes."""
+    keys = key_names(question.relation)
+    return () if question.text.sets & set(keys) else keys
 
 
 async def _again(

@@ -391,7 +391,7 @@ class Holding:
                 raise NotRehearsable("it waits no more")
             rehearsal = asked.rehearsal = Rehearsal(
                 conversation,
-                trial_of(gate, conversation, asked.verdict, until=until),
+                trial_of(gate, conversation, asked.verdict, asked.message[1], until=until),
                 told=lambda ran: self._rehearsed(asked, replace(ran, until=until)),
                 cancel=gate.cancel_upstream,
                 moved=moving.proceed,

@@ -11,7 +11,7 @@ otherwise than expected ends the session, and with it the transaction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
@@ -20,13 +20,14 @@ from govproxy._fastpath.verdicts import Verdict
 from govproxy.approvals.rehearsals import Changed, Ran, Row
 from govproxy.errors import UpstreamFault
 from govproxy.session import messages
-from govproxy.session.rehearsable import Shown
+from govproxy.session.trialrows import BRIEFLY, WRITERS, Given, Shown
 from govproxy.wire.cursor import Reader
 from govproxy.wire.framing import HEADER_BYTES, encode_message, message_size
 from govproxy.wire.frontend import (
     Target,
     encode_bind,
     encode_close,
+    encode_describe,
     encode_execute,
     encode_parse,
     encode_sync,
@@ -47,9 +48,14 @@ DEFERRED = "SET CONSTRAINTS ALL IMMEDIATE"
 TAKE_BACK = (f"ROLLBACK TO SAVEPOINT {QUESTION}", f"RELEASE SAVEPOINT {QUESTION}")
 STATEMENT = "govproxy rehearsal"  # the proxy's own; the unnamed one is the client's, and a simple Query would end it
 
-ROW, COMPLETE, ERROR, NOTICE, READY = (ord(kind) for kind in "DCENZ")
+# What an error has left there: its portal lives on in the aborted transaction.
+GONE = encode_close(Target.PORTAL, STATEMENT) + encode_close(Target.STATEMENT, STATEMENT)
+TIMED_OUT = "57014"
+
+ROW, COMPLETE, ERROR, NOTICE, READY, PARAMETERS = (ord(kind) for kind in "DCENZt")
 ASYNCHRONOUS = frozenset(map(ord, "AS"))
-EXPECTED = frozenset(map(ord, "123DCEINZAS"))
+EXPECTED = frozenset(map(ord, "123DCEINZAStnT"))
+OID_BYTES = 4
 
 Counts = dict[str, tuple[int, int, int]]
 
@@ -63,6 +69,15 @@ class Pause(Enum):
 
 class _Stopped(Exception):
     """It is to be rolled back."""
+
+
+@dataclass(slots=True)
+class _Before:
+    """What was known of the rows before it ran; ``why_not``: why they are not shown."""
+
+    rows: list[Row] | None = None
+    writers: frozenset[str] | None = None
+    why_not: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,16 +101,27 @@ class Heard:
         """All rows, as text."""
         return [_values(message[HEADER_BYTES:], codec) for message in self.raw if message[0] == ROW]
 
+    @property
+    def parameters(self) -> tuple[int, ...]:
+        """Types of the parameters of what was described."""
+        for message in self.raw:
+            if message[0] == PARAMETERS:
+                reader = Reader(message[HEADER_BYTES:])
+                return tuple(reader.uint32() for _ in range(reader.uint16()))
+        return ()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """What is tried. ``messages``: how many of those that wait belong to it. ``shown`` None: no rows are shown."""
+    """What is tried. ``messages``: how many of those that wait belong to it. ``shown`` None: no rows are shown;
+    ``given`` None: it has no parameters."""
 
     verdict: Verdict = field(repr=False)
     messages: int
     simple: bool
     codec: str
     shown: Shown | None = None
+    given: Given | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
 
 
@@ -208,7 +234,7 @@ class Rehearsal:
                 yield from self._say(b"", status=self._home)
             yield from self._say(_run(f"SAVEPOINT {NAME}" if self.in_block else "BEGIN"), status="T")
             counts = yield from self._counts(deferred=False)
-            before = yield from self._rows(None)
+            before = yield from self._before()
             answer = yield from self._try()
             if answer is None:
                 ran = Ran(refused="the ledger cannot be written")
@@ -271,7 +297,7 @@ class Rehearsal:
         return heard
 
     def _facts(
-        self, answer: Heard, counts: Counts | None, before: list[Row] | None
+        self, answer: Heard, counts: Counts | None, before: _Before
     ) -> Generator[bytes | Pause, Heard | None, Ran]:
         notes = list(self._trial.notes)
         after = None if counts is None else (yield from self._counts(deferred=not self.in_block))
@@ -279,25 +305,24 @@ class Rehearsal:
             notes.append("what it changed by triggers and cascades is not known: the database does not count")
         shown = self._trial.shown
         ran = Ran(tag=answer.tag, changed=() if counts is None or after is None else _difference(counts, after))
-        if shown is not None and before is None:
-            notes.append("its rows are not shown: the database does not let them be read")
-        if shown is None or before is None:
+        if shown is None:
             return replace(ran, notes=tuple(notes))
-        again = yield from self._rows(before)
-        return replace(
-            ran,
-            relation=shown.relation.oid,
-            names=shown.names,
-            before=tuple(row[len(shown.keys) :] for row in before),
-            after=shown.again(before, again) if again is not None and shown.keys else (),
-            notes=tuple(notes),
-        )
+        ran = replace(ran, relation=shown.relation.oid, names=shown.names)
+        if not shown.before:
+            ran = replace(ran, after=tuple((yield from self._made(shown, before))))
+        elif before.rows is not None:
+            again = (yield from self._again(shown, before, before.rows)) if shown.keys else ()
+            ran = replace(ran, before=tuple(row[len(shown.keys) :] for row in before.rows), after=again)
+        if before.why_not:
+            which = "its rows are" if before.rows is None else "its rows afterwards are"
+            notes.append(f"{which} not shown: {before.why_not}")
+        return replace(ran, notes=tuple(notes))
 
     def _counts(self, *, deferred: bool) -> Generator[bytes | Pause, Heard | None, Counts | None]:
         """Rows changed so far, by table; None where the database does not count. ``deferred``: what waits for the
         end of the transaction included."""
-        asked = [CHANGES, COUNTED]
-        heard = yield from self._question(*([DEFERRED, *asked] if deferred else asked))
+        asked = [_one(CHANGES), _one(COUNTED)]
+        heard = yield from self._question(*([_one(DEFERRED), *asked] if deferred else asked))
         if deferred and heard.sqlstate:
             heard = yield from self._question(*asked)  # the COMMIT will say it
         if heard.sqlstate or heard.too_long:
@@ -310,18 +335,58 @@ class Rehearsal:
             for schema, name, inserted, updated, deleted in rows
         }
 
-    def _rows(self, found: list[Row] | None) -> Generator[bytes | Pause, Heard | None, list[Row] | None]:
-        """The rows that are shown, before it or (those ``found``) after it; None where they cannot be read."""
-        shown = self._trial.shown
-        if shown is None or found == [] or (found is not None and not shown.keys):
-            return [] if found == [] else None
-        heard = yield from self._question(shown.before if found is None else shown.after(found))
-        return None if heard.sqlstate or heard.too_long else heard.rows(self._trial.codec)
+    def _before(self) -> Generator[bytes | Pause, Heard | None, _Before]:
+        """What is to be known of its rows before it runs."""
+        before, shown = _Before(), self._trial.shown
+        if shown is not None and not shown.before:
+            before.writers = yield from self._writers(before)
+        elif shown is not None:
+            before.rows = yield from self._rows(before, shown.before, given=self._trial.given)
+        return before
 
-    def _question(self, *texts: str) -> Asked:
+    def _again(
+        self, shown: Shown, before: _Before, rows: list[Row]
+    ) -> Generator[bytes | Pause, Heard | None, tuple[Row | None, ...]]:
+        """These rows after it, by their keys."""
+        found = (yield from self._rows(before, shown.after(rows))) if rows else []
+        return () if found is None else shown.again(rows, found)
+
+    def _made(self, shown: Shown, before: _Before) -> Generator[bytes | Pause, Heard | None, list[Row]]:
+        """The rows that bear its number."""
+        writers = None if before.writers is None else (yield from self._writers(before))
+        if writers is None or before.writers is None:
+            return []
+        mine = writers - before.writers
+        return ((yield from self._rows(before, shown.made_by(mine))) or []) if mine else []
+
+    def _writers(self, before: _Before) -> Generator[bytes | Pause, Heard | None, frozenset[str] | None]:
+        found = yield from self._rows(before, WRITERS)
+        return None if found is None else frozenset(str(row[0]) for row in found)
+
+    def _rows(
+        self, before: _Before, text: str, *, given: Given | None = None
+    ) -> Generator[bytes | Pause, Heard | None, list[Row] | None]:
+        """Rows that the database lets be read; None where it does not, and ``before`` says why."""
+        types: tuple[int, ...] = ()
+        if given is not None:
+            described = encode_describe(Target.STATEMENT, given.statement)
+            types = (yield from self._question(described)).parameters
+        # As they were meant, whatever the question alone would make of them.
+        heard = yield from self._question(_one(BRIEFLY), _one(text, self._trial.codec, given=given, types=types))
+        if heard.too_long:
+            before.why_not = f"they take more than {KEPT_BYTES} bytes"
+        elif heard.sqlstate == TIMED_OUT:
+            before.why_not = "it takes too long to find them"
+        elif heard.sqlstate:
+            before.why_not = f"the database does not let them be read ({heard.sqlstate})"
+        else:
+            return heard.rows(self._trial.codec)
+        return None
+
+    def _question(self, *asked: bytes) -> Asked:
         """Ask something, so that neither it nor its error leaves a trace."""
-        asked = _run(f"SAVEPOINT {QUESTION}", *texts, *TAKE_BACK, codec=self._trial.codec)
-        heard = yield from self._say(asked)
+        first, last = _one(f"SAVEPOINT {QUESTION}"), map(_one, TAKE_BACK)
+        heard = yield from self._say(b"".join((first, *asked, *last, GONE, encode_sync())))
         if heard.sqlstate:
             yield from self._say(_run(*TAKE_BACK), status="T")
         elif heard.status != "T":
@@ -473,21 +538,20 @@ class Rehearsal:
         return rest
 
 
-def _run(*texts: str, codec: str = "ascii") -> bytes:
+def _run(*texts: str) -> bytes:
     """The messages that run statements of the proxy's own, one after another, and leave none behind."""
-    # What an error has left there: its portal lives on in the aborted transaction.
-    gone = encode_close(Target.PORTAL, STATEMENT) + encode_close(Target.STATEMENT, STATEMENT)
+    return b"".join((*map(_one, texts), GONE, encode_sync()))
+
+
+def _one(text: str, codec: str = "ascii", *, given: Given | None = None, types: Sequence[int] = ()) -> bytes:
+    """The messages that run one of them, with parameters of these types."""
+    values, formats = ((), ()) if given is None else (given.values, given.formats)
     return b"".join(
         (
-            *(
-                gone
-                + encode_parse(text.encode(codec), name=STATEMENT)
-                + encode_bind(portal=STATEMENT, statement=STATEMENT)
-                + encode_execute(STATEMENT)
-                for text in texts
-            ),
-            gone,
-            encode_sync(),
+            GONE,
+            encode_parse(text.encode(codec), name=STATEMENT, parameter_types=types),
+            encode_bind(portal=STATEMENT, statement=STATEMENT, values=values, parameter_formats=formats),
+            encode_execute(STATEMENT),
         )
     )
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from govproxy._fastpath.conversation import Conversation
 from govproxy._fastpath.verdicts import Verdict
 from govproxy.session.judgement import Basis, analysis_of, approved
-from govproxy.session.rehearsable import NotRehearsable, must_be_plain, shown_rows
+from govproxy.session.rehearsable import NotRehearsable, must_be_plain
 from govproxy.session.rehearsal import Trial
+from govproxy.session.trialrows import Given, shown_rows
 from govproxy.sql.counting import NotCountable
 
 if TYPE_CHECKING:
@@ -23,14 +24,15 @@ if TYPE_CHECKING:
 WHOLE = re.compile(rb"Q|B[DH]*E[CH]*S")
 
 
-def trial_of(gate: Gate, conversation: Conversation, verdict: Verdict, *, until: float) -> Trial:
-    """The trial of the statement that waits. Raises NotRehearsable, with the reason for reviewers."""
+def trial_of(gate: Gate, conversation: Conversation, verdict: Verdict, bound: bytes | None, *, until: float) -> Trial:
+    """The trial of the statement that waits, ``bound`` the body of its Bind. Raises NotRehearsable, with the reason
+    for reviewers."""
     basis: Basis = verdict.basis
     analysis, catalog, source = analysis_of(verdict), gate.snapshot.catalog, verdict.text.decode(gate.codec)
     counts = basis.decision is not None and bool(basis.decision.counts)
     if conversation.catalog_touched:
         raise NotRehearsable("its transaction has changed the catalog")
-    if verdict.forward is not None or verdict.bound is not None:
+    if verdict.forward is not None or (verdict.bound is not None and verdict.bound.extras):
         raise NotRehearsable("masked values in it are translated")
     if conversation.limits is not None:
         raise NotRehearsable("the policy limits how much it may return or change, which is measured while it runs")
@@ -44,6 +46,7 @@ def trial_of(gate: Gate, conversation: Conversation, verdict: Verdict, *, until:
     shown = None
     try:
         shown = shown_rows(source, analysis, catalog)
+        notes = shown.notes
     except NotCountable as why:
         notes = (f"its rows are not shown: {why}",)
     return Trial(
@@ -53,5 +56,6 @@ def trial_of(gate: Gate, conversation: Conversation, verdict: Verdict, *, until:
         simple=whole[0] == b"Q",
         codec=gate.codec,
         shown=shown,
+        given=None if bound is None else Given.of(bound),
         notes=notes,
     )

@@ -15,6 +15,8 @@ from govproxy.sql.canonical import without_positions
 from govproxy.sql.parse import Token, UnparsableStatement, parse, scan
 from govproxy.sql.tree import Node
 
+_CHANGES = ("InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt")
+
 
 class NotCountable(Exception):
     """Why no question can be made of a statement; the text is for reviewers."""
@@ -24,13 +26,14 @@ class NotCountable(Exception):
 class Countable:
     """``relation``: schema ('' where none is written), name, and the name by which its columns are called.
 
-    ``names`` are all relations that are named, CTEs among them, as (schema, name).
+    ``names`` are all relations that are named, CTEs among them, as (schema, name). ``sets``: the columns that it sets.
     """
 
     relation: tuple[str, str]
     alias: str
     names: frozenset[tuple[str, str]]
     ctes: frozenset[str]
+    sets: frozenset[str]
     _head: str
     _tail: str
 
@@ -51,8 +54,11 @@ class Countable:
         return f"{self._head}SELECT {items} {self._tail} LIMIT {limit}"
 
 
-def countable(text: str) -> Countable:
-    """The questions for one UPDATE or DELETE. Raises NotCountable."""
+def countable(text: str, *, parameters: bool = False) -> Countable:
+    """The questions for one UPDATE or DELETE. Raises NotCountable.
+
+    ``parameters``: whoever asks can give it those of the statement, with the same numbers and types.
+    """
     try:
         tokens = [token for token in scan(text) if token.name not in {"C_COMMENT", "SQL_COMMENT"}]
         statements = parse(text)
@@ -63,12 +69,15 @@ def countable(text: str) -> Countable:
     kind, body = next(iter(statements[0]["stmt"].items()))
     if kind not in ("UpdateStmt", "DeleteStmt"):
         raise NotCountable("only UPDATE and DELETE are counted")
-    if any(True for _ in _found(body, "ParamRef")):
+    if not parameters and any(True for _ in _found(body, "ParamRef")):
         raise NotCountable("its parameters are not kept, only a digest of them")
     if any(True for _ in _found(body.get("whereClause"), "CurrentOfExpr")):
         raise NotCountable("it changes the row a cursor stands on")
+    # Security: the question takes over what stands in WITH, and would change rows a second time.
+    if any(True for change in _CHANGES for _ in _found(body.get("withClause"), change)):
+        raise NotCountable("it changes rows inside WITH")
     try:
-        made = _cut(text, tokens, is_update=kind == "UpdateStmt")
+        made = _cut(text, tokens, body, is_update=kind == "UpdateStmt")
     except UnparsableStatement:
         raise NotCountable("no question could be made of it") from None
     _must_ask_the_same(made, body, other="fromClause" if kind == "UpdateStmt" else "usingClause")
@@ -80,7 +89,7 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _cut(text: str, tokens: list[Token], *, is_update: bool) -> Countable:
+def _cut(text: str, tokens: list[Token], body: Node, *, is_update: bool) -> Countable:
     parts = _parts(tokens, is_update=is_update)
 
     def piece(name: str) -> str:
@@ -102,6 +111,7 @@ def _cut(text: str, tokens: list[Token], *, is_update: bool) -> Countable:
         alias=relation.get("alias", {}).get("aliasname", relation["relname"]),
         names=frozenset((node.get("schemaname", ""), node["relname"]) for node in _found(tree, "RangeVar")),
         ctes=frozenset(node["ctename"] for node in _found(tree, "CommonTableExpr")),
+        sets=frozenset(item["ResTarget"].get("name", "") for item in body.get("targetList", ())),
         _head=f"{head} " if head else "",
         _tail=tail,
     )

@@ -248,8 +248,8 @@ def test_parameters_and_what_follows_them(
     asked = desk.waiting("tried")
     facts = facts_of(desk, asked["id"])
     assert facts["rehearsal"]["tag"] == "UPDATE 1"
-    assert facts["rehearsal"]["before"] == []
-    assert any("parameters" in note for note in facts["notes"])
+    at = facts["rehearsal"]["columns"].index("word")
+    assert [facts["rehearsal"][when][0][at] for when in ("before", "after")] == ["word 4", "bound"]
     desk.decide(asked["id"])
     assert done.result == 1
     assert rows("SELECT word FROM tried WHERE id = 4") == "bound"
@@ -437,7 +437,7 @@ def test_what_waits_for_a_lock_can_be_approved(
     ("text", "why"),
     [
         ("DELETE FROM tried WHERE id = 1; DELETE FROM tried WHERE id = 2", "several"),
-        ("WITH gone AS (DELETE FROM tried WHERE id = 1 RETURNING id) SELECT count(*) FROM gone", "only INSERT"),
+        ("EXPLAIN ANALYZE DELETE FROM tried WHERE id = 1", "only statements that change rows"),
     ],
 )
 def test_what_is_not_rehearsed_says_why_and_runs_when_approved(
@@ -452,7 +452,7 @@ def test_what_is_not_rehearsed_says_why_and_runs_when_approved(
     assert any("not rehearsed" in note and why in note for note in facts["notes"]), facts["notes"]
     assert rows("SELECT count(*) FROM tried WHERE word LIKE 'word %'") == 10
     desk.decide(asked["id"])
-    assert done.result == 1
+    assert done.result >= 1
     assert rows("SELECT count(*) FROM tried WHERE word LIKE 'word %'") < 10
 
 

@@ -46,6 +46,12 @@ def test_with_and_names() -> None:
     assert (found.relation, found.alias, found.ctes) == (("s", "t"), "t", frozenset({"x"}))
 
 
+def test_parameters_keep_their_numbers() -> None:
+    found = countable("UPDATE t SET a = $3, (b, c) = ROW($2, 1), d[1] = 4 WHERE x = $1 AND y > $4", parameters=True)
+    assert found.count.endswith("FROM t WHERE x = $1 AND y > $4")
+    assert found.sets == {"a", "b", "c", "d"}
+
+
 def test_columns_are_quoted() -> None:
     asked = countable('DELETE FROM t AS "Q""q" WHERE a').rows(("a", 'b"c'), 5)
     assert asked.startswith('SELECT "Q""q"."a"::pg_catalog.text, "Q""q"."b""c"::pg_catalog.text FROM t AS')
@@ -61,6 +67,8 @@ def test_columns_are_quoted() -> None:
         "UPDATE t SET a = $1 WHERE b = 2",
         "DELETE FROM t WHERE CURRENT OF c",
         "TRUNCATE t",
+        "WITH x AS (DELETE FROM u RETURNING a) DELETE FROM t WHERE a IN (SELECT a FROM x)",
+        "WITH x AS (SELECT 1), y AS (INSERT INTO u VALUES (1)) UPDATE t SET a = 2 WHERE b = 3",
         "INSERT INTO t SELECT * FROM u",
         "MERGE INTO t USING u ON t.a = u.a WHEN MATCHED THEN DELETE",
         "EXPLAIN DELETE FROM t",
