@@ -17,12 +17,13 @@ from typing import Any
 import psycopg
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.support.ui import WebDriverWait
 
 from govproxy.approvals.capsule import CONTEXT
 from govproxy.demo.postgres import free_port
 from tests.security.holding import ANA, BOT, LEA, Aside, policy, run
-from tests.support.browser import Browser
+from tests.support.browser import Browser, screenshot
 from tests.support.proxy import HOST, Databases, Proxy, start
 from tests.support.receiver import Delivery, Receiver, receiving
 from tests.support.waiting import DEADLINE_S
@@ -34,6 +35,11 @@ approvals:
   webhooks: [{{url: "{receiver}/told", secret: {{file: hook}}}}]
   callbacks: [{{name: bot, secret: {{file: hook}}, people: {{lea: {{user: lea@shop.example, groups: [leads]}}}}}}]
 """
+POLICY = policy().replace(
+    "columns:",
+    "  - {name: updates, who: {groups: [engineering]}, does: [update], effect: hold, overrides: [any],"
+    " approvers: {groups: [leads]}, hold: {timeout: 10m}}\ncolumns:",
+)
 Connection = psycopg.Connection[Any]
 
 
@@ -78,12 +84,16 @@ def world(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Ite
             direct.execute(f"DROP TABLE IF EXISTS {name}")
             made = "SELECT n AS id, 'ann' || n || '@x.example' AS email FROM generate_series(1, 9) n"
             direct.execute(f"CREATE TABLE {name} AS {made}")
+        direct.execute(
+            "DROP TABLE IF EXISTS by_button; CREATE TABLE by_button (id int PRIMARY KEY, email text, state text);"
+            "INSERT INTO by_button SELECT n, 'ann' || n || '@planted.example', 'old' FROM generate_series(1, 9) n"
+        )
         direct.execute("ALTER TABLE by_trial ADD PRIMARY KEY (id)")  # by which its rows are found again
     with ExitStack() as stack:
         receiver = stack.enter_context(receiving())
         port = free_port()
         extra = CONFIG.format(host=HOST, port=port, receiver=receiver.at)
-        proxy = start(databases, folder, policy=policy(), workers=2, extra=extra)
+        proxy = start(databases, folder, policy=POLICY, workers=2, extra=extra)
         stack.callback(proxy.stop)
         yield World(proxy=proxy, receiver=receiver, at=f"http://{HOST}:{port}")
 
@@ -208,6 +218,111 @@ def test_by_the_page(
     assert done.result == 1
     assert rows("by_page") == 8
     wait.until(lambda b: "Approved. It runs now." in b.find_element("css selector", "body").text)
+
+
+class Tab:
+    """The page of one request, as one person has it open."""
+
+    def __init__(self, world: World, browser: Browser, address: str, who: tuple[Any, ...]) -> None:
+        self.browser = browser
+        self._wait = WebDriverWait(browser, 60, ignored_exceptions=[StaleElementReferenceException])
+        browser.get("about:blank")
+        browser.get(address)
+        self.one("#token").send_keys(world.proxy.token(*who))
+        self.one("button.primary").click()
+
+    def one(self, css: str) -> Any:
+        return self._wait.until(lambda _: next(iter(self.all(css)), None), css)
+
+    def all(self, css: str) -> list[Any]:
+        return [found for found in self.browser.find_elements("css selector", css) if found.is_displayed()]
+
+    def reads(self, words: str) -> str:
+        """Wait until the page says so; all it says then."""
+
+        def text(_: object) -> str:
+            said = str(self.browser.execute_script("return document.body.innerText"))
+            return said if words in said else ""
+
+        return str(self._wait.until(text, words))
+
+
+def test_the_button_rehearses_and_what_was_seen_is_committed(
+    world: World, ana: Connection, databases: Databases, open_browser: Callable[..., Browser]
+) -> None:
+    """Counts, and rows before and after, masked, on a phone. Whoever asked has neither the button nor the rows."""
+    browser = open_browser()
+    set_to = "email = 'zoe' || id || '@planted.example', state = 'new'"
+    done = run(ana, f"UPDATE by_button SET {set_to} WHERE id > 6")
+    address = world.told("by_button")["link"]
+    hold_id = address.rpartition("/")[2]
+
+    def changed() -> tuple[Any, ...] | None:
+        """How many rows others see changed, and how many a transaction that is open has changed."""
+        with databases.direct() as direct:
+            return direct.execute(
+                "SELECT count(*) FILTER (WHERE state = 'new'), count(*) FILTER (WHERE xmax <> 0) FROM by_button"
+            ).fetchone()
+
+    own = Tab(world, browser, address, ANA)
+    own.reads("This is your own request.")
+    own.reads("Everything else")
+    assert own.all(".rehearse, .diff, #reason, .approve") == []
+    # Nor has anybody who makes the page's call by hand.
+    said = browser.execute_async_script(
+        "const [at, token, done] = arguments;"
+        "fetch(at, {method: 'POST', body: '{}',"
+        " headers: {'Content-Type': 'application/json', Authorization: 'Bearer ' + token}})"
+        ".then((answer) => answer.json().then((body) => done([answer.status, body.error.word])));",
+        f"{world.at}/api/approvals/{hold_id}/rehearse",
+        world.proxy.token(*ANA),
+    )
+    assert said == [403, "own_request"]
+    assert changed() == (0, 0)
+    own.one(".bar .quiet").click()
+
+    tab = Tab(world, browser, address, LEA)
+    tab.reads("counted just now")
+    assert tab.all(".diff") == []
+    assert changed() == (0, 0)
+    button = tab.one(".rehearse button")
+    browser.execute_script("arguments[0].focus()", button)  # the form at the bottom does not cover what has the focus
+    covers = (
+        "const box = arguments[0].getBoundingClientRect();"
+        " return document.elementFromPoint(box.x + 9, box.y + 9) === arguments[0]"
+    )
+    assert browser.execute_script(covers, button)
+    button.click()
+    text = tab.reads("stands in its transaction until")
+    assert "UPDATE 3" in text
+    counted = [cell.text for cell in tab.all("section.part td")]
+    at = counted.index("public.by_button")
+    assert counted[at : at + 4] == ["public.by_button", "0", "3", "0"]
+    rows = {
+        which: [[cell.text for cell in row.find_elements("css selector", "td")] for row in tab.all(f".diff tr.{which}")]
+        for which in ("before", "after")
+    }
+    assert [[row[0], row[2]] for row in rows["before"]] == [["7", "old"], ["8", "old"], ["9", "old"]]
+    assert [[row[0], row[2]] for row in rows["after"]] == [["7", "new"], ["8", "new"], ["9", "new"]]
+    # What was there and what is to be there are both masked: in the page, and in all it was sent.
+    assert all(row[1] for row in (*rows["before"], *rows["after"]))
+    for kept in (text, browser.page_source, json.dumps(world.call(f"/api/approvals/{hold_id}")[1]["facts"])):
+        assert not any(f"{name}{n}@planted" in kept for name in ("ann", "zoe") for n in (7, 8, 9))
+    assert [cell.text for cell in tab.all(".diff .after .changed")].count("new") == 3
+    width, inner = browser.execute_script("return [document.documentElement.scrollWidth, innerWidth]")
+    assert width <= inner
+    screenshot(browser, "phone-rehearsal")
+    # It stands, so there is nothing to press; nobody else sees it, and its client waits.
+    assert tab.all(".rehearse") == []
+    assert changed() == (0, 3)
+    assert not done.is_done
+    tab.one("#reason").send_keys("three, as announced")
+    tab.one(".approve").click()
+    tab.reads("Approved. It runs now.")
+    assert done.result == 3
+    committed = changed()
+    assert committed is not None
+    assert committed[0] == 3
 
 
 def test_by_a_callback(world: World, ana: Connection, rows: Callable[[str], int]) -> None:

@@ -173,9 +173,36 @@ const Section = ({ title, children }) => html`<section class="part"><h3>${title}
 const count = (number) => Number(number).toLocaleString();
 const rows = (number) => `${count(number)} ${number === 1 ? "row" : "rows"}`;
 
+// A row as it was, and under it what became of it. Rows without an "after" at all were not found again; null: gone, or not there before.
+const Diff = ({ columns, before, after }) => html`<div class="scroll"><table class="diff">
+  <thead><tr><th scope="col">row</th>${columns.map((name) => html`<th scope="col">${String(name)}</th>`)}</tr></thead>
+  <tbody>${Array.from({ length: Math.max(before.length, after.length) }, (_, at) => {
+    const [was, is] = [before[at] ?? null, after[at] ?? null];
+    const cells = (row, other) => row.map((value, column) => html`<td class=${other && value !== other[column] ? "changed" : ""}>${shown(value)}</td>`);
+    const gone = html`<td class="dim" colspan=${columns.length}>gone</td>`;
+    return html`
+      ${was && html`<tr class="before"><th scope="row">before</th>${cells(was, is)}</tr>`}
+      ${at < after.length && html`<tr class="after"><th scope="row">${was ? "after" : "new"}</th>${is ? cells(is, was) : gone}</tr>`}`;
+  })}</tbody>
+</table></div>`;
+
+const Rehearsal = ({ found, now }) => {
+  const { tag, changed = [], columns = [], before = [], after = [], failed, until = 0, ...others } = found;
+  const left = Object.entries(others).filter(([, value]) => value !== null && value !== "");
+  return html`<${Section} title="Rehearsal">
+    ${failed ? html`<p class="notice bad">It failed with ${failed}. Nothing of it is left.</p>`
+      : html`<p><b class="figure">${tag}</b> <span class="dim">${until > now ? `stands in its transaction until ${moment(until)}; an answer commits it or rolls it back`
+        : "was rolled back"}</span></p>`}
+    ${changed.length > 0 && html`<${Grid} columns=${["table", "inserted", "updated", "deleted"]}
+      rows=${changed.map((one) => [one.table, one.inserted, one.updated, one.deleted])} />`}
+    ${before.length + after.length > 0 && html`<p class="dim">Some of the rows, masked</p><${Diff} columns=${columns} before=${before} after=${after} />`}
+    ${left.length > 0 && html`<${Fact} value=${Object.fromEntries(left)} />`}
+  </${Section}>`;
+};
+
 // Facts with a form of their own; all others are shown in the form in which they came.
-const Facts = ({ facts }) => {
-  const { risk, risk_score: score, actual_rows: actual = -1, planned_rows: planned = -1, sample, notes = [], tables = [], ...others } = facts;
+const Facts = ({ facts, now }) => {
+  const { risk, risk_score: score, actual_rows: actual = -1, planned_rows: planned = -1, sample, rehearsal, notes = [], tables = [], ...others } = facts;
   const columns = tables.filter((table) => table.sensitive.length > 0);
   const [, parts] = typeof risk === "string" ? /^[^:]*:?\s*(.*)$/.exec(risk) : [];
   return html`
@@ -189,6 +216,7 @@ const Facts = ({ facts }) => {
       <ul class="plain tables">${columns.map((table) => html`<li><code>${table.name}</code>
         ${table.sensitive.map(([column, what]) => html`<${Tag} kind="sensitive">${column}: ${what}</${Tag}>`)}</li>`)}</ul></${Section}>`}
     ${sample && html`<${Section} title="Some of these rows, masked"><${Grid} columns=${sample.columns} rows=${sample.rows} /></${Section}>`}
+    ${rehearsal && html`<${Rehearsal} found=${rehearsal} now=${now} />`}
     ${Object.entries(others).map(([name, value]) => html`<${Section} title=${words(name)}><${Fact} value=${value} /></${Section}>`)}
     ${notes.length > 0 && html`<ul class="plain dim">${notes.map((text) => html`<li>${text}</li>`)}</ul>`}`;
 };
@@ -270,7 +298,7 @@ export const Detail = ({ item, now, onAnswer, onRehearse, busy, problem, said, o
     ${item.tables.length > 0 && html`<${Section} title="What it touches">
       <ul class="plain tables">${item.tables.map((table) => html`<li><code>${table.name}</code>
         ${table.tags.map((tag) => html`<${Tag} kind="sensitive">${tag}</${Tag}>`)}</li>`)}</ul></${Section}>`}
-    ${item.facts === null ? html`<p class="dim" role="status">Looking up the rows concerned…</p>` : html`<${Facts} facts=${item.facts} />`}
+    ${item.facts === null ? html`<p class="dim" role="status">Looking up the rows concerned…</p>` : html`<${Facts} facts=${item.facts} now=${now} />`}
     <${Votes} item=${item} />
     ${item.status === "waiting" && !item.objection && !said && item.facts && !(item.facts.rehearsal?.until > now) && html`
       <p class="rehearse"><button type="button" class="quiet" disabled=${busy} onClick=${onRehearse}>Rehearse</button>
