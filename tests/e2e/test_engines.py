@@ -7,7 +7,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from tests.protocol.transcript import frontend
-from tests.support.proxy import Proxy
+from tests.support.proxy import Databases, Proxy, start
 from tests.support.waiting import until
 
 ANALYST = ("ana@shop.example", ("analysts",))
@@ -23,12 +23,15 @@ DBA = ("dora@shop.example", ("dba",))
 ENGINES = ["loop", "epoll", "uv"] if sys.platform.startswith("linux") else ["loop"]
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture(scope="module", params=ENGINES)
 def proxy_on(
-    request: pytest.FixtureRequest, start_proxy: Callable[..., Proxy], monkeypatch: pytest.MonkeyPatch
-) -> Proxy:
-    monkeypatch.setenv("GOVPROXY_ENGINE", request.param)
-    return start_proxy(workers=2)
+    request: pytest.FixtureRequest, databases: Databases, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Proxy]:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("GOVPROXY_ENGINE", request.param)
+        running = start(databases, tmp_path_factory.mktemp("engine"), workers=2)
+    yield running
+    running.stop()
 
 
 def worker_pids(proxy: Proxy) -> list[int]:
