@@ -299,18 +299,23 @@ def test_a_grant_lets_the_same_be_done_until_it_is_taken_back(
     assert [status for status, _ in approvals_of(proxy, grant)][-1] == "grant_revoked"
 
 
+def runs_at_once(desk: Desk, aside: Aside, word: str) -> bool:
+    """Whether it does, and does not wait for an answer."""
+    return until(lambda: "ran" if aside.is_done else desk.requests(word, "waiting")) == "ran"
+
+
 def test_a_grant_ends_by_itself_in_a_warm_cache(desk: Desk, connect: Connect, rows: Callable[[], int]) -> None:
     emil = connect(*EMIL)
-    granted(desk, emil, 1, seconds=5)
-    ran = 0
-    while True:
-        aside = run(emil, "DELETE FROM ruled WHERE id = 12")
-        if until(lambda aside=aside: "ran" if aside.is_done else desk.requests("id = 12", "waiting")) != "ran":  # type: ignore[misc]
-            break
-        assert aside.result in (0, 1)
-        ran += 1
-    assert ran > 1
-    refuse(desk, aside, waits(desk, "id = 12"))
+    for number, seconds in ((1, 2), (2, 8), (3, 32)):  # a busy machine may take a short one for its first statement
+        granted(desk, emil, number, seconds=seconds)
+        ran = 0
+        while runs_at_once(desk, aside := run(emil, "DELETE FROM ruled WHERE id = 12"), "id = 12"):
+            assert aside.result in (0, 1)
+            ran += 1
+        refuse(desk, aside, waits(desk, "id = 12"))
+        if ran > 1:
+            return
+    raise AssertionError("no second statement ran under a grant")
 
 
 def test_a_grant_can_show_columns_and_no_longer_than_it_lasts(

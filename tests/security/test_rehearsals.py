@@ -32,8 +32,8 @@ POLICY = """\
 extends: production
 rules:
   - {name: tried, who: {groups: [engineering]}, does: [insert, update, delete, merge], effect: hold, overrides: [any],
-     on: {tables: [public.tried]}, approvers: {groups: [leads]}, rehearse: true, hold: {timeout: 60s, rehearsal: 20s,
-     in_transaction: 20s}}
+     on: {tables: [public.tried]}, approvers: {groups: [leads]}, rehearse: true, hold: {timeout: 10m, rehearsal: 5m,
+     in_transaction: 5m}}
   - {name: beside, who: {groups: [engineering]}, does: [write], effect: allow, overrides: [any],
      on: {tables: [public.parts, public.trail]}}
 columns:
