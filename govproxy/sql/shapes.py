@@ -14,6 +14,7 @@ from govproxy.sql.behind import behind
 from govproxy.sql.catalog import Catalog, Column, ColumnRef, Relation, RelationKind
 from govproxy.sql.findings import Findings, WorkExceeded
 from govproxy.sql.parse import UnparsableStatement, parse
+from govproxy.sql.reach import reached
 from govproxy.sql.results import DEFINITION_PATH, Results
 from govproxy.sql.scope import CONSTANT, UNKNOWN, Columns, RangeItem, Rows, Scope, Value, combine, index_of, opaque
 from govproxy.sql.values import Derivation
@@ -147,8 +148,18 @@ class Shapes:
         query = _select(f"SELECT {column.default}")
         if query is None:
             return own
-        found = self._trace(self, query, None).rows.first()
+        found = self._reaching(query, self._trace(self, query, None).rows.first())
         return own if found.sources <= own.sources else combine([own, found], own.type)
+
+    def _reaching(self, query: Node, found: Value) -> Value:
+        """What an expression of a definition brings.
+
+        Security: where code in it cannot be followed, all that the code may read. What it brings stands in the column
+        afterwards, and no call tells any more.
+        """
+        if found.derivation is not Derivation.OPAQUE:
+            return found
+        return Value(found.sources | reached(query, self.catalog), Derivation.EXPRESSION, found.type)
 
     def _generated(self, column: Column, plain: dict[str, Value]) -> Value:
         """A generated column also shows what it is computed from."""
@@ -160,7 +171,7 @@ class Shapes:
             return own.also(combine(plain.values()).sources)
         row = RangeItem(None, tuple(plain.items())).part()
         rows, _ = self._trace(self, query, Scope(None, row))
-        return own.also(rows.first().sources)
+        return own.also(self._reaching(query, rows.first()).sources)
 
     def _sequence(self, relation: Relation) -> Shape:
         names = tuple(column.name for column in relation.columns) or _SEQUENCE_COLUMNS

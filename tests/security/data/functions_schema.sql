@@ -185,6 +185,8 @@ CREATE VIEW v_text AS SELECT id, email, h_text() AS said FROM people;
 CREATE TABLE defaulted (id int PRIMARY KEY, a text DEFAULT h_back(1));
 CREATE FUNCTION h_dark() RETURNS text LANGUAGE plpgsql IMMUTABLE AS
     $$ DECLARE t text; BEGIN EXECUTE 'SELECT reverse(email) FROM people WHERE id = 1' INTO t; RETURN t; END $$;
+CREATE TABLE defaulted_dark (id int PRIMARY KEY, a text DEFAULT h_dark(), b text DEFAULT upper(h_dynamic2('email')),
+    c text DEFAULT lower(h_error(2)), d text GENERATED ALWAYS AS (h_dark() || id::text) STORED);
 CREATE FUNCTION h_dark_nested() RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT h_dark() || '' $$;
 CREATE FUNCTION h_dark_rows(pattern text) RETURNS SETOF int LANGUAGE plpgsql STABLE AS
     $$ BEGIN RETURN QUERY EXECUTE 'SELECT id FROM people WHERE email LIKE $1' USING pattern; END $$;
@@ -196,6 +198,8 @@ CREATE FUNCTION g_dark_count() RETURNS bigint LANGUAGE plpgsql STABLE AS
 CREATE FUNCTION g_cursor(n int) RETURNS numeric LANGUAGE plpgsql STABLE AS $$
 DECLARE c CURSOR FOR SELECT price FROM products WHERE id = n; p numeric;
 BEGIN OPEN c; FETCH c INTO p; CLOSE c; RETURN p; END $$;
+CREATE TABLE defaulted_harmless (id int PRIMARY KEY, a text DEFAULT g_dark(1), b text DEFAULT lower('X'),
+    c numeric DEFAULT g_cursor(2));
 CREATE FUNCTION h_slow(n int) RETURNS int LANGUAGE sql STABLE AS
     'SELECT 1 FROM (SELECT pg_sleep(ascii(email) / 1e6) FROM people WHERE id = n) x';
 CREATE FUNCTION h_locked(n int) RETURNS int LANGUAGE sql STABLE AS
