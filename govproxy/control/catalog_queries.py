@@ -135,8 +135,8 @@ ORDER BY 1, 2
 """
 
 OPERATOR_FUNCTIONS = """
-SELECT o.oprname::text AS name, o.oprcode::oid::int8 AS function FROM pg_catalog.pg_operator o
-WHERE o.oprcode::oid >= 16384 ORDER BY o.oid
+SELECT o.oid::int8 AS oid, o.oprname::text AS name, o.oprcode::oid::int8 AS function FROM pg_catalog.pg_operator o
+WHERE o.oid >= 16384 ORDER BY o.oid
 """
 
 CAST_FUNCTIONS = """

@@ -13,6 +13,7 @@ from typing import Any
 
 from govproxy.control import catalog_queries as queries
 from govproxy.sql.catalog import Reference, Trigger
+from govproxy.sql.types import FIRST_USER_OID
 
 _Row = Mapping[str, Any]
 Rows = Callable[[str, str], Awaitable[Sequence[_Row]]]
@@ -39,6 +40,7 @@ class Hidden:
 
     relations: Mapping[int, Behind]
     operator_functions: tuple[tuple[str, int], ...]
+    operators: tuple[tuple[int, int], ...]
     cast_functions: tuple[tuple[int, int], ...]
     domain_functions: tuple[tuple[int, int], ...]
     event_triggers: tuple[tuple[str, tuple[str, ...], int], ...]
@@ -70,11 +72,13 @@ async def read_hidden(rows: Rows) -> Hidden:
         )
     for row in await rows("calls in definitions", queries.RUNS):
         of(row["relation"]).runs.append((row["what"], row["function"]))
+    operators = await rows("operators' functions", queries.OPERATOR_FUNCTIONS)
     return Hidden(
         relations=found,
         operator_functions=tuple(
-            (row["name"], row["function"]) for row in await rows("operators' functions", queries.OPERATOR_FUNCTIONS)
+            (row["name"], row["function"]) for row in operators if row["function"] >= FIRST_USER_OID
         ),
+        operators=tuple((row["oid"], row["function"]) for row in operators),
         cast_functions=tuple(
             (row["type"], row["function"]) for row in await rows("casts' functions", queries.CAST_FUNCTIONS)
         ),

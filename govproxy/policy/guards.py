@@ -163,8 +163,7 @@ class Guard:
         for effect in statement.effects:
             if effect.beside or effect.facts.get("by") == "policy":
                 continue
-            columns = self._read_by_code(effect)
-            asked = next((ref for ref in columns if not self._may_ask(ref)), None)
+            asked = self._asked_first(self._read_by_code(effect))
             if asked is not None:
                 name = self.ground.name(asked)
                 code = effect.facts.get("function") or effect.facts.get("via") or effect.object
@@ -188,6 +187,17 @@ class Guard:
         if not by_code or effect.action is not Action.SELECT or effect.relation is None:
             return ()
         return effect_columns(effect, self.ground) or self.ground.expanded(ColumnRef(effect.relation, 0))
+
+    def _asked_first(self, columns: Iterable[ColumnRef]) -> ColumnRef | None:
+        """One that the identity may not ask about: if there is, one that people know."""
+        first = None
+        for column in columns:
+            if not self._may_ask(column):
+                relation = self.ground.relation(column.relation)
+                if relation is None or relation.schema not in SYSTEM_SCHEMAS:
+                    return column
+                first = first or column
+        return first
 
     def _may_ask(self, column: ColumnRef) -> bool:
         found = self.right(column)

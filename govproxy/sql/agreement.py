@@ -13,10 +13,13 @@ from dataclasses import dataclass, replace
 from govproxy.sql import system
 from govproxy.sql.catalog import Catalog, ColumnRef, RelationKind
 from govproxy.sql.deciding import Deciders
+from govproxy.sql.lineage import results_of
 from govproxy.sql.nodetext import TreeNode, UnreadableTree, read_tree
-from govproxy.sql.origins import SELECT, Level, Source, Sources, relations, shown
+from govproxy.sql.origins import SELECT, Level, Sources, relations, shown
+from govproxy.sql.treecalls import UNKNOWN, Source, TreeCalls, users
 from govproxy.sql.types import FIRST_USER_OID
 from govproxy.sql.values import (
+    UNTRACED,
     Action,
     Analysis,
     Comparison,
@@ -73,10 +76,13 @@ class _Answer:
     plain: frozenset[Source]  # decides something as it is
     computed: frozenset[Source]  # decides something by what is made of it, by its order, or by what it groups
     stored: frozenset[Source]
+    calls: frozenset[int]  # functions of the users'
+    shown: frozenset[int]  # those of them that not only row security calls
 
     @classmethod
-    def read(cls, text: bytes, catalog: Catalog, *, on_view: bool) -> _Answer:
-        """Raises `UnreadableTree`. ``on_view``: what is written to is a view."""
+    def read(cls, text: bytes, catalog: Catalog, *, on_view: bool, given: frozenset[int]) -> _Answer:
+        """Raises `UnreadableTree`. ``on_view``: what is written to is a view. ``given``: functions that its defaults
+        call, of which whoever made it decided that what they give is stored."""
         trees = read_tree(text)
         queries = [tree for tree in (trees if isinstance(trees, list) else [trees]) if tree is not None]
         if not all(isinstance(tree, TreeNode) and tree.tag == "QUERY" for tree in queries):
@@ -90,29 +96,96 @@ class _Answer:
             if oid in catalog.relations
         }
         columns: tuple[frozenset[Source], ...] = ()
+        calls = TreeCalls(catalog, results_of(catalog))
+        all_calls, shown_calls = users(queries, catalog)
+        shown_calls -= given
         try:
             for tree in showing:
-                sources = Sources(attnums)
+                sources = Sources(attnums, calls)
                 level = Level(tree)
                 columns = tuple(frozenset(sources.of_output(level, entry.integer("resno"))) for entry in shown(tree))
             # Several queries of one come of rules, which are judged by what the catalog says of them.
-            deciders = [Deciders(tree, attnums, on_view=on_view) for tree in queries] if len(queries) == 1 else []
+            written = calls.without(given)
+            deciders = [Deciders(tree, attnums, on_view=on_view, calls=written) for tree in queries[:1]]
+            deciders = deciders if len(queries) == 1 else []
         except RecursionError:
             raise UnreadableTree("too deep") from None
         return cls(
             columns=columns,
-            reads=frozenset(relations(queries)),
-            named=frozenset(relations(queries, policies=False)),
+            reads=frozenset(relations(queries)).union(*map(calls.reads, shown_calls)),
+            named=frozenset(relations(queries, policies=False)).union(*map(calls.reads, shown_calls)),
             plain=frozenset(source for one in deciders for source in one.plain),
             computed=frozenset(source for one in deciders for source in one.computed),
             stored=frozenset(source for one in deciders for source in one.stored),
+            calls=all_calls,
+            shown=shown_calls,
         )
 
 
 def _asked_about(facts: StatementFacts, tree: bytes, catalog: Catalog, added: list[str]) -> StatementFacts:
-    written = (e for e in facts.effects if e.action in _WRITING and e.relation in catalog.relations)
-    on_view = any(catalog.relations[e.relation].kind is RelationKind.VIEW for e in written if e.relation)
-    return _confirmed(facts, _Answer.read(tree, catalog, on_view=on_view), catalog, added)
+    effects = [e for one in _nested(facts) for e in one.effects if e.action in _WRITING]
+    written = [catalog.relations[e.relation] for e in effects if e.relation in catalog.relations]
+    on_view = any(relation.kind is RelationKind.VIEW for relation in written)
+    given = frozenset(function for relation in written for what, function in relation.runs if what == "default")
+    answer = _Answer.read(tree, catalog, on_view=on_view, given=given)
+    return _called(_confirmed(facts, answer, catalog, added), answer, catalog, added)
+
+
+def _called(facts: StatementFacts, answer: _Answer, catalog: Catalog, added: list[str]) -> StatementFacts:
+    """Functions that the server sees called, against those that analysis knows of.
+
+    Security: what the code does that only the server knows of has not been judged, and what it gives may be
+    anything. What it knows of and cannot follow leaves the statement opaque in any case.
+    """
+    calls = TreeCalls(catalog, results_of(catalog))
+    known = _known_routines(facts, catalog)
+    missing = sorted(oid for oid in answer.calls - known if not calls.is_known(oid))
+    if missing:
+        names = [_routine(oid, catalog) for oid in missing]
+        added.extend(f"calls {name}" for name in names)
+        return _with_unknown_code(_doubted(facts), names)
+    if not all(map(calls.is_followed, answer.shown)):
+        return _opaque(facts)
+    return facts
+
+
+def _known_routines(facts: StatementFacts, catalog: Catalog) -> set[int]:
+    """What analysis reckoned with: what a text calls, and what the definitions of all that it reaches do."""
+    known: set[int] = set()
+    for one in _nested(facts):
+        known |= one.routines
+        for oid in one.reads | {effect.relation for effect in one.effects if effect.relation is not None}:
+            relation = catalog.relations.get(oid)
+            known.update(function for _, function in (relation.runs if relation is not None else ()))
+    return known
+
+
+def _nested(facts: StatementFacts) -> list[StatementFacts]:
+    return [facts] if facts.inner is None else [facts, *_nested(facts.inner)]
+
+
+def _with_unknown_code(facts: StatementFacts, names: Iterable[str]) -> StatementFacts:
+    inner = None if facts.inner is None else _with_unknown_code(facts.inner, names)
+    code = tuple(
+        Effect(
+            action=Action.SELECT,
+            kind="function",
+            name=name,
+            facts={"via": "database", "by": "database", "body": "unreadable", "function": name},
+        )
+        for name in names
+    )
+    return replace(
+        facts,
+        effects=(*facts.effects, *code),
+        uses=(*facts.uses, Use(column=UNTRACED, comparison=Comparison.OTHER)),
+        flows=tuple(replace(flow, opaque=True) for flow in facts.flows),
+        inner=inner,
+    )
+
+
+def _opaque(facts: StatementFacts) -> StatementFacts:
+    return replace(facts, opaque=True, inner=None if facts.inner is None else _opaque(facts.inner))
 
 
 def _confirmed(facts: StatementFacts, answer: _Answer, catalog: Catalog, added: list[str]) -> StatementFacts:
@@ -156,6 +229,9 @@ def _uses(facts: StatementFacts, answer: _Answer, catalog: Catalog, added: list[
     beyond = {use.column for use in facts.uses if use.comparison is not Comparison.EQUALITY}
     computed, plain = _refs(answer.computed, facts, catalog), _refs(answer.plain, facts, catalog)
     found = sorted((computed - beyond) | (plain - known), key=_order)
+    if UNKNOWN in answer.computed | answer.plain and UNTRACED not in known:
+        # Its effects are those of the code that analysis found.
+        found.append(UNTRACED)
     added.extend(f"compares {_name(ref, catalog)}" for ref in found)
     return [Use(column=ref, comparison=Comparison.OTHER) for ref in found]
 
@@ -168,11 +244,12 @@ def _flows(facts: StatementFacts, answer: _Answer, catalog: Catalog, added: list
         found.update(source for column in answer.columns for source in column)
     known = frozenset[ColumnRef]().union(*(flow.sources for flow in (*facts.flows, *(inner.flows if inner else ()))))
     more = _refs(found, facts, catalog) - known
-    if not more:
+    untraced = UNKNOWN in found and not any(flow.opaque for flow in (*facts.flows, *(inner.flows if inner else ())))
+    if not more and not untraced:
         return []
     made = next((e.object for e in facts.effects if e.action in _WRITING or e.action is Action.CREATE), "")
     added.extend(f"stores {_name(ref, catalog)}" for ref in sorted(more, key=_order))
-    return [Flow(sources=frozenset(more), target=made)]
+    return [Flow(sources=frozenset(more), target=made, opaque=untraced)]
 
 
 def _stores_rows(facts: StatementFacts) -> bool:
@@ -190,11 +267,14 @@ def _with(
     """The column with what the server says feeds it."""
     sources = _refs(found, facts, catalog)
     more = sources - column.sources
-    if not more:
+    untraced = UNKNOWN in found
+    if not more and (not untraced or column.derivation is Derivation.OPAQUE):
         return column
+    if untraced and column.derivation is not Derivation.OPAQUE:
+        added.append(f"{column.name} from code that cannot be followed")
     added.extend(f"{column.name} from {_name(ref, catalog)}" for ref in sorted(more, key=_order))
     unknown = any(ref.relation not in catalog.relations for ref in more)
-    doubt = column.derivation is Derivation.OPAQUE or unknown
+    doubt = column.derivation is Derivation.OPAQUE or unknown or untraced
     return replace(
         column,
         sources=column.sources | more,
@@ -224,7 +304,14 @@ def _reading(oid: int, catalog: Catalog) -> Effect:
     )
 
 
+def _routine(oid: int, catalog: Catalog) -> str:
+    function = catalog.functions.get(oid)
+    return f"{function.schema}.{function.name}" if function is not None else f"a function that is not known ({oid})"
+
+
 def _name(ref: ColumnRef, catalog: Catalog) -> str:
+    if ref == UNTRACED:
+        return "what cannot be traced"
     relation = catalog.relations.get(ref.relation)
     if relation is None:
         return f"{ref.relation}.{ref.attnum}"

@@ -58,7 +58,7 @@ class Bindings:
 
     def ask(self, findings: Findings, asked: Iterable[Asked]) -> None:
         """Note what a body compares, now that it is known with what."""
-        for column, kind, partner in asked:
+        for column, kind, partner in sorted(asked, key=_order):  # every worker names the same one first
             one = self._meant(column)
             if partner is None:
                 _use(findings, one.value, kind)
@@ -77,9 +77,19 @@ class Bindings:
         return given._replace(value=combine([given.value]))
 
 
+def _order(asked: Asked) -> tuple[ColumnRef, str, ColumnRef]:
+    column, kind, partner = asked
+    return column, kind.value, partner or ColumnRef(0, 0)
+
+
 def is_stand_in(ref: ColumnRef) -> bool:
     """Whether it is no column of a relation."""
     return ref.relation < 0
+
+
+def stand_in_place(ref: ColumnRef) -> int | None:
+    """Which argument a stand-in stands for, from 0; None for a column of a relation."""
+    return None if ref.relation > _FIRST else _FIRST - ref.relation
 
 
 def scope_of(routine: str, arguments: Sequence[Argument]) -> Scope:

@@ -240,6 +240,7 @@ class Catalog:
     user_casts: frozenset[tuple[int, int]] = frozenset()
     explicit_casts: frozenset[tuple[int, int]] = frozenset()  # those of them that only a written cast uses
     operator_functions: tuple[tuple[str, int], ...] = ()  # of the user's operators, by their name
+    operators: dict[int, int] = field(default_factory=dict)  # the user's operators with their functions, by OID
     cast_functions: tuple[tuple[int, int], ...] = ()  # of the user's casts, by the type they lead to
     domain_functions: tuple[tuple[int, int], ...] = ()  # that check a domain's values, by the domain
     event_triggers: tuple[tuple[str, tuple[str, ...], int], ...] = ()  # event, command tags (none: all), function
@@ -273,6 +274,7 @@ class Catalog:
         user_casts: Iterable[tuple[int, int]] = (),
         explicit_casts: Iterable[tuple[int, int]] = (),
         operator_functions: Iterable[tuple[str, int]] = (),
+        operators: Iterable[tuple[int, int]] = (),
         cast_functions: Iterable[tuple[int, int]] = (),
         domain_functions: Iterable[tuple[int, int]] = (),
         event_triggers: Iterable[tuple[str, tuple[str, ...], int]] = (),
@@ -296,6 +298,7 @@ class Catalog:
             user_casts=frozenset(user_casts),
             explicit_casts=frozenset(explicit_casts),
             operator_functions=tuple(operator_functions),
+            operators=dict(operators),
             cast_functions=tuple(cast_functions),
             domain_functions=tuple(domain_functions),
             event_triggers=tuple(event_triggers),

@@ -1,7 +1,7 @@
 """What decides something in a query tree that the database itself has analysed, and what it stores.
 
 The second opinion on what `sql.comparisons` and `sql.writes` note: WHERE, ON, HAVING, FILTER and CASE,
-what sorts, groups and limits. Shares no code with tracing. Left out is what the asker did not write:
+what sorts, groups and limits, and what bodies of functions compare. Left out is what the asker did not write:
 conditions of row security and those inside views. What a computation may fail by, and what is compared
 inside the argument of a count, is not looked at.
 """
@@ -11,8 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from govproxy.sql.arguments import stand_in_place
+from govproxy.sql.catalog import ColumnRef
 from govproxy.sql.nodetext import TreeNode
-from govproxy.sql.origins import EXISTS, RELATION, SELECT, SUBQUERY, Level, Source, Sources
+from govproxy.sql.origins import EXISTS, RELATION, SELECT, SUBQUERY, Level, Sources
+from govproxy.sql.treecalls import Source, TreeCalls, argument
+from govproxy.sql.values import Comparison
 
 # Aggregates and window functions that show and compare nothing: count, regr_count, row_number, rank, dense_rank,
 # percent_rank, cume_dist, ntile (pg_proc.dat).
@@ -43,8 +47,16 @@ class Deciders:
     """Of one tree: ``plain`` decide as they are, ``computed`` by what is made of them, their order or their groups;
     ``stored`` end in a table."""
 
-    def __init__(self, query: TreeNode, columns: Mapping[int, tuple[int, ...]], *, on_view: bool = False) -> None:
-        self._sources = _Compared(columns)
+    def __init__(
+        self,
+        query: TreeNode,
+        columns: Mapping[int, tuple[int, ...]],
+        *,
+        on_view: bool = False,
+        calls: TreeCalls | None = None,
+    ) -> None:
+        self._sources = _Compared(columns, calls)
+        self._calls = calls
         self.plain: set[Source] = set()
         self.computed: set[Source] = set()
         self.stored: set[Source] = set()
@@ -63,7 +75,13 @@ class Deciders:
         self._sorted_and_grouped(level)
         for entry in query.list("rtable"):
             if entry.integer("rtekind") == 3:
-                self.plain |= self._sources.of([f["funcexpr"] for f in entry.list("functions")], level)
+                for function in entry.list("functions"):
+                    expression = function["funcexpr"]
+                    if expression.tag != "FUNCEXPR":
+                        self.plain |= self._sources.of(expression, level)
+                    elif expression["funcretset"] == "true" or expression.integer("funcid") < _FIRST_OTHER:
+                        # How many rows come out tells what went in.
+                        self.plain |= self._sources.of(expression["args"], level)
         conflict = query["onConflict"]
         if isinstance(conflict, TreeNode):
             self._decides([conflict["arbiterWhere"], conflict["onConflictWhere"]], level)
@@ -81,8 +99,38 @@ class Deciders:
                     self.plain |= self._sources.of(node["args"], level)
                 case _:
                     pass
+            self._asked_by_body(node, level)
         if query["commandType"] in _WRITES:
             self._stores(level)
+
+    def _asked_by_body(self, node: TreeNode, level: Level) -> None:
+        """What the body of a function compares, with the values that it is called with in place."""
+        brought = None if self._calls is None else self._calls.of(node)
+        if brought is None or not (brought.asked or brought.fails):
+            return
+        if brought.fails:
+            self.computed |= self._sources.of(node["args"], level)
+        for column, kind, partner in brought.asked:
+            found: set[Source] = set()
+            for ref in (column, partner):
+                if ref is not None:
+                    found |= self._meant(ref, node, level)
+            if kind in (Comparison.EQUALITY, Comparison.JOIN):
+                self.plain |= found
+            else:
+                self.computed |= found
+
+    def _meant(self, ref: ColumnRef, node: TreeNode, level: Level) -> set[Source]:
+        """A column that a body names: one of a relation, or an argument, or a field of one."""
+        place = stand_in_place(ref)
+        if place is None:
+            return {(ref.relation, ref.attnum)}
+        if node.tag != "FUNCEXPR":
+            return self._sources.of(node["args"], level)
+        given = argument(node, place)
+        if given is None:
+            return set()
+        return self._sources.of_field(given, ref.attnum, level) if ref.attnum else self._sources.of(given, level)
 
     def _sorted_and_grouped(self, level: Level) -> None:
         for entry in level.query.list("targetList"):

@@ -105,6 +105,7 @@ class Collector:
         "outputs",
         "own",
         "reads",
+        "routines",
         "search_path",
         "shadow",
         "starts",
@@ -134,6 +135,7 @@ class Collector:
         self.tag = ""
         self.outputs: tuple[OutputColumn, ...] | None = ()
         self.reads: set[int] = set()
+        self.routines: set[int] = set()
         self.unresolved: dict[str, None] = {}
         self.opaque = self.own = self.bodies_read = False
         self.uses: list[Use] = []
@@ -163,6 +165,7 @@ class Collector:
             unresolved=tuple(self.unresolved),
             opaque=self.opaque,
             own=self.own,
+            routines=frozenset(self.routines),
             bodies_read=self.bodies_read,
             uses=tuple(self.uses),
             equalities=self.equalities,
@@ -205,6 +208,7 @@ class Collector:
         for effect in inner.effects:
             self.take(effect)
         self.reads |= inner.reads
+        self.routines |= inner.routines
         self.unresolved.update(dict.fromkeys(inner.unresolved))
         self.opaque = self.opaque or inner.opaque
         self.uncounted = self.uncounted or inner.uncounted or changes_rows(inner)
@@ -245,6 +249,7 @@ class Collector:
 
     def set_off(self, starts: list[Start]) -> Found:
         """Note everything that runs from ``starts`` on; inside code, leave it to whoever follows that."""
+        self.routines.update(start.function for start in starts if start.function)
         if self.starts is not None:
             self.starts.update(dict.fromkeys(starts))
             return NOTHING
@@ -456,6 +461,7 @@ class Collector:
         found = lineage.trace(node, self.catalog, self.search_path, own=self.shadow.own)
         self.own, self.bodies_read = self.own or found.own, self.bodies_read or bool(found.called)
         self.reads |= found.reads | found.called
+        self.routines.update(function.oid for use in found.functions for function in use.candidates)
         self.opaque = self.opaque or found.opaque
         self.uses.extend(found.uses)
         self.flows.extend(found.flows)

@@ -19,7 +19,7 @@ from govproxy.sql.catalog import Catalog, ColumnRef
 from govproxy.sql.findings import Findings, FunctionUse, WorkExceeded
 from govproxy.sql.names import Names, names_of, qualified
 from govproxy.sql.queries import StatementQueries
-from govproxy.sql.results import DEFINITION_PATH
+from govproxy.sql.results import DEFINITION_PATH, Results
 from govproxy.sql.scope import Rows, Scope
 from govproxy.sql.shapes import Shapes, Trace, shapes_of
 from govproxy.sql.values import Derivation, Equality, Flow, OutputColumn, Use
@@ -30,7 +30,7 @@ Node = dict[str, Any]
 _STORES = frozenset({"InsertStmt", "UpdateStmt", "MergeStmt", "CreateTableAsStmt", "into", "intoClause"})
 MAX_OUTPUTS = 1664  # MaxTupleAttributeNumber, htup_details.h
 
-__all__ = ["FunctionUse", "Lineage", "behind", "columns_read", "trace"]
+__all__ = ["FunctionUse", "Lineage", "behind", "columns_read", "results_of", "trace"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +91,11 @@ def trace(node: Node, catalog: Catalog, search_path: tuple[str, ...] | None, *, 
         called=frozenset(findings.called),
         own=findings.own,
     )
+
+
+def results_of(catalog: Catalog) -> Results:
+    """What the routines of a catalog give back."""
+    return shapes_of(catalog, _trace_definition).results
 
 
 def behind(column: ColumnRef, catalog: Catalog) -> frozenset[ColumnRef]:

@@ -1,7 +1,8 @@
 """Which base columns feed each output of a query tree that the database itself has analysed.
 
 The second opinion on `sql.lineage`: names, stars, views, overloads and casts are resolved by the
-server; here only its references are followed. Shares no code with tracing.
+server; here only its references are followed. Shares no code with tracing but what reads bodies of functions
+(`sql.treecalls`).
 
 Errs on one side: what is not known how to follow raises `UnreadableTree`, what is computed comes
 from everything in it.
@@ -14,14 +15,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from govproxy.sql.nodetext import TreeNode, UnreadableTree
-
-Source = tuple[int, int]  # relation OID, attnum
+from govproxy.sql.treecalls import Source, TreeCalls
 
 MAX_STEPS = 200_000  # a tree of CTEs that name each other twice would take for ever
 
 RELATION, SUBQUERY, CTE = 0, 1, 6  # RTEKind
 EXISTS = 0  # SubLinkType
 SELECT = "1"  # CmdType
+UNNEST = 2331  # unnest(anyarray), pg_proc.dat
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +50,12 @@ class Level:
 
 
 class Sources:
-    """Resolves the references of one tree. ``columns`` gives a relation's attnums, for whole rows."""
+    """Resolves the references of one tree. ``columns`` gives a relation's attnums, for whole rows; ``calls`` what
+    functions bring besides their arguments, nothing where it is missing."""
 
-    def __init__(self, columns: Mapping[int, tuple[int, ...]]) -> None:
+    def __init__(self, columns: Mapping[int, tuple[int, ...]], calls: TreeCalls | None = None) -> None:
         self._columns = columns
+        self._calls = calls
         self._open: set[tuple[int, int]] = set()
         self._known: dict[tuple[int, int], set[Source]] = {}
         self._cut = False  # something under way was left out, because it is being found out already
@@ -98,13 +101,23 @@ class Sources:
                 return self._of_sublink(node, level)
             case "AGGREF" | "WINDOWFUNC":
                 shown = [a for a in node.list("args") if not (isinstance(a, TreeNode) and a["resjunk"] == "true")]
-                return self.of(shown, level) | self.of(node["aggdirectargs"], level)
+                return self.of(shown, level) | self.of(node["aggdirectargs"], level) | self._brought(node)
             case "FIELDSELECT":
-                return self._of_field(node["arg"], node.integer("fieldnum"), level)
+                return self.of_field(node["arg"], node.integer("fieldnum"), level)
             case "QUERY":
                 raise UnreadableTree("a query where none is expected")
             case _:
-                return {source for value in node.fields.values() for source in self.of(value, level)}
+                found = {source for value in node.fields.values() for source in self.of(value, level)}
+                return found | self._brought(node)
+
+    def _brought(self, node: TreeNode, place: int = 0) -> frozenset[Source]:
+        """What the function that a node calls brings: in one of its columns, or in all of them."""
+        if self._calls is None:
+            return frozenset()
+        brought = self._calls.of(node)
+        if place == 0 or brought.columns is None or place > len(brought.columns):
+            return brought.sources
+        return brought.columns[place - 1]
 
     def of_entry(self, level: Level, index: int, place: int) -> set[Source]:
         """What feeds a column (0: all of them) of a range table's entry."""
@@ -137,14 +150,16 @@ class Sources:
             return found
         return found | self.of_query(Level(query_in(node, "subselect"), level), 0)
 
-    def _of_field(self, node: Any, place: int, level: Level) -> set[Source]:
+    def of_field(self, node: Any, place: int, level: Level) -> set[Source]:
         """One field of a composite expression, where it can be followed; else all of it."""
         if not isinstance(node, TreeNode):
             raise UnreadableTree("a field of nothing")
         if node.tag == "ROWEXPR":
             return self.of(nth(node.list("args"), place), level)
         if node.tag == "ARRAYEXPR":
-            return {s for element in node.list("elements") for s in self._of_field(element, place, level)}
+            return {s for element in node.list("elements") for s in self.of_field(element, place, level)}
+        if node.tag == "FUNCEXPR":
+            return self.of(node.list("args"), level) | self._brought(node, place)
         if node.tag != "VAR":
             return self.of(node, level)
         at = level.up(node.integer("varlevelsup"))
@@ -159,7 +174,7 @@ class Sources:
             return self.of_query(inside, place)
         if inside.query["setOperations"] is not None:
             return self.of_output(inside, attnum)
-        return self._of_field(_output(inside.query, attnum)["expr"], place, inside)
+        return self.of_field(_output(inside.query, attnum)["expr"], place, inside)
 
     def _of_functions(self, entry: TreeNode, place: int, level: Level) -> set[Source]:
         """One column of functions in FROM: it comes from the function that has it."""
@@ -168,11 +183,13 @@ class Sources:
             count = function.integer("funccolcount")
             if before < place <= before + count:
                 expression = function["funcexpr"]
-                if count > 1 and expression.tag == "FUNCEXPR" and expression.list("args")[:1]:
-                    argument = expression.list("args")[0]
+                if count == 1 or expression.tag != "FUNCEXPR":
+                    return self.of(expression, level)
+                if expression.integer("funcid") == UNNEST:
+                    argument = nth(expression.list("args"), 1)
                     if isinstance(argument, TreeNode) and argument.tag == "ARRAYEXPR":
-                        return self._of_field(argument, place - before, level)
-                return self.of(expression, level)
+                        return self.of_field(argument, place - before, level)
+                return self.of_field(expression, place - before, level)
             before += count
         return set() if place else self.of(entry["functions"], level)
 

@@ -236,6 +236,7 @@ class StatementFacts:
     unresolved: tuple[str, ...] = ()  # relation names the snapshot does not know
     opaque: bool = False
     own: bool = False  # a temporary table is read that only this session can have filled
+    routines: frozenset[int] = frozenset()  # all that its calls, operators and casts may mean, by OID
     bodies_read: bool = False  # a routine that it calls reads rows, perhaps while the statement is planned
     uses: tuple[Use, ...] = ()
     equalities: tuple[Equality, ...] = ()

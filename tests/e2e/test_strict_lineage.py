@@ -44,7 +44,50 @@ INSERT INTO strict_people VALUES (1, 'ada@secret.example', 'a'), (2, 'bob@secret
 CREATE TABLE strict_things (id int PRIMARY KEY, title text UNIQUE, many int);
 INSERT INTO strict_things VALUES (1, 'one', 10), (2, 'two', 20);
 CREATE VIEW strict_view AS SELECT id, lower(email) AS shown FROM strict_people;
-GRANT ALL ON strict_people, strict_things, strict_view TO govproxy_login;
+CREATE FUNCTION strict_shout(t text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT upper($1)';
+CREATE FUNCTION strict_email(n int) RETURNS text LANGUAGE sql STABLE AS
+    'SELECT reverse(email) FROM strict_people WHERE id = n';
+CREATE FUNCTION strict_title(n int) RETURNS text LANGUAGE plpgsql STABLE AS
+    $$ BEGIN RETURN (SELECT title FROM strict_things WHERE id = n); END $$;
+CREATE FUNCTION strict_both(n int, OUT title text, OUT email text) LANGUAGE sql STABLE AS
+    'SELECT t.title, p.email FROM strict_things t, strict_people p WHERE t.id = n AND p.id = n';
+CREATE FUNCTION strict_rows() RETURNS SETOF strict_things LANGUAGE sql STABLE AS
+    'SELECT * FROM strict_things ORDER BY id';
+CREATE FUNCTION strict_find(word text) RETURNS SETOF int LANGUAGE sql STABLE AS
+    'SELECT id FROM strict_people WHERE email = word';
+CREATE FUNCTION strict_like(pattern text) RETURNS SETOF int LANGUAGE sql STABLE AS
+    'SELECT id FROM strict_people WHERE email LIKE pattern';
+CREATE FUNCTION strict_dark(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$
+DECLARE t text; BEGIN EXECUTE 'SELECT title FROM strict_things WHERE id = $1' INTO t USING n; RETURN t; END $$;
+CREATE FUNCTION strict_may(n int) RETURNS boolean LANGUAGE sql STABLE AS
+    'SELECT EXISTS (SELECT 1 FROM strict_people p WHERE p.id = n AND p.note IS NOT NULL)';
+CREATE FUNCTION strict_repeated(t text, n int) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT repeat($1, $2)';
+CREATE OPERATOR ||! (LEFTARG = text, RIGHTARG = int, FUNCTION = strict_repeated);
+CREATE FUNCTION strict_step(state text, t text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT state || t';
+CREATE AGGREGATE strict_gather (text) (SFUNC = strict_step, STYPE = text, INITCOND = '');
+CREATE FUNCTION strict_touch() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN NEW.many := NEW.many + 1; RETURN NEW; END $$;
+CREATE TABLE strict_made (
+    id int PRIMARY KEY, many int DEFAULT length(strict_title(1)), word text DEFAULT strict_dark(1),
+    loud text GENERATED ALWAYS AS (strict_shout('x' || 'y')) STORED
+);
+CREATE INDEX ON strict_made (strict_shout(word));
+CREATE TRIGGER touched BEFORE INSERT OR UPDATE ON strict_made FOR EACH ROW EXECUTE FUNCTION strict_touch();
+CREATE TABLE strict_guarded (id int PRIMARY KEY, title text);
+INSERT INTO strict_guarded SELECT id, title FROM strict_things;
+ALTER TABLE strict_guarded ENABLE ROW LEVEL SECURITY;
+CREATE POLICY guarded ON strict_guarded USING (strict_may(id)) WITH CHECK (strict_may(id));
+CREATE VIEW strict_calls AS
+    SELECT id, strict_shout(title) AS loud, title ||! 2 AS twice, strict_email(id) AS email FROM strict_things
+    WHERE strict_title(id) <> '';
+GRANT ALL ON strict_people, strict_things, strict_view, strict_made, strict_guarded, strict_calls TO govproxy_login;
+"""
+CLEARED = """
+DROP TABLE strict_people, strict_things, strict_made, strict_guarded CASCADE;
+DROP AGGREGATE strict_gather (text);
+DROP OPERATOR ||! (text, int);
+DROP FUNCTION strict_shout, strict_email, strict_title, strict_both, strict_find, strict_like, strict_dark, strict_may,
+    strict_repeated, strict_step, strict_touch;
 """
 MASKED = "SELECT id, email, lower(email), note FROM strict_people ORDER BY id"
 PLAIN = "SELECT id, title FROM strict_things ORDER BY id"
@@ -85,7 +128,7 @@ def pair(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iter
             stack.callback(started[-1].stop)
         yield Pair(strict=started[0], plain=started[1], databases=databases)
     with databases.direct("shop") as direct:
-        direct.execute("DROP VIEW strict_view; DROP TABLE strict_people, strict_things")
+        direct.execute(CLEARED)
 
 
 def _ended(*texts: str) -> list[tuple[bytes, int]]:
@@ -236,6 +279,44 @@ SCRIPTS: dict[str, list[tuple[bytes, int]]] = {
         "UPDATE strict_things SET title = (SELECT email FROM strict_people LIMIT 1) WHERE id = 2{}",
         "ROLLBACK",
     ),
+    "functions": _ended(
+        "SELECT id, strict_shout(title), strict_title(id), title ||! 2 FROM strict_things ORDER BY id{}",
+        "SELECT id, strict_shout(email), strict_email(id) FROM strict_people ORDER BY id{}",
+        "SELECT title FROM strict_both(1){}",
+        "SELECT email, title FROM strict_both(2){}",
+        "SELECT (strict_both(id)).title FROM strict_things ORDER BY id{}",
+        "SELECT (b).title FROM (SELECT strict_both(1) AS b) x{}",
+        "SELECT r.title, upper(r.title) FROM strict_rows() r{}",
+        "SELECT strict_gather(title ORDER BY id), strict_gather(strict_title(id) ORDER BY id) FROM strict_things{}",
+        "SELECT strict_gather(email ORDER BY id) FROM strict_people{}",
+        "SELECT * FROM strict_find('ada@secret.example'){}",
+        "SELECT * FROM strict_like('ada%'){}",
+        "SELECT strict_dark(1), count(*) FROM strict_things{}",
+        "SELECT count(strict_email(id)) FROM strict_things{}",
+        "SELECT id FROM strict_things WHERE strict_title(id) = 'one' ORDER BY strict_shout(title){}",
+        "SELECT id FROM strict_things WHERE strict_email(id) LIKE 'a%'{}",
+    ),
+    "functions-binary": _pipeline(
+        extended("SELECT id, strict_shout(title), strict_title(id) FROM strict_things ORDER BY id{}", formats=[1]),
+        extended("SELECT strict_email(id), strict_shout(email) FROM strict_people ORDER BY id{}", formats=[1]),
+        extended("SELECT title, email FROM strict_both(2){}", formats=[1]),
+    ),
+    "functions-behind": _ended(
+        "SELECT id, loud, twice, email FROM strict_calls ORDER BY id{}",
+        "SELECT upper(loud), upper(email) FROM strict_calls ORDER BY id{}",
+        "SELECT count(*) FROM strict_calls WHERE loud = 'ONE'{}",
+        "SELECT count(*) FROM strict_calls WHERE email LIKE 'a%'{}",
+        "BEGIN",
+        "INSERT INTO strict_made (id) VALUES (1) RETURNING id, many, loud{}",
+        "INSERT INTO strict_made (id, word) VALUES (2, DEFAULT), (3, 'x') RETURNING id, loud{}",
+        "UPDATE strict_made SET many = DEFAULT WHERE id = 1 RETURNING many{}",
+        "INSERT INTO strict_made (id, word) SELECT id + 5, strict_email(id) FROM strict_things{}",
+        "ROLLBACK",
+        "BEGIN",
+        "SELECT id, title FROM strict_guarded ORDER BY id{}",
+        "UPDATE strict_guarded SET title = strict_shout(title) WHERE id = 1 RETURNING title{}",
+        "ROLLBACK",
+    ),
     "empty": _ended(""),
 }
 _count = itertools.count()
@@ -363,6 +444,47 @@ def test_what_only_the_database_knows_of_conditions_is_refused(pair: Pair, text:
             assert "email" in str(refused.value)
         finally:
             direct.execute("DROP VIEW strict_turning")
+
+
+@pytest.mark.parametrize(
+    ("language", "body"),
+    [
+        ("sql", "SELECT reverse(email) FROM strict_people WHERE id = n"),
+        ("plpgsql", "BEGIN RETURN (SELECT reverse(email) FROM strict_people WHERE id = n); END"),
+        (
+            "plpgsql",
+            "DECLARE t text; BEGIN EXECUTE 'SELECT reverse(email) FROM strict_people WHERE id = $1' INTO t USING n;"
+            " RETURN t; END",
+        ),
+    ],
+    ids=["sql", "plpgsql", "dynamic"],
+)
+def test_a_function_that_only_the_database_knows_shows_and_tells_nothing(pair: Pair, language: str, body: str) -> None:
+    """A view that is replaced around the proxy by one that calls a function made a moment before."""
+    secret = "ada@secret.example"[::-1]
+    with pair.databases.direct("shop") as direct, pair.strict.connect(*WHO, database="shop") as analyst:
+        direct.execute("CREATE VIEW strict_filled AS SELECT id, title AS shown FROM strict_things")
+        direct.execute("GRANT ALL ON strict_filled TO govproxy_login")
+        try:
+            for number in range(20):
+                rows = analyst.execute(f"SELECT shown, {number} AS round FROM strict_filled ORDER BY id").fetchall()
+                if rows[0][0] == "one":
+                    break
+            direct.execute(
+                f"CREATE FUNCTION strict_fresh(n int) RETURNS text LANGUAGE {language} STABLE AS $b$ {body} $b$;"
+                "CREATE OR REPLACE VIEW strict_filled AS SELECT id, strict_fresh(id) AS shown FROM strict_things"
+            )
+            for text in ("SELECT id, shown FROM strict_filled ORDER BY id", "SELECT upper(shown) FROM strict_filled"):
+                for binary in (False, True):
+                    for _ in range(2):
+                        with contextlib.suppress(psycopg.errors.InsufficientPrivilege):  # until the look has it
+                            shown = analyst.cursor(binary=binary).execute(text).fetchall()
+                            assert secret not in str(shown).lower()
+            for condition in ("shown LIKE 'e%'", "left(shown, 1) = 'e'"):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    analyst.execute(f"SELECT count(*) FROM strict_filled WHERE {condition}")
+        finally:
+            direct.execute("DROP VIEW strict_filled; DROP FUNCTION IF EXISTS strict_fresh")
 
 
 def test_the_database_answers(pair: Pair) -> None:
