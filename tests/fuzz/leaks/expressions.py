@@ -29,6 +29,8 @@ _TABLES = _tables()
 FORMS, ROW_FORMS, WILD = _TABLES["plain"], _TABLES["row"], _TABLES["wild"]
 AGGREGATES, WINDOWS = _TABLES["aggregate"], _TABLES["window"]
 PREDICATES, LITERALS = _TABLES["predicate"][""], _TABLES["literal"]
+_CALLED = 0.14
+_METHODS = ("{method}({row})", "{row}.{method}", "({row}).{method}")
 _PLACE = re.compile(r"\{([a-z]+)(?::([a-z]+))?\}")
 
 
@@ -39,6 +41,7 @@ class Source:
     alias: str
     columns: tuple[Column, ...]
     row: bool = True
+    relation: str = ""  # whose rows they are
 
     @property
     def clean(self) -> bool:
@@ -82,6 +85,8 @@ class Expressions:
             return self.leaf(family, scope)
         if not self.clean and family == "text" and chance.random() < 0.06 and self.world.functions:
             return chance.choice(self.world.functions)
+        if (call := self._call(family, scope, groups=False)) is not None:
+            return self.fill(call, scope, depth - 1)
         forms = FORMS.get(family, ())
         rows = ROW_FORMS.get(family, ())
         if chance.random() < self.wild:
@@ -91,6 +96,30 @@ class Expressions:
         elif rows and chance.random() < 0.1 and any(source.row and self._whole(source) for source in scope):
             forms = rows
         return self.fill(chance.choice(forms or ("{" + family + "}",)), scope, depth - 1)
+
+    def _call(self, family: str, scope: Scope, *, groups: bool) -> str | None:
+        """Now and then, a form that calls a function of somebody's own."""
+        if self.chance.random() >= _CALLED:
+            return None
+        found = [
+            call.form
+            for call in self.world.calls
+            if call.family == family and call.groups is groups and (call.clean or not self.clean)
+        ]
+        if family == "text" and not groups:
+            found += [
+                self.chance.choice(ways).format(method=column.name, row=source.alias)
+                for source in scope
+                for _, relation, column in self.world.methods
+                if source.row and relation == source.relation and not (self.clean and column.secret)
+                for ways in [_METHODS if self._whole(source) else _METHODS[:1]]
+            ]
+        return self.chance.choice(found) if found else None
+
+    def aggregate(self, family: str, scope: Scope, depth: int) -> str:
+        """An aggregate of that family."""
+        form = self._call(family, scope, groups=True) or self.chance.choice(AGGREGATES[family])
+        return self.fill(form, scope, depth)
 
     def leaf(self, family: str, scope: Scope) -> str:
         """A column of that family if there is one, a literal, or a cast of another column."""

@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.fuzz.leaks.expressions import AGGREGATES, FAMILIES, WINDOWS, Expressions, Scope, Source
 from tests.fuzz.leaks.world import Column, Relation
 
+_ROWS_OF_FUNCTIONS = 0.12
 _JOINS = ("JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN")
 _CASTS = {"text": "text", "int": "bigint", "num": "numeric", "date": "date", "time": "timestamp", "bool": "boolean",
           "json": "jsonb", "bytes": "bytea", "texts": "text[]", "float": "float8"}  # fmt: skip
@@ -154,7 +155,7 @@ class Queries(Expressions):
         for _ in range(self.chance.randint(1, 3)):
             family = self.chance.choice(list(AGGREGATES))
             name = self.name("a")
-            targets.append(f"{self.fill(self.chance.choice(AGGREGATES[family]), scope, depth - 1)} AS {name}")
+            targets.append(f"{self.aggregate(family, scope, depth - 1)} AS {name}")
             columns.append(Column(name=name, type=family, family=family, secret=not self.clean))
         text = f"SELECT {', '.join(targets)} FROM {source}"
         if self.chance.random() < 0.4:
@@ -297,8 +298,10 @@ class Queries(Expressions):
             return f"{relation.name} AS {name}({', '.join(c.name for c in columns)})", [
                 Source(alias=name, columns=columns)
             ]
+        if (rows := self._rowset((), name)) is not None:
+            return rows[0], [rows[1]]
         only = "ONLY " if self.chance.random() < 0.05 and relation.writable else ""
-        return f"{only}{relation.name} {name}", [Source(alias=name, columns=columns)]
+        return f"{only}{relation.name} {name}", [Source(alias=name, columns=columns, relation=relation.name)]
 
     def _relation(self) -> Relation:
         clean = [relation for relation in self.world.relations if relation.clean]
@@ -306,8 +309,22 @@ class Queries(Expressions):
         wanted = clean if self.chance.random() < (0.4 if self.clean else 0.15) else mixed
         return self.chance.choice(wanted or mixed or clean)
 
+    def _rowset(self, scope: Scope, name: str) -> tuple[str, Source] | None:
+        """Now and then, a function of somebody's own that gives rows."""
+        found = [rows for rows in self.world.rowsets if rows.clean or not self.clean]
+        if not found or self.chance.random() >= _ROWS_OF_FUNCTIONS:
+            return None
+        rows = self.chance.choice(found)
+        columns = rows.columns if not self.clean else tuple(replace(column, secret=False) for column in rows.columns)
+        if rows.passes and not self.clean:
+            columns = tuple(replace(column, secret=True) for column in columns)
+        call = self.fill(self.chance.choice(rows.calls), scope, 1)
+        return f"{call} AS {name}{rows.typed}", Source(alias=name, columns=columns)
+
     def _function(self, scope: Scope) -> tuple[str, Source]:
         name = self.name("f")
+        if (rows := self._rowset(scope, name)) is not None:
+            return rows
         column = Column(name="v", type="text", family="text", secret=not self.clean)
         # Of what type an unnested array is cannot always be told; then all that stands beside it is suspect.
         forms = ("unnest(({texts})::text[])" if self.clean else "unnest({texts})",

@@ -11,12 +11,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import psycopg
+
 from tests.fuzz.leaks import wireforms, world
 from tests.fuzz.leaks.canary import Secrets
 from tests.fuzz.leaks.detector import Detector
 from tests.fuzz.leaks.evidence import Evidence, weigh
 from tests.fuzz.leaks.judge import UNDETERMINED, Verdict, Wrong, interference, is_undetermined, judge
 from tests.fuzz.leaks.mutations import Mutations, secrets_of
+from tests.fuzz.leaks.routines import OPERATORS, Routines
 from tests.fuzz.leaks.shrink import shrink
 from tests.fuzz.leaks.statements import Statement, Statements
 from tests.fuzz.leaks.target import AROUND, BESIDE, TWIN, Owner, Target, opened
@@ -28,6 +31,9 @@ from tests.support.raw_session import Answer
 
 # After these the proxy rightly knows less of a session: names may mean more than one thing.
 _SOILS = re.compile(r"\A\s*(set|reset|discard|do|alter|drop)\b|search_path|set_config|;", re.IGNORECASE)
+
+# Code that nobody can follow may have set anything.
+_CALLS = re.compile(rf"\bu_[a-z]+\d*s?\b|{'|'.join(map(re.escape, OPERATORS))}")
 
 # Ordered by a constant, a window takes the rows as the plan gives them, and the plan follows statistics.
 _ANY_ORDER = re.compile(r"\bOVER\s*\([^()]*\bORDER\s+BY\s+(?:\d[\d.]*|'[^']*'|NULL)\s*(?:\)|ROWS|RANGE|GROUPS)", re.I)
@@ -131,7 +137,9 @@ class Fuzz:
         if marked.rows != [[b"marker %d" % self._marker]] or marked.status != b"I":
             self._target.forget()
             return Verdict(outcome="broken", wrong=Wrong.BROKEN, detail=f"the marker came back as {marked.messages}")
-        soils = any(_SOILS.search(step) for step in statement.steps)
+        soils = any(_SOILS.search(step) for step in statement.steps) or (
+            not statement.clean and any(_CALLS.search(step) for step in statement.steps)
+        )
         if soils:
             self._target.forget(statement.who)
         around = wireforms.send(self._target.direct(), packets, whole=True)
@@ -216,6 +224,20 @@ class Source:
     next: Callable[[], Statement]
 
 
+def define(owner: Owner, made: world.World) -> list[str]:
+    """Build a world but for its rows; gives what the database refused, which the world forgets."""
+    for statement in made.definitions:
+        owner.execute(statement.encode())
+    refused = []
+    for name, statement in made.attempts:
+        try:
+            owner.execute(statement.encode())
+        except psycopg.Error as error:
+            made.forget(name)
+            refused.append(f"{statement}: {error}")
+    return refused
+
+
 def source_for(seed: int) -> Source:
     """The source of that number: a generated world mostly, every fourth time the one of the case files."""
     chance = random.Random(f"statements {seed}")
@@ -223,9 +245,10 @@ def source_for(seed: int) -> Source:
         return Source(seed, _define_cases, _fill_cases, False, [], Mutations(chance).next)
     made = world.generate(seed)
 
+    Routines(random.Random(f"routines {seed}"), made).define()
+
     def build(owner: Owner) -> None:
-        for statement in made.definitions:
-            owner.execute(statement.encode())
+        define(owner, made)
 
     def fill(owner: Owner, twin: bool) -> Secrets:
         values = world.generate(seed, twin=twin)

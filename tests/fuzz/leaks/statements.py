@@ -39,6 +39,8 @@ _FETCHES = (
     ("FETCH ALL FROM {}",),
     ("MOVE 1 FROM {}", "FETCH NEXT FROM {}", "FETCH FORWARD 5 FROM {}"),
 )
+_LATER = ("cursor", "several")
+_STORING = ("insert", "update", "merge", "fired", "store")
 _WHO = {"attempt": ["analyst", "engineer", "engineer"]}
 
 
@@ -75,13 +77,13 @@ class Statements:
         self._chance = chance
         self._world = world
         self._queries = Queries(chance, world)
-        self._clean_kinds: dict[Callable[[], Statement], int] = {
+        self._clean_kinds: dict[Callable[[], Statement], float] = {
             self._query: 10, self._cursor: 1, self._prepared: 1, self._stored: 1, self._several: 1, self._writing: 2,
-            self._copied: 1,
+            self._copied: 1, self._fired: 0.4,
         }  # fmt: skip
-        self._kinds: dict[Callable[[], Statement], int] = {
+        self._kinds: dict[Callable[[], Statement], float] = {
             self._query: 10, self._cursor: 1, self._prepared: 1, self._stored: 2, self._several: 1, self._writing: 3,
-            self._explained: 1, self._copied: 1, **{partial(self._script, kind): 1 for kind in SCRIPTS},
+            self._explained: 1, self._copied: 1, self._fired: 1, **{partial(self._script, kind): 1 for kind in SCRIPTS},
         }  # fmt: skip
 
     def next(self) -> Statement:
@@ -93,7 +95,10 @@ class Statements:
         return chance.choices(list(kinds), weights=list(kinds.values()))[0]()
 
     def _make(self, kind: str, *steps: str, ordered: bool = False, who: str = "analyst") -> Statement:
-        return Statement(kind=kind, steps=steps, clean=self._queries.clean, ordered=ordered, who=who)
+        # A cast of somebody's own may run wherever something is stored, and code may change what comes after.
+        may_run = (self._world.has_casts and kind in _STORING) or (kind in _LATER and any("u_" in s for s in steps))
+        clean = self._queries.clean and not may_run
+        return Statement(kind=kind, steps=steps, clean=clean, ordered=ordered, who=who)
 
     def _some_query(self, depth: int | None = None) -> Query:
         return self._queries.query(self._chance.choice([0, 1, 1, 2, 2, 3]) if depth is None else depth)
@@ -210,8 +215,19 @@ class Statements:
         what = self._chance.choice(what if clean and not relation.clean else [*what, relation.name])
         return self._make("copy", f"COPY {what} TO STDOUT{options}")
 
+    def _fired(self) -> Statement:
+        """What calls functions without naming them: defaults, triggers."""
+        scripts = self._world.clean_scripts if self._queries.clean else self._world.scripts
+        if not scripts:
+            return self._query()
+        return self._filled("fired", self._chance.choice(scripts)[1])
+
     def _script(self, kind: str) -> Statement:
-        """One line of ``scripts.txt``, its places filled."""
+        """One line of ``scripts.txt``."""
+        return self._filled(kind, self._chance.choice(SCRIPTS[kind]))
+
+    def _filled(self, kind: str, script: str) -> Statement:
+        """A script with its places filled."""
         name, who = self._queries.name("s"), self._chance.choice(_WHO.get(kind, ["analyst"]))
         secret = self._chance.choice([r.name for r in self._world.relations if r.writable and not r.clean])
         places = {
@@ -222,7 +238,6 @@ class Statements:
             "{table}": lambda: self._world.relations[0].name,
             "{secret}": lambda: secret,
         }
-        script = self._chance.choice(SCRIPTS[kind])
         steps = [_PLACE.sub(lambda found: places[found[0]](), step) for step in script.split(STEP)]
         return self._make(kind, *steps, who=who)
 

@@ -40,6 +40,7 @@ _ISSUER = "https://fuzz.govproxy.example"
 _POLICY = """\
 extends: production
 rules:
+  - {name: functions-may-be-called, does: [call], effect: allow, overrides: [any]}
   - {name: engineers-change-the-schema, who: {groups: [engineering]}, does: [ddl], effect: allow, overrides: [any]}
   - {name: dba-changes-the-schema, who: {groups: [dba]}, does: [ddl], effect: allow, overrides: [any]}
 columns:

@@ -42,6 +42,29 @@ class Relation:
         return not any(column.secret for column in self.columns)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A form of an expression that calls a function; ``clean``: harmless where its arguments are."""
+
+    made_by: str
+    family: str
+    form: str
+    clean: bool
+    groups: bool = False  # an aggregate's
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rowset:
+    """Functions in FROM. ``passes``: what it gives is as harmless as what it is given."""
+
+    made_by: str
+    calls: tuple[str, ...]
+    columns: tuple[Column, ...]
+    clean: bool
+    passes: bool
+    typed: str = ""  # what must stand behind the alias
+
+
 @dataclass(slots=True)
 class World:
     """What the fuzzer works on."""
@@ -54,6 +77,29 @@ class World:
     corrections: list[str] = field(default_factory=list)
     functions: list[str] = field(default_factory=list)  # calls that give planted text, without arguments
     wrappers: list[str] = field(default_factory=list)  # of one text, giving text
+    # What the database may refuse, each with the name of what it is for; then all of that name goes.
+    attempts: list[tuple[str, str]] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    rowsets: list[Rowset] = field(default_factory=list)
+    methods: list[tuple[str, str, Column]] = field(
+        default_factory=list
+    )  # made by, of which relation's rows, as a column
+    scripts: list[tuple[str, str]] = field(default_factory=list)
+    clean_scripts: list[tuple[str, str]] = field(default_factory=list)
+    # With casts of somebody's own, any assignment may run their functions: PL/pgSQL is not followed then.
+    has_casts: bool = False
+
+    def try_to(self, name: str, definition: str) -> None:
+        """Have it run, for all that is known by this name."""
+        self.attempts.append((name, definition))
+
+    def forget(self, name: str) -> None:
+        """That was not possible."""
+        self.calls = [call for call in self.calls if call.made_by != name]
+        self.rowsets = [rows for rows in self.rowsets if rows.made_by != name]
+        self.methods = [method for method in self.methods if method[0] != name]
+        self.scripts = [script for script in self.scripts if script[0] != name]
+        self.clean_scripts = [script for script in self.clean_scripts if script[0] != name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +326,7 @@ class _Builder:
 
     def _code(self) -> None:
         """Functions, an operator and a cast, some of which give planted values."""
+        self.world.has_casts = self._chance.random() < 0.3
         secret = [
             (relation.name, column.name)
             for relation in self.world.relations
@@ -297,10 +344,12 @@ class _Builder:
         run("CREATE OPERATOR <+> (LEFTARG = text, RIGHTARG = text, FUNCTION = f_join)")
         run("CREATE TYPE boxed AS (v text)")
         run("CREATE FUNCTION f_box(t text) RETURNS boxed LANGUAGE sql IMMUTABLE AS 'SELECT ROW(reverse(t))::boxed'")
-        run("CREATE CAST (text AS boxed) WITH FUNCTION f_box(text)")
+        if self.world.has_casts:
+            run("CREATE CAST (text AS boxed) WITH FUNCTION f_box(text)")
+            self.world.wrappers.append("(CAST({text} AS boxed)).v")
         self.world.wrappers += [
             *("f_wrap({text})", "f_code({text})", "f_tell({text})", "f_fail({text})", "f_join({text}, {text})"),
-            *("({text} <+> {text})", "(CAST({text} AS boxed)).v"),
+            *("({text} <+> {text})", "(f_box({text})).v"),
         ]
         if not secret:
             return
