@@ -464,7 +464,8 @@ class Gate:
         basis: Basis = verdict.basis
         if verdict.outcome is Outcome.HOLD and basis.decision is not None:
             return denied(
-                verdict, unasked(basis.decision, "Call the function in a SELECT: that can wait for approval.")
+                verdict,
+                unasked(basis.decision, "A FunctionCall message cannot wait: call the function in a SELECT."),
             )
         if verdict.outcome is Outcome.ALLOW and not verdict.clear:
             refusal = StatementDenied(

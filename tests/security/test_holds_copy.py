@@ -1,4 +1,5 @@
-"""COPY FROM STDIN that has to be approved, whatever its rows do meanwhile, and held statements over TLS."""
+"""COPY FROM STDIN that has to be approved, whatever its rows do meanwhile; FunctionCall, which cannot wait; and
+held statements over TLS."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ import psycopg
 import pytest
 
 from govproxy.control.admin import ask
+from govproxy.wire.errors import decode_detail
 from govproxy.wire.startup import encode_cancel_request
 from tests.security.holding import ANA, BOT, Aside, Desk, run, until
 from tests.support.ledger import Event
@@ -20,12 +22,17 @@ POLICY = """\
 extends: production
 rules:
   - {name: copies, who: {groups: [engineering]}, does: [copy_in], effect: hold, overrides: [any], rehearse: true,
-     on: {tables: [public.copied]}, approvers: {groups: [leads]}, hold: {timeout: 60s, in_transaction: 30s}}
+     on: {tables: [public.copied]}, approvers: {groups: [leads]}, hold: {timeout: 10m, in_transaction: 5m}}
   - {name: bots, who: {agents: true}, does: [copy_in], effect: hold, overrides: [agents-ask-before-writing],
      on: {tables: [public.copied]}, approvers: {groups: [leads]}, hold: {on_hold: refuse, valid: 10m}}
   - {name: waits, who: {groups: [engineering]}, does: [delete], effect: hold, overrides: [any],
-     on: {tables: [public.copied]}, approvers: {groups: [leads]}, hold: {timeout: 60s, notice_every: 1s}}
+     on: {tables: [public.copied]}, approvers: {groups: [leads]}, hold: {timeout: 10m, notice_every: 1s}}
+  - {name: calls, who: {groups: [engineering]}, does: [function_message], effect: hold, overrides: [any],
+     approvers: {groups: [leads]}}
+columns:
+  - {name: engineering-sees-everything, who: {users: [eva@shop.example]}, on: {tags: [any]}, see: clear, compare: any}
 """
+EVA = ("eva@shop.example", ("engineering",))
 ROWS = b"1\tone\ta@x.example\n2\ttwo\tb@x.example\n3\t\\N\t\\N\n"
 BINARY = b"PGCOPY\n\xff\r\n\0" + bytes(8) + b"\0\3\0\0\0\4\0\0\0\7\0\0\0\1w\0\0\0\1e" + b"\xff\xff"
 FORMATS = {"text": ("COPY copied FROM STDIN", ROWS, 3), "binary": ("COPY copied FROM STDIN (FORMAT binary)", BINARY, 1)}
@@ -248,6 +255,46 @@ def test_who_does_not_wait_comes_back_with_the_same_copy(
         again = session.ask(whole("COPY copied FROM STDIN", b"9\ta\tb\n", how))
         assert [error["C"] for error in again.errors] == ["42501"]
         still_in_step(session)
+
+
+# ---------------------------------------------------------------------- what cannot wait
+
+LO_CREATE = (715).to_bytes(4, "big")
+
+
+def function_call(number: int) -> bytes:
+    """FunctionCall of lo_create."""
+    value = number.to_bytes(4, "big")
+    return message(b"F", LO_CREATE + b"\0\1\0\1" + b"\0\1" + (4).to_bytes(4, "big") + value + b"\0\1")
+
+
+@pytest.mark.parametrize("who", [ANA, EVA], ids=["masked", "clear"])
+@pytest.mark.parametrize("sending", ["together", "byte by byte", "in a transaction"])
+def test_a_function_call_that_needs_an_approval_is_refused_at_once(
+    proxy: Proxy, databases: Databases, desk: Desk, who: tuple[str, tuple[str, ...]], sending: str
+) -> None:
+    with RawSession(proxy.port, who[0], proxy.token(*who), "app") as session:
+        if sending == "in a transaction":
+            session.query("BEGIN")
+        for number in (700_001, 700_002):  # the second time it is known
+            sent = function_call(number)
+            if sending == "byte by byte":
+                said = session.in_pieces(sent, range(1, len(sent)))
+            else:
+                said, behind = session.answers(sent + query("SELECT 7"), 2)
+                assert behind.rows == ([[b"7"]] if sending == "together" else [])
+            ((error,), kinds) = said.errors, said.kinds
+            assert error["C"] == "42501"
+            assert "FunctionCall" in error["H"]
+            assert "SELECT" in error["H"]
+            assert outcome(proxy, decode_detail(error["D"])["request_id"])["status"] == "denied"
+            assert "V" not in kinds
+        session.query("ROLLBACK")
+        still_in_step(session)
+    with databases.direct() as direct:
+        made = direct.execute("SELECT count(*) FROM pg_largeobject_metadata WHERE oid IN (700001, 700002)").fetchone()
+    assert made == (0,)
+    assert desk.requests("FunctionCall") == []
 
 
 # ---------------------------------------------------------------------- over TLS

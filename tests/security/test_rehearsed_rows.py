@@ -11,7 +11,7 @@ import pytest
 
 from govproxy.control.admin import ask
 from govproxy.wire.frontend import encode_bind
-from tests.security.holding import ANA, Aside, Desk, run, until
+from tests.security.holding import ANA, BOT, Aside, Desk, run, until
 from tests.support.proxy import Databases, Proxy, start
 from tests.support.raw_session import SYNC, RawSession, describe, execute, parse
 
@@ -24,6 +24,8 @@ rules:
   - {name: seen, who: {groups: [engineering]}, does: [insert, update, delete, merge], effect: hold, overrides: [any],
      on: {tables: [public.staff, public.places, public.dated]}, approvers: {groups: [leads]}, rehearse: true,
      hold: {timeout: 10m, rehearsal: 5m, in_transaction: 5m}}
+  - {name: sent-away, who: {agents: true}, does: [insert, update], effect: hold, approvers: {groups: [leads]},
+     on: {tables: [public.places]}, overrides: [agents-ask-before-writing], rehearse: true, hold: {on_hold: refuse}}
   - {name: beside, who: {groups: [engineering]}, does: [write], effect: allow, overrides: [any],
      on: {tables: [public.duties, public.leavers, public.traces]}}
 classify:  # whatever the rows of one test make of them
@@ -498,3 +500,54 @@ def test_every_table_that_changes_is_counted(desk: Desk, ana: Connection, value:
         desk.decide(asked, answer)
         assert done.result == 1 if answer == "approve" else done.error.sqlstate == "42501"
     assert value("SELECT count(*) FROM duties") == 12
+
+
+# ---------------------------------------------------------------------- what does not wait
+
+
+@pytest.mark.parametrize(
+    ("text", "parameters", "ranks", "told"),
+    [
+        ("UPDATE places SET rank = 'away' WHERE floor = 2", None, (["b"], ["away"]), "runs anew"),
+        ("UPDATE places SET floor = 9 WHERE floor = 2", None, (["b"], []), "as they were only"),
+        ("UPDATE places SET rank = 'away' WHERE floor = %s", (2,), None, "parameters are not kept"),
+        ("INSERT INTO places VALUES ('new', 1)", None, None, "only UPDATE and DELETE"),
+        (
+            "WITH a AS (UPDATE places SET rank = 'x' WHERE floor = 1) UPDATE places SET rank = 'y' WHERE floor = 2",
+            None,
+            None,
+            "inside WITH",
+        ),
+    ],
+)
+def test_what_was_sent_away_is_rolled_back_and_says_so(
+    proxy: Proxy,
+    desk: Desk,
+    value: Callable[[str], Any],
+    text: str,
+    parameters: Any,
+    ranks: tuple[list[str], list[str]] | None,
+    told: str,
+) -> None:
+    everything = "SELECT string_agg(places::text, ';' ORDER BY name) FROM places"
+    as_it_was = value(everything)
+    with proxy.connect(*BOT) as bot:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="needs approval"):
+            bot.execute(text, parameters)
+        (one,) = until(lambda: desk.requests("places", "waiting"))
+        facts = until(lambda: ask(desk.settings, {"command": "approval", "id": one["id"]})["facts"])
+        assert "petra" not in repr(facts)
+        assert any(told in note for note in facts["notes"]), facts["notes"]
+        if ranks is None:
+            assert facts["rehearsal"] is None
+        else:
+            assert facts["rehearsal"]["until"] == 0
+            assert changed(facts["rehearsal"]) == {"places": (0, 1, 0)}
+            assert (column(facts["rehearsal"], "before", "rank"), column(facts["rehearsal"], "after", "rank")) == ranks
+        assert value(everything) == as_it_was
+        assert value("SELECT count(*) FROM pg_locks WHERE relation = 'places'::regclass AND mode ~ 'RowExcl'") == 0
+        steps = [event["status"] for event in proxy.events("approval") if event["approval"] == one["id"]]
+        assert steps == ["asked"]
+        desk.decide(one["id"])
+        assert bot.execute(text, parameters).rowcount == 1
+    assert value(everything) != as_it_was
