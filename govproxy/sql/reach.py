@@ -76,12 +76,17 @@ class _Reach:
             return
         path = _DEFINITION_PATH if body.bound else routine.search_path
         for statement in body.statements:
-            for tag in _with(statement, "relname"):
-                self._relation(tag, path)
+            ctes = {cte["ctename"] for cte in _with(statement, "ctename")}
+            for named in _with(statement, "relname"):
+                self._relation(named, path, ctes)
             yield statement, path
 
-    def _relation(self, named: Node, path: Path) -> None:
-        for relation in self._catalog.resolve(named.get("schemaname"), str(named["relname"]), path):
+    def _relation(self, named: Node, path: Path, ctes: set[str]) -> None:
+        schema, name = named.get("schemaname"), str(named["relname"])
+        found = self._catalog.resolve(schema, name, path)
+        if not found and (schema or name not in ctes):
+            self.columns.add(ANYTHING)  # a temporary table, or one that the catalog does not know yet
+        for relation in found:
             self._take(relation)
             if relation.kind in (RelationKind.VIEW, RelationKind.MATERIALISED_VIEW):
                 for base in behind(relation, self._catalog).relations:

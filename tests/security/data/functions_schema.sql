@@ -198,6 +198,9 @@ CREATE FUNCTION g_dark_count() RETURNS bigint LANGUAGE plpgsql STABLE AS
 CREATE FUNCTION g_cursor(n int) RETURNS numeric LANGUAGE plpgsql STABLE AS $$
 DECLARE c CURSOR FOR SELECT price FROM products WHERE id = n; p numeric;
 BEGIN OPEN c; FETCH c INTO p; CLOSE c; RETURN p; END $$;
+CREATE FUNCTION h_unseen(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$
+DECLARE t text; BEGIN EXECUTE 'SELECT reverse(title) FROM unseen WHERE id = $1' INTO t USING n; RETURN t; END $$;
+CREATE TABLE defaulted_unseen (id int, a text DEFAULT h_unseen(1));
 CREATE TABLE defaulted_harmless (id int PRIMARY KEY, a text DEFAULT g_dark(1), b text DEFAULT lower('X'),
     c numeric DEFAULT g_cursor(2));
 CREATE FUNCTION h_slow(n int) RETURNS int LANGUAGE sql STABLE AS
