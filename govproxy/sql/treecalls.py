@@ -99,7 +99,11 @@ class TreeCalls:
             return _UNKNOWN
         if _is_harmless(function) or (computes and function.extension in functions.COMPUTING_EXTENSIONS):
             return _NOTHING
-        result = self._results.of(function)
+        try:
+            result = self._results.of(function)
+        except (RecursionError, LookupError, TypeError, AttributeError, ValueError):
+            # Too deep, or a tree of a make never seen: as in `lineage.trace`, nothing of it is understood.
+            return _UNKNOWN
         if result is None:
             return _UNKNOWN
         row = result.value.row

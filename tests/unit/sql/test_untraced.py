@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from govproxy.sql import lineage as tracing
-from govproxy.sql.catalog import Catalog, ColumnRef, RelationKind
+from govproxy.sql.catalog import Catalog, ColumnRef, Function, RelationKind
+from govproxy.sql.nodetext import TreeNode
+from govproxy.sql.treecalls import UNKNOWN, TreeCalls
 from govproxy.sql.values import UNTRACED, Comparison
 from tests.support.lineage import BOOL, INT4, TEXT, catalog, function, lineage, relation
 
@@ -113,3 +115,22 @@ def test_where_tracing_gives_up_all_that_is_read_is_compared(
 def test_and_all_that_is_read_is_stored_where_anything_is(sql: str, monkeypatch: pytest.MonkeyPatch) -> None:
     traced = exhausted(sql, monkeypatch)
     assert any(flow.opaque and ColumnRef(PEOPLE.oid, 0) in flow.sources for flow in traced.flows)
+
+
+@pytest.mark.parametrize("error", [RecursionError, KeyError, ValueError])
+def test_a_body_that_cannot_be_gone_through_is_unknown_to_the_second_opinion(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot = world()
+    results = tracing.results_of(snapshot)
+    node = TreeNode("FUNCEXPR", {"funcid": str(PLAIN.oid), "funcformat": "0", "args": []})
+    assert UNKNOWN not in TreeCalls(snapshot, results).of(node).sources
+
+    def fail(routine: Function) -> None:
+        raise error
+
+    monkeypatch.setattr(results, "of", fail)
+    calls = TreeCalls(snapshot, results)
+    assert UNKNOWN in calls.of(node).sources
+    assert not calls.is_followed(PLAIN.oid)
+    assert calls.reads(PLAIN.oid) == frozenset()
