@@ -8,7 +8,7 @@ rows a second time. Values in, values out; knows no session.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from govproxy.approvals.rehearsals import Row
 from govproxy.sql.catalog import Catalog, Relation, RelationKind
@@ -42,7 +42,7 @@ class Given:
 
     statement: str
     formats: tuple[int, ...]
-    values: tuple[bytes | None, ...]
+    values: tuple[bytes | None, ...] = field(repr=False)
 
     @classmethod
     def of(cls, bound: bytes) -> Given | None:
