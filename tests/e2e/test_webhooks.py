@@ -31,7 +31,7 @@ from tests.unit.approvals.building import BOT, LEA, LEO, person, standing, vote
 
 SECRET, FORMER = "s" * 32, "f" * 32
 LITERAL = "4111 1111 1111 1111"
-SQL = f"DELETE FROM payments WHERE card = '{LITERAL}' AND amount > 987654"
+SQL = f"DELETE FROM payments WHERE card = '{LITERAL}' AND amount > 98765432101"
 
 CONFIG = """\
 approvals:
@@ -153,7 +153,7 @@ def test_no_message_holds_data(world: World) -> None:
         receiver.wait_for("approved", hold_id)
         for delivery in receiver.deliveries:
             assert LITERAL.encode() not in delivery.body
-            assert b"987654" not in delivery.body
+            assert b"98765432101" not in delivery.body
             assert b"sesame" not in delivery.body
 
 

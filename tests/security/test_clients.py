@@ -20,7 +20,7 @@ from tests.support.raw_session import RawSession, bind, extended, message, parse
 from tests.support.steady import Steady
 from tests.support.waiting import until
 
-LONGEST_S = 2.0
+LONGEST_S = 8.0  # of the worker's own time, on a machine that may be several times slower than another
 BOUND_BYTES = 24 << 20
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads memory from /proc")
 
@@ -192,7 +192,6 @@ def test_deep_and_long_texts_one_after_the_other(arena: Arena) -> None:
         "INSERT INTO attack_log VALUES " + ",".join("(1, 'x')" for _ in range(9_000)),
     )
     seat = arena.new_seat("analyst")
-    seat.session.socket.settimeout(30.0)
     for text in texts:
         seat.session.query(text)
         assert seat.session.query("SELECT 1").rows == [[b"1"]]
