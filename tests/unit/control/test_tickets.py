@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 
 import orjson
@@ -11,6 +12,7 @@ import pytest
 from govproxy.config.secrets import Secret
 from govproxy.config.settings import TicketService
 from govproxy.control.tickets import SIGNATURE, TIMESTAMP, Tickets, signed
+from tests.support.waiting import DEADLINE_S
 from tests.unit.approvals.building import BOT, hold
 from tests.unit.approvals.test_automatic import NATURE
 
@@ -30,25 +32,26 @@ def said(headers: Headers, value: object, *, key: str = KEY) -> bytes:
     return http(body, signed(key.encode(), headers[SIGNATURE].encode(), body))
 
 
-def confirmed(answer: Answer, *, timeout_s: float = 60.0) -> tuple[str | None, list[tuple[Headers, bytes]]]:
+def confirmed(answer: Answer, *, timeout_s: float = DEADLINE_S) -> tuple[str | None, list[tuple[Headers, bytes]]]:
     """What comes of asking a service that answers so, and what it was asked."""
     asked: list[tuple[Headers, bytes]] = []
+
+    served: list[tuple[asyncio.Task[None], asyncio.StreamWriter]] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)}
         body = await reader.readexactly(int(headers["content-length"]))
         asked.append((headers, body))
-        try:
-            writer.write(await answer(headers, body))
-            await writer.drain()
-        except ConnectionError:
-            pass
-        finally:
-            writer.close()
+        writer.write(await answer(headers, body))
+        await writer.drain()
+        writer.close()
+
+    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        served.append((asyncio.create_task(serve(reader, writer)), writer))
 
     async def run() -> str | None:
-        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        server = await asyncio.start_server(connected, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         service = TicketService(
             name="jira", url=Secret(f"http://127.0.0.1:{port}/check"), secret=Secret(KEY), timeout_s=timeout_s
@@ -58,7 +61,18 @@ def confirmed(answer: Answer, *, timeout_s: float = 60.0) -> tuple[str | None, l
             return await tickets.confirm("t", "OPS-1", HOLD)
         finally:
             await tickets.close()
+            # Who asked may have given up before anybody took the connection, or even before there was one.
+            for _ in range(1_000):
+                if served:
+                    break
+                await asyncio.sleep(0.001)
             server.close()
+            for task, writer in served:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+                writer.close()
+                with contextlib.suppress(ConnectionError):
+                    await writer.wait_closed()
 
     return asyncio.run(run()), asked
 
