@@ -57,8 +57,30 @@ CAPSULES = sa.Table(
     sa.Column("expires", sa.Double, nullable=False),
 )
 
-# Made once: what SQLAlchemy compiles of them is found again.
+# Made once: what SQLAlchemy compiles of them is found again, and making one costs more than running it.
 _NEW_HOLD, _NEW_VOTE, _NEW_CAPSULE = HOLDS.insert(), VOTES.insert(), CAPSULES.insert()
+_SAME = HOLDS.c.fingerprint == sa.bindparam("same", type_=sa.Text)
+_NOW = sa.bindparam("now", type_=sa.Double)
+_USABLE = (
+    sa.select(HOLDS.c.id)
+    .join(CAPSULES, CAPSULES.c.hold_id == HOLDS.c.id)
+    .where(_SAME, HOLDS.c.status == Status.APPROVED.value)
+    .where(CAPSULES.c.used < CAPSULES.c.uses, CAPSULES.c.expires > _NOW)
+    .order_by(HOLDS.c.decided)
+    .limit(1)
+)
+_STILL_OPEN = sa.select(HOLDS.c.id).where(_SAME, HOLDS.c.status == Status.WAITING.value, HOLDS.c.deadline > _NOW)
+_SETTLE = (
+    HOLDS.update()
+    .where(HOLDS.c.id == sa.bindparam("hold", type_=sa.Text))
+    .values(status=sa.bindparam("became", type_=sa.Text), decided=_NOW)
+)
+_USE = (
+    CAPSULES.update()
+    .where(CAPSULES.c.hold_id == sa.bindparam("hold", type_=sa.Text), CAPSULES.c.used < CAPSULES.c.uses)
+    .where(CAPSULES.c.expires > _NOW)
+    .values(used=CAPSULES.c.used + 1)
+)
 
 MOST_ALIKE = 200
 _RULE = "\x1frule"  # a rule's key among the votes; no name of a person has a control character
@@ -153,14 +175,17 @@ def _ask(
             standing=before, capsule=_find_capsule(connection, before.hold.id) if decided else None, earlier=True
         )
     standing = Standing(hold=hold)
+    after = deciding.ruled(standing, vote) if vote is not None else None
+    ended = after is not None and after.status is not Status.WAITING
     connection.execute(
         _NEW_HOLD,
         {
             "id": hold.id,
-            "status": Status.WAITING.value,
+            "status": (standing if after is None else after).status.value,
             "database_name": hold.subject.database,
             "asked": hold.asked,
             "deadline": hold.deadline,
+            "decided": vote.time if ended and vote is not None else None,
             "content": orjson.dumps(forms.hold(hold)).decode(),
             "fingerprint": forms.fingerprint(hold),
             "digest": hold.subject.digest,
@@ -168,30 +193,23 @@ def _ask(
         },
     )
     _changed(connection, standing, beside)
-    after = deciding.ruled(standing, vote) if vote is not None else None
     if after is None or vote is None:
         return Kept(standing=standing)
-    return Kept(standing=after, capsule=_ruled(connection, after, vote, sealing, beside))
+    _keep(connection, hold.id, vote, person=_RULE)
+    sealed = _seal(connection, after, sealing) if ended else None
+    _changed(connection, after, beside)
+    return Kept(standing=after, capsule=None if sealed is None else sealed.capsule)
 
 
 def _earlier(connection: sa.Connection, hold: Hold, now: float) -> Standing | None:
     """The same request, made before: approved with a use left, or refused an answer on the wire and still open."""
-    same = HOLDS.c.fingerprint == forms.fingerprint(hold)
-    usable = (
-        sa.select(HOLDS.c.id)
-        .join(CAPSULES, CAPSULES.c.hold_id == HOLDS.c.id)
-        .where(same, HOLDS.c.status == Status.APPROVED.value)
-        .where(CAPSULES.c.used < CAPSULES.c.uses, CAPSULES.c.expires > now)
-        .order_by(HOLDS.c.decided)
-        .limit(1)
-    )
-    found = connection.execute(usable).scalar()
+    same = {"same": forms.fingerprint(hold), "now": now}
+    found = connection.execute(_USABLE, same).scalar()
     if found is not None:
         return _standing(connection, found, locked=False)
     if hold.waits:
         return None
-    still = sa.select(HOLDS.c.id).where(same, HOLDS.c.status == Status.WAITING.value, HOLDS.c.deadline > now)
-    for row in connection.execute(still).all():
+    for row in connection.execute(_STILL_OPEN, same).all():
         standing = _standing(connection, row.id, locked=False)
         if standing is not None and not standing.hold.waits:
             return standing
@@ -271,19 +289,13 @@ def rule(
         said = replace(vote, time=time_of(connection, vote.time))
         after = deciding.ruled(standing, said) if standing is not None else None
         if after is not None:
-            _ruled(connection, after, said, sealing, beside)
+            _keep(connection, hold_id, said, person=_RULE)
+            if after.status is not Status.WAITING:
+                _settle(connection, after, said.time, sealing)
+            _changed(connection, after, beside)
         return after
 
     return work
-
-
-def _ruled(connection: sa.Connection, after: Standing, vote: Vote, sealing: Sealing, beside: Beside) -> Capsule | None:
-    _keep(connection, after.hold.id, vote, person=_RULE)
-    sealed = None
-    if after.status is not Status.WAITING:
-        sealed = _settle(connection, after, vote.time, sealing)
-    _changed(connection, after, beside)
-    return None if sealed is None else sealed.capsule
 
 
 def decided_alike(hold: Hold, since: float) -> Callable[[sa.Connection], list[Capsule]]:
@@ -358,12 +370,7 @@ def use(hold_id: str, now: float) -> Callable[[sa.Connection], bool]:
     """Take one use of an approval. False when none is left, or its time is over."""
 
     def work(connection: sa.Connection) -> bool:
-        done = connection.execute(
-            CAPSULES.update()
-            .where(CAPSULES.c.hold_id == hold_id, CAPSULES.c.used < CAPSULES.c.uses)
-            .where(CAPSULES.c.expires > time_of(connection, now))
-            .values(used=CAPSULES.c.used + 1)
-        )
+        done = connection.execute(_USE, {"hold": hold_id, "now": time_of(connection, now)})
         return done.rowcount == 1
 
     return work
@@ -442,15 +449,18 @@ def _changed(connection: sa.Connection, standing: Standing, beside: Beside) -> N
     beside(connection, standing)
 
 
-def _settle(connection: sa.Connection, standing: Standing, now: float, sealing: Sealing) -> Sealed | None:
-    hold_id = standing.hold.id
-    connection.execute(HOLDS.update().where(HOLDS.c.id == hold_id).values(status=standing.status.value, decided=now))
+def _settle(connection: sa.Connection, standing: Standing, now: float, sealing: Sealing) -> None:
+    connection.execute(_SETTLE, {"hold": standing.hold.id, "became": standing.status.value, "now": now})
+    _seal(connection, standing, sealing)
+
+
+def _seal(connection: sa.Connection, standing: Standing, sealing: Sealing) -> Sealed | None:
     sealed = sealing(standing)
     if sealed is not None:
         connection.execute(
             _NEW_CAPSULE,
             {
-                "hold_id": hold_id,
+                "hold_id": standing.hold.id,
                 "content": sealed.capsule.content.decode(),
                 "signature": sealed.capsule.signature.hex(),
                 "key_id": sealed.capsule.key_id,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import queue
+import sqlite3
 import threading
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -112,7 +113,7 @@ class SqliteStore:
             return [_apart(connection, job) for job in jobs]
 
     def _said(self, error: Exception) -> Exception:
-        if isinstance(error, sa.exc.SQLAlchemyError | OSError):
+        if isinstance(error, sa.exc.SQLAlchemyError | sqlite3.Error | OSError):
             said = told(error, hint=f"The file is {self._file}; a copy from a backup will do.")
             said.__cause__ = error
             return said
@@ -124,13 +125,16 @@ def _apart(connection: sa.Connection, job: _Job) -> tuple[Any, Exception | None]
 
     An error that ended the whole transaction shows when the savepoint is not there any more.
     """
-    savepoint = connection.begin_nested()
+    # Of the driver itself: what SQLAlchemy does around one costs as much as a statement.
+    driver = connection.connection.cursor()
+    driver.execute("SAVEPOINT piece")
     try:
         result = job.work(connection)
     except Exception as error:
-        savepoint.rollback()
+        driver.execute("ROLLBACK TO piece")
+        driver.execute("RELEASE piece")
         return None, error
-    savepoint.commit()
+    driver.execute("RELEASE piece")
     return result, None
 
 
