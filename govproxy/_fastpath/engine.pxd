@@ -28,7 +28,6 @@ cdef class Engine:
     cdef LedgerWriter ledger
     cdef readonly Sinks sinks
     cdef unsigned char* buffer
-    cdef readonly set links
     cdef bint batching
     cdef list deferred             # links whose output waits for the ledger
     cdef list released             # empty between batches

@@ -149,7 +149,6 @@ cdef class Engine:
         self.readiness = readiness if readiness is not None else LoopReadiness(loop)
         self.linger = linger
         self.sinks = Sinks()
-        self.links = set()
         self.deferred = []
         self.released = []
         self.buffer = <unsigned char*>malloc(READ_BYTES + SLACK_BYTES)
@@ -174,9 +173,9 @@ cdef class Engine:
         """Join two authenticated, non-blocking sockets, which are taken out of the objects that are given.
 
         ``*_tls`` is None or an object with ``decrypt``, ``encrypt``, ``pending_out``,
-        ``close_notify`` and ``closed``. ``owner.linked(link)`` is called before the first byte,
-        ``owner.closed()`` once at the end; ``owner.last_words(error) -> bytes`` turns what ended the
-        session into a FATAL ErrorResponse.
+        ``close_notify`` and ``closed``. ``owner.linked(link)`` is called before the first byte: the
+        owner keeps the link, as nobody else does. ``owner.closed()`` is called once at the end, and
+        ``owner.last_words(error) -> bytes`` turns what ended the session into a FATAL ErrorResponse.
         """
         cdef Link link = Link()
         link.engine = self
@@ -184,7 +183,6 @@ cdef class Engine:
         link.client = _leg(link, client, client_tls, True)
         link.server = _leg(link, server, server_tls, False)
         link.owner = owner
-        self.links.add(link)
         try:
             owner.linked(link)
         except Exception as error:
@@ -494,7 +492,6 @@ cdef class Link:
         self.closed = True
         self.engine.readiness.forget(self.client)
         self.engine.readiness.forget(self.server)
-        self.engine.links.discard(self)
         try:
             self._say_goodbye()
             self.conversation.end(status)

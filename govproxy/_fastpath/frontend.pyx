@@ -760,7 +760,7 @@ cdef set _used(set names, bytes name, Py_ssize_t most):
     return names
 
 
-cdef object _named(dict names, bytes name):
+cdef inline object _named(dict names, bytes name):
     return None if names is None else names.get(name)
 
 

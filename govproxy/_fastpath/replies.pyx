@@ -63,14 +63,18 @@ cdef class ReplyQueue:
         return entry
 
     cdef int pop(self) except -1:
-        cdef Expected entry = self.ring[self.first]
+        cdef Expected* entry = &self.ring[self.first]
+        cdef PyObject* subject = entry.subject
+        cdef PyObject* previous = entry.previous
+        cdef PyObject* refusal = entry.refusal
         self.first = (self.first + 1) & (self.capacity - 1)
         self.count -= 1
         if self.count == 0 and (self.capacity == FIRST_CAPACITY or self.capacity > KEPT_CAPACITY):
             self._give_back()
-        Py_XDECREF(entry.subject)
-        Py_XDECREF(entry.previous)
-        Py_XDECREF(entry.refusal)
+        # Last: whatever is freed here may come back to this queue.
+        Py_XDECREF(subject)
+        Py_XDECREF(previous)
+        Py_XDECREF(refusal)
         return 0
 
     cdef int pop_last(self) except -1:

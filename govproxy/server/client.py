@@ -20,8 +20,10 @@ from govproxy._fastpath.engine import Link
 from govproxy.audit import events
 from govproxy.errors import GovproxyError, InternalError, ShuttingDown, TooManyConnections
 from govproxy.identity.identity import shared_identity
-from govproxy.server.front_door import Guest, Handover, LoginFailure, Place
+from govproxy.server.front_door import Guest, Handover, LoginFailure
+from govproxy.server.listener import Ticket
 from govproxy.session import timeouts
+from govproxy.session.cancel import CancelKey
 from govproxy.session.gate import Gate, SessionFacts
 from govproxy.session.imposing import relevant
 from govproxy.session.link import SessionInfo
@@ -42,7 +44,8 @@ class Session:
 
     worker: Worker
     facts: SessionFacts
-    place: Place
+    cancel_key: CancelKey
+    ticket: Ticket | None
     gate: Gate
     conversation: Conversation
     began: float  # monotonic, seconds
@@ -179,7 +182,8 @@ def _session(worker: Worker, guest: Guest, session_id: str) -> Session:
     return Session(
         worker=worker,
         facts=facts,
-        place=guest.place,
+        cancel_key=guest.cancel_key,
+        ticket=guest.ticket,
         gate=gate,
         conversation=conversation,
         began=time.monotonic(),
@@ -214,7 +218,7 @@ def _hand_over(worker: Worker, session: Session, handover: Handover) -> None:
 
 def _end(worker: Worker, session: Session) -> None:
     worker.forget(session)
-    session.place.release()
+    worker.door.part_with(session.cancel_key, session.ticket)
     link = session.link
     worker.shared.counters.ended(
         session.conversation.number, link.bytes_in if link else 0, link.bytes_out if link else 0

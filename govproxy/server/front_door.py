@@ -178,6 +178,12 @@ class Door:
         found = self.cancel_keys.find(key.pid, key.secret)
         return _nothing() if found is None else self._tell(found)
 
+    def part_with(self, key: CancelKey, ticket: Ticket | None) -> None:
+        """The session is over: forget its key and free its place. Twice is harmless."""
+        self.cancel_keys.release(key)
+        if ticket is not None:
+            ticket.release()
+
     async def _tell(self, found: UpstreamCancel) -> None:
         try:
             await send_cancel(found.target, found.pid, found.secret, timeout_s=self.connect_timeout_s)
@@ -185,46 +191,26 @@ class Door:
             _log.warning("a cancel request was not delivered: %s", error.message)
 
 
-class Place:
-    """What a session gives back at its end: its cancel key, and one of the places there are."""
-
-    __slots__ = ("_door", "_ticket", "cancel_key")
-
-    def __init__(self, door: Door, ticket: Ticket | None, cancel_key: CancelKey) -> None:
-        self._door = door
-        self._ticket = ticket
-        self.cancel_key = cancel_key
-
-    def logged_in(self) -> None:
-        """The login is over; the session goes on."""
-        if self._ticket is not None:
-            self._ticket.logged_in()
-
-    def release(self) -> None:
-        """Forget the cancel key and free the place. Twice is harmless."""
-        self._door.cancel_keys.release(self.cancel_key)
-        if self._ticket is not None:
-            self._ticket.release()
-
-
 class Guest:
     """A client whose identity is proven and whose database session is ready, not yet let in.
 
     Exactly one of ``admit`` and ``refuse`` is called. A session lives long and may be one of many, so
-    after ``admit`` nothing but ``place`` is kept of its guest, to be released at the session's end.
+    after ``admit`` nothing is kept of its guest but what ``Door.part_with`` needs at the session's end.
     """
 
     __slots__ = (
         "_channel",
+        "_door",
         "_remaining",
         "_welcome",
         "address",
+        "cancel_key",
         "identity",
-        "place",
         "request_id",
         "settings",
         "startup",
         "target",
+        "ticket",
         "tls",
         "upstream",
     )
@@ -237,7 +223,9 @@ class Guest:
         upstream: UpstreamReady,
         settings: Mapping[str, str],
     ) -> None:
+        self._door = visit.door
         self._channel = visit.channel
+        self.ticket = visit.ticket
         self._remaining = established.remaining
         self.address = visit.address
         self.request_id = visit.request_id
@@ -250,9 +238,8 @@ class Guest:
         key_target = None
         if upstream.backend_pid is not None:
             key_target = UpstreamCancel(target=target, pid=upstream.backend_pid, secret=upstream.backend_secret)
-        key = visit.door.cancel_keys.register(key_target, minor=established.startup.minor)
-        self.place = Place(visit.door, visit.ticket, key)
-        self._welcome = established.greeting + encode_welcome(established.startup, upstream, key)
+        self.cancel_key: CancelKey = self._door.cancel_keys.register(key_target, minor=established.startup.minor)
+        self._welcome = established.greeting + encode_welcome(established.startup, upstream, self.cancel_key)
 
     async def admit(self) -> Handover:
         """Send the welcome, which ends in ReadyForQuery, and give both connections away.
@@ -264,7 +251,8 @@ class Guest:
         except BaseException:
             self._close()
             raise
-        self.place.logged_in()
+        if self.ticket is not None:
+            self.ticket.logged_in()
         client, client_tls, client_leftover = self._channel.detach()
         upstream, upstream_tls, upstream_leftover = self.upstream.channel.detach()
         return Handover(
@@ -286,7 +274,7 @@ class Guest:
     def _close(self) -> None:
         self._channel.close()
         self.upstream.channel.close()
-        self.place.release()
+        self._door.part_with(self.cancel_key, self.ticket)
 
 
 class _Visit:

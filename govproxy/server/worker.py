@@ -108,6 +108,7 @@ class Worker:
             aside=self._aside,
             holds=self.holds,
             cancel_upstream=self._cancel_upstream,
+            gates=lambda: [session.gate for session in self.sessions.values()],
         )
         # One: who sends long texts waits for others who do, and nobody else waits for them.
         self._analysts = ThreadPoolExecutor(max_workers=1, thread_name_prefix="analysis")
@@ -131,14 +132,12 @@ class Worker:
         """A session begins."""
         self.sessions[session.facts.session_id] = session
         self.shared.counters.sessions_total += 1
-        self.shared.gates.add(session.gate)
 
     def forget(self, session: Session) -> None:
         """A session is over: nothing of it stays."""
         session.gate.end()
         self.sessions.pop(session.facts.session_id, None)
         self.leave(session.facts.session_id)
-        self.shared.gates.discard(session.gate)
 
     def _settings_for(self, identity: Identity, startup: ClientStartup) -> Mapping[str, str]:
         """What a session begins with at the database: the client's wishes within the policy's limits."""
@@ -188,7 +187,7 @@ class Worker:
 
     def _cancel_upstream(self, session_id: str, done: Callable[[], None]) -> None:
         """Cancel what a session runs; ``done`` when the database has been told, or could not be."""
-        task = self._in_background(self.door.cancel_running(self.sessions[session_id].place.cancel_key))
+        task = self._in_background(self.door.cancel_running(self.sessions[session_id].cancel_key))
         task.add_done_callback(lambda _: done())
 
     def _aside(self, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
@@ -203,7 +202,7 @@ class Worker:
 
     def _cancel_held(self, pid: int) -> bool:
         """End the statement that waits for an approval in the session with this key; False: none does."""
-        found = [session for session in self.sessions.values() if session.place.cancel_key.pid == pid]
+        found = [session for session in self.sessions.values() if session.cancel_key.pid == pid]
         return any(session.gate.holding.cancel() for session in found if session.gate.holding is not None)
 
     def _linger(self, sock: socket.socket) -> None:
@@ -321,7 +320,7 @@ class Worker:
         session = self.sessions.get(session_id)
         if session is None or session.link is None:
             return False
-        key = session.place.cancel_key
+        key = session.cancel_key
         self._cancel(CancelRequest(pid=key.pid, secret=key.secret))
         session.link.terminate(ShuttingDown("the session was ended by an operator"))
         session.reason = "killed"

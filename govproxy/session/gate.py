@@ -50,7 +50,7 @@ from govproxy.session.reading import Unread, reader
 from govproxy.session.refusals import ending, refusal_of, repeated, unasked, written_back
 from govproxy.session.shared import Shared
 from govproxy.session.snapshot import DatabaseSnapshot
-from govproxy.session.sqlnames import MAX_NAMES, SqlNames, runs_code
+from govproxy.session.sqlnames import MAX_NAMES, NO_NAMES, runs_code
 from govproxy.session.translation import NOTHING, Translation, statements_of, translate
 from govproxy.session.waiting import Cause, Resumable, Waiting
 from govproxy.sql.analyze import NO_SHADOW
@@ -138,7 +138,7 @@ class Gate:
         self.search_path = search_path
         self.holding: Holding | None = None
         self.codec = _codec(client_encoding)
-        self._names = SqlNames()
+        self._names = NO_NAMES
         self._renamed = NONE_RENAMED  # relations that are not what the catalog says
         self._changed_catalog = False
         self._denials = 0
@@ -215,7 +215,7 @@ class Gate:
             return
         if self._changed_catalog and conversation.idle:
             self._changed_catalog = False
-        self._names.prepare_again(self.snapshot.catalog, self.search_path)
+        self._names = self._names.prepared_again(self.snapshot.catalog, self.search_path)
         self._bounds.renew(conversation)
         conversation.context_id = self.context_id()
         if self.holding is not None:
@@ -520,9 +520,9 @@ class Gate:
             self.search_path = None
         if any(statement.session.catalog for statement in analysis.statements):
             self._changed_catalog = True
-        self._names.made(conversation, analysis, verdict.text.decode(self.codec))
+        self._names = self._names.made(conversation, analysis, verdict.text.decode(self.codec))
         if was_known and self.search_path is None:
-            self._names.prepare_again(self.snapshot.catalog, self.search_path)
+            self._names = self._names.prepared_again(self.snapshot.catalog, self.search_path)
         conversation.context_id = self.context_id()
 
     def catalog_changed(self, conversation: Conversation) -> None:

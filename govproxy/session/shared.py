@@ -51,7 +51,8 @@ class Shared:
     again, with ``values`` at what its tables hold too; whoever gets its answer (or gives up waiting
     for it) calls ``refreshed`` with that number. ``aside(work, done)`` does long work beside the loop and
     calls ``done`` on the loop with its result or its exception; without it all is done at once.
-    ``cancel_upstream(session_id, done)`` cancels what a session runs, and then calls ``done``."""
+    ``cancel_upstream(session_id, done)`` cancels what a session runs, and then calls ``done``.
+    ``gates()`` are those of all open sessions."""
 
     def __init__(
         self,
@@ -67,12 +68,13 @@ class Shared:
         aside: Aside | None = None,
         holds: Holds | None = None,
         cancel_upstream: Callable[[str, Callable[[], None]], None] = lambda session_id, done: done(),
+        gates: Callable[[], Iterable[Gate]] = tuple,
     ) -> None:
         self.snapshot = snapshot
         self.keys = keys
         self.cache = VerdictCache(cache_bytes)
         self.folder = Folder()
-        self.gates: set[Gate] = set()
+        self._gates = gates
         self.history = History(tell_counted)
         self.quotas = Quotas(draw)
         self.aside = aside
@@ -113,13 +115,13 @@ class Shared:
         self._missing.clear()
         self.cache.clear()
         standing.forget()
-        for gate in tuple(self.gates):
+        for gate in tuple(self._gates()):
             gate.snapshot_changed()
 
     def grant(self, grants: tuple[Grant, ...]) -> None:
         """Take over what is granted now. Sessions of others keep their verdicts: nothing of theirs has changed."""
         self.snapshot = replace(self.snapshot, grants=grants)
-        for gate in tuple(self.gates):
+        for gate in tuple(self._gates()):
             gate.grants_changed()
 
     def rotate(self, keys: Keys) -> None:
@@ -152,7 +154,7 @@ class Shared:
         look = self._looks.setdefault(database, _Look())
         look.stale_later = True
         self._ask(database, look)
-        for gate in tuple(self.gates):
+        for gate in tuple(self._gates()):
             if gate.facts.database == database:
                 gate.snapshot_changed()
 

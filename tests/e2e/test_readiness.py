@@ -72,6 +72,7 @@ class Rig:
     stage: Stage
     complaints: list[dict[str, object]] = field(default_factory=list)
     closed: list[Link] = field(default_factory=list)
+    owners: list[Owner] = field(default_factory=list)
 
     def call(self, function: Callable[[], Result]) -> Result:
         """Run it on the loop."""
@@ -96,6 +97,7 @@ class Rig:
             session_fragment=b'"session":"s"',
             context_id=1,
         )
+        self.owners.append(Owner(self.closed, refuses=refused))
         self.call(
             lambda: self.engine.link(
                 conversation,
@@ -103,7 +105,7 @@ class Rig:
                 client_tls=None,
                 server=theirs,
                 server_tls=None,
-                owner=Owner(self.closed, refuses=refused),
+                owner=self.owners[-1],
             )
         )
         client.settimeout(DEADLINE_S)

@@ -214,7 +214,7 @@ class LoginProxy:
         finally:
             client.close()
             upstream.close()
-            guest.place.release()
+            self.door.part_with(guest.cancel_key, guest.ticket)
 
 
 async def _copy(source: Channel, target: Channel) -> None:
