@@ -46,7 +46,7 @@ QUERIES = (
     "WITH x AS (SELECT full_name, phone FROM people) SELECT ')' AS bracket, x.* FROM x",
     "SELECT E'a\\tb\\nc\\\\d\"e,f''' AS odd, email, NULL AS nothing, '' AS empty, '\\N' AS looks_null FROM people",
     "SELECT 'write to bob.smith@example.org, or to nobody' AS said, 1 AS n",
-    "SELECT f_first(), id FROM people",
+    "SELECT f_title(), id FROM people",
     "VALUES (1, 'a'), (2, NULL)",
     "SELECT FROM people",
     "SELECT email FROM people WHERE false",
