@@ -212,6 +212,7 @@ def _types(rows: Iterable[_Row], labels: Iterable[_Row]) -> tuple[dict[int, Type
             base_oid=row["base"],
             relation_oid=row["relation"],
             enum_labels=tuple(by_type.get(row["oid"], ())),
+            default=row["default"],
         )
         typmods[row["oid"]] = row["typmod"]
     return types, typmods
@@ -265,6 +266,7 @@ async def _relations(
             continue
         place = (row["relation"], row["attnum"])
         base, typmod = resolve_domain(row["type"], row["typmod"], types, typmods)
+        kind = types.get(row["type"])
         part.columns.append(
             Column(
                 name=row["name"],
@@ -275,7 +277,7 @@ async def _relations(
                 not_null=row["not_null"],
                 comment=comments.get(place),
                 is_key=row["attnum"] in part.keys,
-                default=defaults.get(place),
+                default=defaults.get(place, None if kind is None else kind.default),
                 generated=row["generated"],
             )
         )

@@ -86,6 +86,9 @@ SELECT DISTINCT u.relation::int8 AS relation, u.what::text AS what,
 FROM (
     SELECT d.adrelid AS relation, 'default' AS what, 'pg_catalog.pg_attrdef'::pg_catalog.regclass AS class, d.oid
     FROM pg_catalog.pg_attrdef d
+    UNION ALL SELECT a.attrelid, 'default', 'pg_catalog.pg_type'::pg_catalog.regclass, t.oid
+    FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+    WHERE t.typtype = 'd' AND t.typdefaultbin IS NOT NULL AND a.attnum > 0
     UNION ALL SELECT c.conrelid, 'check', 'pg_catalog.pg_constraint'::pg_catalog.regclass, c.oid
     FROM pg_catalog.pg_constraint c WHERE c.conrelid <> 0
     UNION ALL SELECT p.polrelid, 'policy', 'pg_catalog.pg_policy'::pg_catalog.regclass, p.oid
@@ -197,7 +200,8 @@ TYPES = """
 SELECT t.oid::int8 AS oid, n.nspname::text AS schema, t.typname::text AS name, t.typtype::text AS kind,
        t.typcategory::text AS category,
        CASE WHEN t.typcategory = 'A' THEN t.typelem::int8 ELSE coalesce(r.rngsubtype::int8, 0) END AS element,
-       t.typbasetype::int8 AS base, t.typrelid::int8 AS relation, t.typtypmod::int4 AS typmod
+       t.typbasetype::int8 AS base, t.typrelid::int8 AS relation, t.typtypmod::int4 AS typmod,
+       CASE WHEN t.typtype = 'd' THEN pg_catalog.pg_get_expr(t.typdefaultbin, 0) END AS "default"
 FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
 LEFT JOIN pg_catalog.pg_range r ON r.rngtypid = t.oid
     OR (t.typtype = 'm' AND (pg_catalog.to_jsonb(r) ->> 'rngmultitypid')::int8 = t.oid::int8)

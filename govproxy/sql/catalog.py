@@ -194,7 +194,8 @@ class Function:
 class Type:
     """One type. ``kind`` is ``typtype`` (b c d e p r m); ``category`` is ``typcategory``.
 
-    ``element_oid`` is the type of an array's elements, and of the bounds of ranges and multiranges.
+    ``element_oid`` is the type of an array's elements, and of the bounds of ranges and multiranges. ``default`` is
+    a domain's, as SQL.
     """
 
     oid: int
@@ -206,6 +207,7 @@ class Type:
     base_oid: int = 0
     relation_oid: int = 0
     enum_labels: tuple[str, ...] = ()
+    default: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from govproxy.sql.catalog import Catalog
+from govproxy.sql.catalog import Catalog, Relation, Type
 from govproxy.sql.names import Names, qualified
 from govproxy.sql.types import FIRST_USER_OID
 
@@ -27,6 +27,33 @@ def filling(body: Node) -> Iterator[Node]:
             yield node["raw_default"]
         elif tag == "AlterTableCmd" and node.get("subtype") == "AT_ColumnDefault" and "def" in node:
             yield node["def"]
+
+
+def column_types(body: Node, catalog: Catalog, search_path: tuple[str, ...] | None) -> Iterator[Type]:
+    """The types of columns in a CREATE TABLE or ALTER TABLE, arrays left out: a domain may have a default."""
+    for tag, node in _nodes(body):
+        if tag == "ColumnDef" and "typeName" in node and not node["typeName"].get("arrayBounds"):
+            schema, name = qualified(node["typeName"].get("names", ()))
+            yield from catalog.resolve_type(schema, name, search_path)
+
+
+def copied(body: Node, catalog: Catalog, search_path: tuple[str, ...] | None) -> Iterator[Relation]:
+    """The relations whose defaults may become those of a new table: LIKE (whatever it says it includes), INHERITS,
+    PARTITION OF, and the row type that it is OF."""
+    for tag, node in _nodes(body):
+        if tag == "TableLikeClause":
+            yield from _resolved(node["relation"], catalog, search_path)
+    for parent in body.get("inhRelations", ()):
+        yield from _resolved(parent["RangeVar"], catalog, search_path)
+    if "ofTypename" in body:
+        schema, name = qualified(body["ofTypename"].get("names", ()))
+        for kind in catalog.resolve_type(schema, name, search_path):
+            if kind.relation_oid in catalog.relations:
+                yield catalog.relations[kind.relation_oid]
+
+
+def _resolved(relation: Node, catalog: Catalog, search_path: tuple[str, ...] | None) -> tuple[Relation, ...]:
+    return catalog.resolve(relation.get("schemaname"), relation["relname"], search_path)
 
 
 def looking(body: Node, relation: Node, rows: tuple[str, ...] = ("",)) -> Node:

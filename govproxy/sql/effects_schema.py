@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from govproxy.sql import dependents
-from govproxy.sql.catalog import is_temporary_schema
-from govproxy.sql.computed import filling, looking, runs_foreign_code
+from govproxy.sql.catalog import Catalog, ColumnRef, is_temporary_schema
+from govproxy.sql.computed import column_types, copied, filling, looking, runs_foreign_code
 from govproxy.sql.effects import Collector, Fact, Facts
 from govproxy.sql.effects_drop import falls_with_part
 from govproxy.sql.effects_query import creates_relation
 from govproxy.sql.hidden import Start
+from govproxy.sql.lineage import behind
 from govproxy.sql.objects import (
     IN_A_SCHEMA,
     OF_A_TABLE,
@@ -29,6 +30,8 @@ from govproxy.sql.objects import (
     schemas_of,
     verb,
 )
+from govproxy.sql.parse import UnparsableStatement, parse
+from govproxy.sql.results import DEFINITION_PATH
 from govproxy.sql.tree import Node
 from govproxy.sql.values import Action, Derivation, Effect, Flow, OutputColumn
 
@@ -225,9 +228,26 @@ def looks(body: Node, relation: Node, notes: Collector, rows: tuple[str, ...] = 
 
 def _fills(body: Node, relation: Node, notes: Collector) -> None:
     """What defaults and the like compute is stored: by somebody's own code it may be anything."""
-    for expression in filling(body):
-        if runs_foreign_code(expression, notes.catalog, notes.search_path):
-            notes.flows.append(Flow(sources=frozenset(), target=str(relation["relname"]), opaque=True))
+    target, catalog, path = str(relation["relname"]), notes.catalog, notes.search_path
+    written = any(runs_foreign_code(expression, catalog, path) for expression in filling(body))
+    if written or any(_runs_code(kind.default, catalog) for kind in column_types(body, catalog, path)):
+        notes.flows.append(Flow(sources=frozenset(), target=target, opaque=True))
+    for source in copied(body, catalog, path):
+        for column in source.columns:
+            if _runs_code(column.default, catalog):
+                own = ColumnRef(source.oid, column.attnum)
+                shown = behind(own, catalog)
+                notes.flows.append(Flow(sources=shown - {own}, target=target, opaque=not shown))
+
+
+def _runs_code(default: str | None, catalog: Catalog) -> bool:
+    """Whether somebody's own code runs in a default, as the catalog writes it."""
+    if default is None:
+        return False
+    try:
+        return any(runs_foreign_code(statement, catalog, DEFINITION_PATH) for statement in parse(f"SELECT {default}"))
+    except UnparsableStatement:
+        return True
 
 
 def _is_column(command: Node) -> bool:

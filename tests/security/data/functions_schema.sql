@@ -203,6 +203,10 @@ DECLARE t text; BEGIN EXECUTE 'SELECT reverse(title) FROM unseen WHERE id = $1' 
 CREATE TABLE defaulted_unseen (id int, a text DEFAULT h_unseen(1));
 CREATE TABLE defaulted_harmless (id int PRIMARY KEY, a text DEFAULT g_dark(1), b text DEFAULT lower('X'),
     c numeric DEFAULT g_cursor(2));
+CREATE DOMAIN dark_word AS text DEFAULT h_dark();
+CREATE DOMAIN plain_word AS text DEFAULT lower('X');
+CREATE TABLE defaulted_domain (id int PRIMARY KEY, a dark_word, b plain_word);
+CREATE TYPE dark_row AS (id int, a dark_word);
 CREATE FUNCTION h_slow(n int) RETURNS int LANGUAGE sql STABLE AS
     'SELECT 1 FROM (SELECT pg_sleep(ascii(email) / 1e6) FROM people WHERE id = n) x';
 CREATE FUNCTION h_locked(n int) RETURNS int LANGUAGE sql STABLE AS
