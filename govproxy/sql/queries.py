@@ -48,7 +48,7 @@ class StatementQueries:
         self._findings = findings
         self.expressions = Expressions(names, findings, self, shapes.results)
         self.ranges = Ranges(names, shapes, findings, self.expressions, self, self)
-        self.writes = Writes(names, findings, self.expressions, self.ranges, self)
+        self.writes = Writes(names, shapes, findings, self.expressions, self.ranges, self)
 
     def query(self, node: Node, scope: Scope | None) -> Rows:
         """The rows of a statement node: a query, or a data-modifying statement's RETURNING."""

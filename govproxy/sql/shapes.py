@@ -114,7 +114,7 @@ class Shapes:
         if rows.wild is not None or len(rows.columns) != len(relation.columns):
             return self._unreadable(relation, findings)
         columns = tuple(
-            (column.name, _view_column(relation.oid, column, value))
+            (column.name, self._filled(column, _view_column(relation.oid, column, value)))
             for column, (_, value) in zip(relation.columns, rows.columns, strict=True)
         )
         reads = frozenset(findings.reads) | {relation.oid}
@@ -143,12 +143,14 @@ class Shapes:
         reads = frozenset({relation.oid, *(member.oid for member in below)})
         return Shape(columns, index_of(columns), reads, None, not complete)
 
+    def default_of(self, column: Column) -> Value:
+        """What a column's default brings: nothing, unless it calls a routine whose body reads."""
+        query = None if column.default is None else _select(f"SELECT {column.default}")
+        return CONSTANT if query is None else self._reaching(query, self._trace(self, query, None).rows.first())
+
     def _filled(self, column: Column, own: Value) -> Value:
-        """A column also shows what its default brings, if that calls a routine whose body reads."""
-        query = _select(f"SELECT {column.default}")
-        if query is None:
-            return own
-        found = self._reaching(query, self._trace(self, query, None).rows.first())
+        """A column also shows what its default brings."""
+        found = self.default_of(column)
         return own if found.sources <= own.sources else combine([own, found], own.type)
 
     def _reaching(self, query: Node, found: Value) -> Value:

@@ -16,6 +16,7 @@ from govproxy.sql.names import Names
 from govproxy.sql.ranges import Ranges
 from govproxy.sql.scope import CONSTANT, UNKNOWN, Columns, Part, RangeItem, Rows, Scope, Value, combine, either
 from govproxy.sql.seams import Queries
+from govproxy.sql.shapes import Shapes
 from govproxy.sql.values import Comparison, Derivation
 
 Node = dict[str, Any]
@@ -27,9 +28,16 @@ class Writes:
     """Data-modifying statements. ``outer`` is the level that holds their WITH queries."""
 
     def __init__(
-        self, names: Names, findings: Findings, expressions: Expressions, ranges: Ranges, queries: Queries
+        self,
+        names: Names,
+        shapes: Shapes,
+        findings: Findings,
+        expressions: Expressions,
+        ranges: Ranges,
+        queries: Queries,
     ) -> None:
         self._names = names
+        self._shapes = shapes
         self._findings = findings
         self._expressions = expressions
         self._ranges = ranges
@@ -47,6 +55,7 @@ class Writes:
         names = self._column_names(body.get("cols", ()), item, scope)
         stored: Stored = {}
         self._store_rows(names, rows, item, relation, stored)
+        self._fill_behind_views(item, relation)
         if conflict:
             self._on_conflict(conflict, item, scope, relation, stored, rows)
         return self._returning(returning, item, Part(), outer, stored)
@@ -61,6 +70,7 @@ class Writes:
             self._expressions.condition(body["whereClause"], scope)
         stored: Stored = {}
         self._assign(body.get("targetList", ()), item, scope, relation, stored)
+        self._fill_behind_views(item, relation)
         return self._returning(body.get("returningClause"), item, beside, outer, stored)
 
     def delete(self, body: Node, outer: Scope | None) -> Rows:
@@ -91,6 +101,7 @@ class Writes:
                 self._store_rows(self._column_names(targets, item, scope), rows, item, relation, stored)
             else:
                 self._assign(targets, item, scope, relation, stored)
+        self._fill_behind_views(item, relation)
         return self._returning(body.get("returningClause"), item, beside, outer, stored, target_last=True)
 
     def into(self, clause: Node, rows: Rows) -> None:
@@ -161,6 +172,15 @@ class Writes:
             return
         columns = [ref for ref in own if ref.relation in item.relations or self._is_behind_view(item)]
         self._findings.flow(value, self._target_name(relation, item), columns or [None])
+
+    def _fill_behind_views(self, item: RangeItem, relation: Node) -> None:
+        """Security: a view may have defaults of its own, and the table that takes them knows nothing of them."""
+        for oid in item.relations:
+            found = self._names.catalog.relations[oid]
+            for column in found.columns if found.definition is not None else ():
+                value = self._shapes.default_of(column)
+                if value.sources:
+                    self._findings.flow(value, self._target_name(relation, item))
 
     def _target_name(self, relation: Node, item: RangeItem) -> str:
         """The target with its schema, where it is known to be one relation."""

@@ -207,6 +207,12 @@ CREATE DOMAIN dark_word AS text DEFAULT h_dark();
 CREATE DOMAIN plain_word AS text DEFAULT lower('X');
 CREATE TABLE defaulted_domain (id int PRIMARY KEY, a dark_word, b plain_word);
 CREATE TYPE dark_row AS (id int, a dark_word);
+CREATE TABLE under_view (id int, a text, b text);
+CREATE VIEW v_defaulting AS SELECT id, a, b FROM under_view;
+ALTER VIEW v_defaulting ALTER a SET DEFAULT h_dark();
+ALTER VIEW v_defaulting ALTER b SET DEFAULT lower('X');
+CREATE VIEW v_plain_default AS SELECT id, a, b FROM under_view;
+ALTER VIEW v_plain_default ALTER b SET DEFAULT lower('X');
 CREATE FUNCTION h_slow(n int) RETURNS int LANGUAGE sql STABLE AS
     'SELECT 1 FROM (SELECT pg_sleep(ascii(email) / 1e6) FROM people WHERE id = n) x';
 CREATE FUNCTION h_locked(n int) RETURNS int LANGUAGE sql STABLE AS
