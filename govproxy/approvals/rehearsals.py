@@ -29,8 +29,8 @@ class Ran:
 
     ``refused``: why nothing was tried; ``failed``: the SQLSTATE it ended with; both mean that nothing of it is left.
     Otherwise it stands in its transaction until ``until`` (POSIX seconds). ``before`` and ``after`` are the same
-    rows of the table ``relation`` with the columns ``names``; None in ``after``: it is gone. Where there is nothing in
-    ``before``, those in ``after`` are rows that it made or changed.
+    rows of the table ``relation`` with the columns ``names``; None in ``after``: it is gone. Those in ``after`` that go
+    beyond ``before`` are rows that it made or, where a note says so, changed.
     """
 
     tag: str = ""

@@ -56,8 +56,8 @@ ORDER BY schemaname, relname
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rehearsal:
-    """What would happen. ``before`` and ``after`` are the same rows, masked; None in ``after``: it is gone. Nothing in
-    ``before``: those in ``after`` are rows that it made or changed.
+    """What would happen. ``before`` and ``after`` are the same rows, masked; None in ``after``: it is gone. Those in
+    ``after`` that go beyond ``before`` are rows that it made or, where a note says so, changed.
 
     ``failed`` is the SQLSTATE of a statement that did not get through, '' otherwise. ``tag`` is the command's.
     ``until``: it stands in its transaction until then (POSIX seconds) for a decision; 0: it is rolled back.

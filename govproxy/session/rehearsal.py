@@ -11,6 +11,7 @@ otherwise than expected ends the session, and with it the transaction.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
@@ -20,7 +21,15 @@ from govproxy._fastpath.verdicts import Verdict
 from govproxy.approvals.rehearsals import Changed, Ran, Row
 from govproxy.errors import UpstreamFault
 from govproxy.session import messages
-from govproxy.session.trialrows import BRIEFLY, WRITERS, Given, Shown
+from govproxy.session.trialrows import (
+    AFTERWARDS_ONLY,
+    BRIEFLY,
+    SAMPLE_ROWS,
+    SHARED,
+    WRITERS,
+    Given,
+    Shown,
+)
 from govproxy.wire.cursor import Reader
 from govproxy.wire.framing import HEADER_BYTES, encode_message, message_size
 from govproxy.wire.frontend import (
@@ -35,6 +44,7 @@ from govproxy.wire.frontend import (
 
 KEPT_BYTES = 1 << 20  # of what the database says to the statement, until that is decided
 MAX_UNDOS = 3  # a CancelRequest that comes late may hit one
+MAX_LOOKS = 4  # at a few rows each that may have been replaced, or only locked
 
 NAME = '"govproxy rehearsal"'
 QUESTION = '"govproxy question"'
@@ -73,10 +83,14 @@ class _Stopped(Exception):
 
 @dataclass(slots=True)
 class _Before:
-    """What was known of the rows before it ran; ``why_not``: why they are not shown."""
+    """What was known of the rows before it ran; ``why_not``: why they are not shown.
+
+    ``cursor`` is open on what the table was then; '': it could not be had, or is not needed.
+    """
 
     rows: list[Row] | None = None
     writers: frozenset[str] | None = None
+    cursor: str = ""
     why_not: str = ""
 
 
@@ -299,22 +313,33 @@ class Rehearsal:
     def _facts(
         self, answer: Heard, counts: Counts | None, before: _Before
     ) -> Generator[bytes | Pause, Heard | None, Ran]:
-        notes = list(self._trial.notes)
+        notes, shown = list(self._trial.notes), self._trial.shown
+        # First of all: what fires for the count would be in the rows' headers.
+        pairs = (yield from self._replaced(shown, before.cursor)) if shown is not None and before.cursor else None
         after = None if counts is None else (yield from self._counts(deferred=not self.in_block))
         if after is None or counts is None:
             notes.append("what it changed by triggers and cascades is not known: the database does not count")
-        shown = self._trial.shown
-        ran = Ran(tag=answer.tag, changed=() if counts is None or after is None else _difference(counts, after))
+        changed = () if counts is None or after is None else _difference(counts, after)
+        ran = Ran(tag=answer.tag, changed=changed)
         if shown is None:
             return replace(ran, notes=tuple(notes))
         ran = replace(ran, relation=shown.relation.oid, names=shown.names)
-        if not shown.before:
+        size = len(shown.keys)
+        if pairs is not None:
+            known = [was for was, _ in pairs]
+            made = (yield from self._made(shown, before, known)) if len(known) < SAMPLE_ROWS else []
+            is_after = (*(now for _, now in pairs), *made)
+            ran = replace(ran, before=tuple(row[size:] for row in known), after=is_after)
+            notes += shown.left_out(changed, len(known))
+        elif not shown.before:
+            notes += [AFTERWARDS_ONLY] if shown.replaces else []
             ran = replace(ran, after=tuple((yield from self._made(shown, before))))
         elif before.rows is not None:
             again = (yield from self._again(shown, before, before.rows)) if shown.keys else ()
-            ran = replace(ran, before=tuple(row[len(shown.keys) :] for row in before.rows), after=again)
+            ran = replace(ran, before=tuple(row[size:] for row in before.rows), after=again)
         if before.why_not:
-            which = "its rows are" if before.rows is None else "its rows afterwards are"
+            which = "its rows afterwards are" if before.rows is not None else "its rows are"
+            which = which if pairs is None else "rows that it adds are"
             notes.append(f"{which} not shown: {before.why_not}")
         return replace(ran, notes=tuple(notes))
 
@@ -340,6 +365,8 @@ class Rehearsal:
         before, shown = _Before(), self._trial.shown
         if shown is not None and not shown.before:
             before.writers = yield from self._writers(before)
+            if shown.replaces and before.writers is not None:
+                before.cursor = yield from self._watch(shown, before.writers)
         elif shown is not None:
             before.rows = yield from self._rows(before, shown.before, given=self._trial.given)
         return before
@@ -351,13 +378,49 @@ class Rehearsal:
         found = (yield from self._rows(before, shown.after(rows))) if rows else []
         return () if found is None else shown.again(rows, found)
 
-    def _made(self, shown: Shown, before: _Before) -> Generator[bytes | Pause, Heard | None, list[Row]]:
-        """The rows that bear its number."""
+    def _watch(self, shown: Shown, writers: frozenset[str]) -> Generator[bytes | Pause, Heard | None, str]:
+        """A cursor for the rows that it will replace; '' where the database does not let them be read."""
+        shared = yield from self._rows(_Before(), SHARED)
+        if not shared:
+            return ""
+        # Nobody else can have a cursor of this name.
+        cursor = f'"govproxy {secrets.token_hex(8)}"'
+        declare = f"DECLARE {cursor} NO SCROLL CURSOR FOR {shown.watching(writers, int(shared[0][0] or 0))}"
+        texts = (f"SAVEPOINT {QUESTION}", declare, f"RELEASE SAVEPOINT {QUESTION}")
+        heard = yield from self._say(
+            b"".join((*(_one(text, self._trial.codec) for text in texts), GONE, encode_sync()))
+        )
+        if not heard.sqlstate:
+            return cursor
+        yield from self._say(_run(*TAKE_BACK), status="T")
+        return ""
+
+    def _replaced(
+        self, shown: Shown, cursor: str
+    ) -> Generator[bytes | Pause, Heard | None, list[tuple[Row, Row | None]] | None]:
+        """Rows that it has replaced, their keys first, each with itself afterwards. The cursor is closed then."""
+        found: list[tuple[Row, Row | None]] = []
+        asked = _Before()
+        for _ in range(MAX_LOOKS):
+            watched = yield from self._rows(asked, f"FETCH {SAMPLE_ROWS} FROM {cursor}")
+            now = (yield from self._rows(asked, shown.now(watched))) if watched else []
+            if watched is None or now is None:
+                break
+            found += shown.replaced(watched, now)
+            if len(watched) < SAMPLE_ROWS or len(found) >= SAMPLE_ROWS:
+                break
+        yield from self._say(_run(f"CLOSE {cursor}"), status="T")
+        return None if asked.why_not else found[:SAMPLE_ROWS]
+
+    def _made(
+        self, shown: Shown, before: _Before, known: Sequence[Row] = ()
+    ) -> Generator[bytes | Pause, Heard | None, list[Row]]:
+        """The rows that bear its number, without those that are known by their keys."""
         writers = None if before.writers is None else (yield from self._writers(before))
         if writers is None or before.writers is None:
             return []
         mine = writers - before.writers
-        return ((yield from self._rows(before, shown.made_by(mine))) or []) if mine else []
+        return ((yield from self._rows(before, shown.made_by(mine, known=known))) or []) if mine else []
 
     def _writers(self, before: _Before) -> Generator[bytes | Pause, Heard | None, frozenset[str] | None]:
         found = yield from self._rows(before, WRITERS)

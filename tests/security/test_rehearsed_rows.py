@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from govproxy.control.admin import ask
+from govproxy.demo.sample import LOGIN_ROLE
 from govproxy.wire.frontend import encode_bind
 from tests.security.holding import ANA, BOT, Aside, Desk, run, until
 from tests.support.proxy import Databases, Proxy, start
@@ -128,6 +129,13 @@ def changed(rehearsal: Facts) -> dict[str, tuple[int, int, int]]:
 def column(rehearsal: Facts, when: str, name: str) -> list[Any]:
     at = rehearsal["columns"].index(name)
     return [row[at] for row in rehearsal[when]]
+
+
+def pairs(rehearsal: Facts, name: str = "rank") -> list[tuple[Any, Any]]:
+    """Of the rows that were there: what they were, and what they are; None for those that are gone."""
+    at = rehearsal["columns"].index(name) if rehearsal["columns"] else 0
+    afterwards = [None if row is None else row[at] for row in rehearsal["after"]]
+    return sorted(zip([row[at] for row in rehearsal["before"]], afterwards, strict=False))
 
 
 # ---------------------------------------------------------------------- parameters
@@ -296,10 +304,13 @@ def test_rows_that_it_makes(
     assert rehearsal is not None, notes
     assert rehearsal["failed"] == ""
     assert changed(rehearsal) == counts
-    assert rehearsal["before"] == []
-    assert sorted(column(rehearsal, "after", "rank")) == ranks if ranks else rehearsal["after"] == []
-    only_afterwards = any("afterwards" in note for note in notes)
-    assert only_afterwards == (case in ("upsert", "upsert with parameters", "merge"))
+    were = {"upsert": [("rank 3", "up")], "upsert with parameters": [("rank 3", "up")]}
+    were["merge"] = [("rank 1", None), ("rank 2", "up")]
+    assert pairs(rehearsal) == were.get(case, [])
+    there = [row for row in rehearsal["after"] if row is not None]
+    assert sorted(row[rehearsal["columns"].index("rank")] for row in there) == ranks if ranks else there == []
+    assert len(rehearsal["after"]) == len(ranks) + (case == "merge")
+    assert not any("afterwards" in note or "look new" in note for note in notes), notes
     assert value("SELECT count(*) FROM staff WHERE rank LIKE 'rank %'") == 8
     assert value("SELECT count(*) FROM staff") == 8
     desk.decide(asked, answer)
@@ -340,6 +351,205 @@ def test_rows_of_partitions(desk: Desk, ana: Connection, value: Callable[[str], 
     assert column(rehearsal, "before", "id") == ["1"]
     assert rehearsal["after"] == []
     assert any("as they were only" in note for note in notes)
+    desk.decide(asked)
+    assert done.result == 1
+
+
+# ---------------------------------------------------------------------- rows that are replaced
+
+UP = "INSERT INTO staff (id, rank) VALUES {} ON CONFLICT (id) DO UPDATE SET rank = excluded.rank"
+REPLACED: dict[str, tuple[str, str, list[tuple[str, str | None]], int, str]] = {
+    "locked first": ("SELECT FROM staff WHERE id < 5 FOR UPDATE", UP.format("(3, 'UP')"), [("rank 3", "up")], 1, ""),
+    "locked as a key first": (
+        "SELECT FROM staff WHERE id < 5 FOR KEY SHARE",
+        "MERGE INTO staff s USING (VALUES (2, 'x'), (4, 'UP')) v (id, w) ON s.id = v.id"
+        " WHEN MATCHED AND w = 'x' THEN DELETE WHEN MATCHED THEN UPDATE SET rank = w",
+        [("rank 2", None), ("rank 4", "up")],
+        2,
+        "",
+    ),
+    "changed first": (
+        "UPDATE staff SET rank = 'mine' WHERE id < 4",
+        UP.format("(3, 'UP'), (4, 'UP')"),
+        [("mine", "up"), ("rank 4", "up")],
+        2,
+        "",
+    ),
+    "made first": (
+        "INSERT INTO staff (id, rank) VALUES (700, 'mine')",
+        UP.format("(700, 'UP'), (701, 'IN')"),
+        [("mine", "up")],
+        2,
+        "",
+    ),
+    "only locked by it": (
+        "",
+        UP.format("(1, 'x'), (2, 'x'), (3, 'x'), (4, 'x'), (5, 'x'), (6, 'x'), (7, 'UP'), (8, 'x'), (9, 'IN')")
+        + " WHERE excluded.rank = 'up'",
+        [("rank 7", "up")],
+        2,
+        "",
+    ),
+    "more than are shown": (
+        "",
+        UP.format("(90, 'IN'), (1, 'x'), (2, 'x'), (3, 'x'), (4, 'x'), (5, 'x'), (6, 'x')"),
+        [(f"rank {n}", "x") for n in range(1, 6)],
+        5,
+        "rows that it adds are not shown",
+    ),
+    "by another key": (
+        "",
+        "MERGE INTO staff s USING (VALUES (2)) v (id) ON s.id = v.id WHEN MATCHED THEN UPDATE SET id = v.id, grade = 2",
+        [],
+        1,
+        "as they are afterwards",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("case", "block"), [(case, block) for case in sorted(REPLACED) for block in sorted({True, bool(REPLACED[case][0])})]
+)
+def test_rows_that_it_replaces(
+    desk: Desk, ana: Connection, value: Callable[[str], Any], case: str, block: bool
+) -> None:
+    first, text, expected, there, told = REPLACED[case]
+    everything = "SELECT string_agg(staff::text, ';' ORDER BY id) FROM staff"
+    as_it_was = value(everything)
+    for answer in ("refuse", "approve"):
+        if block:
+            ana.execute("BEGIN")
+            if first.startswith("SELECT"):
+                ana.execute(first.encode())
+            elif first:
+                done = run(ana, first)
+                desk.decide(seen(desk, done)[0])
+                assert done.result >= 1
+        done = run(ana, text)
+        asked, rehearsal, notes = seen(desk, done)
+        assert rehearsal is not None, notes
+        assert pairs(rehearsal) == expected
+        assert len(rehearsal["after"]) == there
+        assert [note for note in notes if "not shown" in note or "look new" in note] == [
+            note for note in notes if told and told in note
+        ], notes
+        assert not told or any(told in note for note in notes), notes
+        assert value(everything) == as_it_was
+        desk.decide(asked, answer)
+        if answer == "refuse":
+            assert done.error.sqlstate == "42501"
+        else:
+            assert done.result >= 1
+        if block:
+            if answer == "approve":
+                assert ana.execute("SELECT count(*) FROM pg_cursors WHERE name ~ 'govproxy'").fetchone() == (0,)
+            ana.execute("ROLLBACK" if answer == "refuse" else "COMMIT")
+        assert (value(everything) == as_it_was) == (answer == "refuse")
+
+
+def test_rows_of_partitions_are_replaced(desk: Desk, ana: Connection, value: Callable[[str], Any]) -> None:
+    done = run(
+        ana,
+        "INSERT INTO dated VALUES (1, '2019-05-05', 'petra-a@planted.example'), (2, '2021-05-05', NULL),"
+        " (3, '2022-01-01', NULL) ON CONFLICT (id, day) DO UPDATE SET email = excluded.email",
+    )
+    asked, rehearsal, notes = seen(desk, done)
+    assert changed(rehearsal) == {"dated_old": (0, 1, 0), "dated_new": (1, 1, 0)}
+    assert column(rehearsal, "before", "id") == ["1", "2"]
+    assert column(rehearsal, "after", "id") == ["1", "2", "3"]
+    assert column(rehearsal, "after", "email")[1:] == [None, None]
+    assert None not in column(rehearsal, "before", "email")
+    assert not any("look new" in note or "not shown" in note for note in notes), notes
+    desk.decide(asked)
+    assert done.result == 3
+
+
+def test_rows_that_were_too_long_are_shown_as_they_are_afterwards(
+    desk: Desk, ana: Connection, databases: Databases, value: Callable[[str], Any]
+) -> None:
+    with databases.direct() as direct:
+        direct.execute("UPDATE staff SET rank = repeat('long', 300000) WHERE id = 3")
+    ana.execute("BEGIN")
+    done = run(ana, UP.format("(3, 'UP'), (900, 'IN')"))
+    asked, rehearsal, notes = seen(desk, done)
+    assert (rehearsal["before"], sorted(column(rehearsal, "after", "rank"))) == ([], ["in", "up"])
+    assert any("as they are afterwards" in note for note in notes), notes
+    desk.decide(asked)
+    assert done.result == 2
+    assert ana.execute("SELECT count(*) FROM pg_cursors WHERE name ~ 'govproxy'").fetchone() == (0,)
+    ana.execute("COMMIT")
+    assert value("SELECT rank FROM staff WHERE id = 3") == "up"
+
+
+@pytest.mark.parametrize("block", [False, True])
+def test_no_rows_are_shown_that_the_database_does_not_let_be_read(
+    desk: Desk, ana: Connection, databases: Databases, value: Callable[[str], Any], block: bool
+) -> None:
+    text = (
+        "INSERT INTO dated VALUES (1, '2019-05-05', 'petra-a@planted.example')"
+        " ON CONFLICT (id, day) DO UPDATE SET email = excluded.email"
+    )
+    with databases.direct() as direct:
+        direct.execute(f"REVOKE SELECT ON dated FROM PUBLIC, {LOGIN_ROLE}")
+        direct.execute(f"GRANT SELECT (id, day, email) ON dated TO {LOGIN_ROLE}")
+    try:
+        if block:
+            ana.execute("BEGIN")
+        done = run(ana, text)
+        asked, rehearsal, notes = seen(desk, done)
+        assert (rehearsal["tag"], rehearsal["before"], rehearsal["after"]) == ("INSERT 0 1", [], [])
+        assert any("does not let them be read (42501)" in note for note in notes), notes
+        desk.decide(asked)
+        assert done.result == 1
+        if block:
+            ana.execute("COMMIT")
+    finally:
+        with databases.direct() as direct:
+            direct.execute(f"GRANT ALL ON dated TO {LOGIN_ROLE}")
+    assert value("SELECT email FROM dated WHERE id = 1") == "petra-a@planted.example"
+
+
+def test_rows_that_row_security_lets_be_seen(
+    desk: Desk, ana: Connection, databases: Databases, value: Callable[[str], Any]
+) -> None:
+    with databases.direct() as direct:
+        direct.execute("ALTER TABLE places ENABLE ROW LEVEL SECURITY")
+        direct.execute("CREATE POLICY low ON places USING (floor < 3) WITH CHECK (true)")
+    try:
+        done = run(
+            ana,
+            "MERGE INTO places p USING (VALUES (1), (2), (3)) v (f) ON p.floor = v.f AND f <> 3"
+            " WHEN MATCHED AND f = 1 THEN DELETE WHEN MATCHED THEN UPDATE SET rank = 'up'"
+            " WHEN NOT MATCHED THEN INSERT (name, floor, rank) VALUES ('high', 9, 'in')",
+        )
+        asked, rehearsal, _ = seen(desk, done)
+        assert changed(rehearsal) == {"places": (1, 1, 1)}
+        assert pairs(rehearsal) == [("a", None), ("b", "up")]
+        assert len(rehearsal["after"]) == 2  # what it adds cannot be read by whom it acts for
+        desk.decide(asked)
+        assert done.result == 3
+    finally:
+        with databases.direct() as direct:
+            direct.execute("DROP POLICY low ON places; ALTER TABLE places DISABLE ROW LEVEL SECURITY")
+
+
+def test_what_somebody_else_has_put_there_in_the_meantime_does_not_pass_for_new(
+    desk: Desk, ana: Connection, databases: Databases, value: Callable[[str], Any]
+) -> None:
+    """The statement waits for a row that its cursor cannot know."""
+    with databases.direct() as other, databases.direct() as looks:
+        other.autocommit = False
+        other.execute("INSERT INTO staff (id, rank) VALUES (800, 'theirs')")
+        done = run(ana, UP.format("(800, 'UP')"))
+        until(
+            lambda: looks.execute(
+                "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
+            ).fetchone()[0]  # type: ignore[index]
+        )
+        other.commit()
+        asked, rehearsal, notes = seen(desk, done)
+    assert (rehearsal["before"], column(rehearsal, "after", "rank")) == ([], ["up"])
+    assert any("look new" in note for note in notes), notes
     desk.decide(asked)
     assert done.result == 1
 
