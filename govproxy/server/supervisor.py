@@ -188,6 +188,8 @@ class Supervisor:
             )
         )
         self._workers[number] = worker
+        if self._stopping.is_set():
+            worker.send(link.Drain())  # it was not there yet when all were told
         return worker
 
     async def _serve(self, worker: _Worker) -> int:

@@ -97,6 +97,8 @@ def test_a_killed_worker_takes_only_its_own_sessions_along(start_proxy: Callable
             assert session.read_all() == []
         for session in sessions[1]:
             assert session.query("SELECT 1").rows == [[b"1"]]
+        # Its listening socket goes last: until then the kernel may still give it a connection.
+        until(lambda: before[0] not in proxy.workers, "the killed worker is gone")
         for _ in range(10):
             with proxy.connect(*DBA, database="shop") as connection:
                 assert connection.execute("SELECT 1").fetchone() == (1,)
