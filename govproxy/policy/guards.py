@@ -166,7 +166,7 @@ class Guard:
             asked = self._asked_first(self._read_by_code(effect))
             if asked is not None:
                 name = self.ground.name(asked)
-                code = effect.facts.get("function") or effect.facts.get("via") or effect.object
+                code = effect.facts.get("function") or effect.facts.get("via") or effect.object or "this code"
                 return Refusal(
                     rule=COMPARE_RIGHT,
                     reason=Reason(COMPARE_RIGHT),

@@ -37,7 +37,7 @@ rules:
   - {name: walled-may-write, who: {groups: [walled]}, does: [write], effect: allow, overrides: [any]}
   - {name: coders-run-code, who: {groups: [coders]}, does: [do, unknown], effect: allow, overrides: [any]}
 columns:
-  - {name: clear, who: {groups: [clear]}, on: {tags: [any]}, see: clear, compare: any}
+  - {name: clear, who: {groups: [clear, coders]}, on: {tags: [any]}, see: clear, compare: any}
 limits:
   - name: small-results
     who: {groups: [analysts]}
