@@ -21,6 +21,18 @@ from govproxy._fastpath.verdicts import Verdict
 from govproxy.approvals.rehearsals import Changed, Ran, Row
 from govproxy.errors import UpstreamFault
 from govproxy.session import messages
+from govproxy.session.trialmessages import (
+    ASYNCHRONOUS,
+    COMPLETE,
+    ERROR,
+    EXPECTED,
+    GONE,
+    NOTICE,
+    READY,
+    Heard,
+    one,
+    run,
+)
 from govproxy.session.trialrows import (
     AFTERWARDS_ONLY,
     BRIEFLY,
@@ -30,17 +42,8 @@ from govproxy.session.trialrows import (
     Given,
     Shown,
 )
-from govproxy.wire.cursor import Reader
 from govproxy.wire.framing import HEADER_BYTES, encode_message, message_size
-from govproxy.wire.frontend import (
-    Target,
-    encode_bind,
-    encode_close,
-    encode_describe,
-    encode_execute,
-    encode_parse,
-    encode_sync,
-)
+from govproxy.wire.frontend import Target, encode_describe, encode_sync
 
 KEPT_BYTES = 1 << 20  # of what the database says to the statement, until that is decided
 MAX_UNDOS = 3  # a CancelRequest that comes late may hit one
@@ -56,16 +59,7 @@ CHANGES = (
 COUNTED = "SHOW track_counts"
 DEFERRED = "SET CONSTRAINTS ALL IMMEDIATE"
 TAKE_BACK = (f"ROLLBACK TO SAVEPOINT {QUESTION}", f"RELEASE SAVEPOINT {QUESTION}")
-STATEMENT = "govproxy rehearsal"  # the proxy's own; the unnamed one is the client's, and a simple Query would end it
-
-# What an error has left there: its portal lives on in the aborted transaction.
-GONE = encode_close(Target.PORTAL, STATEMENT) + encode_close(Target.STATEMENT, STATEMENT)
 TIMED_OUT = "57014"
-
-ROW, COMPLETE, ERROR, NOTICE, READY, PARAMETERS = (ord(kind) for kind in "DCENZt")
-ASYNCHRONOUS = frozenset(map(ord, "AS"))
-EXPECTED = frozenset(map(ord, "123DCEINZAStnT"))
-OID_BYTES = 4
 
 Counts = dict[str, tuple[int, int, int]]
 
@@ -92,37 +86,6 @@ class _Before:
     writers: frozenset[str] | None = None
     cursor: str = ""
     why_not: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
-    """What was said up to one ReadyForQuery, without it. ``raw`` are whole messages."""
-
-    raw: tuple[bytes, ...]
-    status: str
-    sqlstate: str
-    too_long: bool = False
-
-    @property
-    def tag(self) -> str:
-        """The last command's."""
-        for message in reversed(self.raw):
-            if message[0] == COMPLETE:
-                return message[HEADER_BYTES:-1].decode("ascii", "replace")
-        return ""
-
-    def rows(self, codec: str) -> list[Row]:
-        """All rows, as text."""
-        return [_values(message[HEADER_BYTES:], codec) for message in self.raw if message[0] == ROW]
-
-    @property
-    def parameters(self) -> tuple[int, ...]:
-        """Types of the parameters of what was described."""
-        for message in self.raw:
-            if message[0] == PARAMETERS:
-                reader = Reader(message[HEADER_BYTES:])
-                return tuple(reader.uint32() for _ in range(reader.uint16()))
-        return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,7 +209,7 @@ class Rehearsal:
         try:
             if owed:
                 yield from self._say(b"", status=self._home)
-            yield from self._say(_run(f"SAVEPOINT {NAME}" if self.in_block else "BEGIN"), status="T")
+            yield from self._say(run(f"SAVEPOINT {NAME}" if self.in_block else "BEGIN"), status="T")
             counts = yield from self._counts(deferred=False)
             before = yield from self._before()
             answer = yield from self._try()
@@ -276,13 +239,13 @@ class Rehearsal:
             raise _Stopped
         self._counts_now()
         self._conversation.commits()
-        heard = yield from self._exchange(_run(f"RELEASE SAVEPOINT {NAME}" if self.in_block else "COMMIT"))
+        heard = yield from self._exchange(run(f"RELEASE SAVEPOINT {NAME}" if self.in_block else "COMMIT"))
         if heard.status != self._home or (heard.sqlstate and self.in_block):
             raise UpstreamFault("a rehearsed transaction cannot be ended")
         if not heard.sqlstate and heard.tag != ("RELEASE" if self.in_block else "COMMIT"):
             raise UpstreamFault("a rehearsed transaction was not committed")
         if heard.sqlstate:
-            yield from self._exchange(_run())
+            yield from self._exchange(run())
         self.over, self.ended_with = True, heard.sqlstate
         said = b"".join((*self._aside, *self._said(heard), self._rest()))
         self._conversation.give_back(said, heard.sqlstate.encode())
@@ -346,8 +309,8 @@ class Rehearsal:
     def _counts(self, *, deferred: bool) -> Generator[bytes | Pause, Heard | None, Counts | None]:
         """Rows changed so far, by table; None where the database does not count. ``deferred``: what waits for the
         end of the transaction included."""
-        asked = [_one(CHANGES), _one(COUNTED)]
-        heard = yield from self._question(*([_one(DEFERRED), *asked] if deferred else asked))
+        asked = [one(CHANGES), one(COUNTED)]
+        heard = yield from self._question(*([one(DEFERRED), *asked] if deferred else asked))
         if deferred and heard.sqlstate:
             heard = yield from self._question(*asked)  # the COMMIT will say it
         if heard.sqlstate or heard.too_long:
@@ -387,12 +350,10 @@ class Rehearsal:
         cursor = f'"govproxy {secrets.token_hex(8)}"'
         declare = f"DECLARE {cursor} NO SCROLL CURSOR FOR {shown.watching(writers, int(shared[0][0] or 0))}"
         texts = (f"SAVEPOINT {QUESTION}", declare, f"RELEASE SAVEPOINT {QUESTION}")
-        heard = yield from self._say(
-            b"".join((*(_one(text, self._trial.codec) for text in texts), GONE, encode_sync()))
-        )
+        heard = yield from self._say(b"".join((*(one(text, self._trial.codec) for text in texts), GONE, encode_sync())))
         if not heard.sqlstate:
             return cursor
-        yield from self._say(_run(*TAKE_BACK), status="T")
+        yield from self._say(run(*TAKE_BACK), status="T")
         return ""
 
     def _replaced(
@@ -409,7 +370,7 @@ class Rehearsal:
             found += shown.replaced(watched, now)
             if len(watched) < SAMPLE_ROWS or len(found) >= SAMPLE_ROWS:
                 break
-        yield from self._say(_run(f"CLOSE {cursor}"), status="T")
+        yield from self._say(run(f"CLOSE {cursor}"), status="T")
         return None if asked.why_not else found[:SAMPLE_ROWS]
 
     def _made(
@@ -435,7 +396,7 @@ class Rehearsal:
             described = encode_describe(Target.STATEMENT, given.statement)
             types = (yield from self._question(described)).parameters
         # As they were meant, whatever the question alone would make of them.
-        heard = yield from self._question(_one(BRIEFLY), _one(text, self._trial.codec, given=given, types=types))
+        heard = yield from self._question(one(BRIEFLY), one(text, self._trial.codec, given=given, types=types))
         if heard.too_long:
             before.why_not = f"they take more than {KEPT_BYTES} bytes"
         elif heard.sqlstate == TIMED_OUT:
@@ -448,10 +409,10 @@ class Rehearsal:
 
     def _question(self, *asked: bytes) -> Asked:
         """Ask something, so that neither it nor its error leaves a trace."""
-        first, last = _one(f"SAVEPOINT {QUESTION}"), map(_one, TAKE_BACK)
+        first, last = one(f"SAVEPOINT {QUESTION}"), map(one, TAKE_BACK)
         heard = yield from self._say(b"".join((first, *asked, *last, GONE, encode_sync())))
         if heard.sqlstate:
-            yield from self._say(_run(*TAKE_BACK), status="T")
+            yield from self._say(run(*TAKE_BACK), status="T")
         elif heard.status != "T":
             raise UpstreamFault("a question has ended a rehearsal's transaction")
         return heard
@@ -459,7 +420,7 @@ class Rehearsal:
     def _undo(self) -> Script:
         self._undoing = True
         back = (f"ROLLBACK TO SAVEPOINT {NAME}", f"RELEASE SAVEPOINT {NAME}")
-        undo = _run(*back) if self.in_block else _run("ROLLBACK")
+        undo = run(*back) if self.in_block else run("ROLLBACK")
         for _ in range(MAX_UNDOS):
             while self._cancelling:
                 yield Pause.CANCEL
@@ -599,33 +560,6 @@ class Rehearsal:
         rest = bytes(self._buffer)
         self._buffer.clear()
         return rest
-
-
-def _run(*texts: str) -> bytes:
-    """The messages that run statements of the proxy's own, one after another, and leave none behind."""
-    return b"".join((*map(_one, texts), GONE, encode_sync()))
-
-
-def _one(text: str, codec: str = "ascii", *, given: Given | None = None, types: Sequence[int] = ()) -> bytes:
-    """The messages that run one of them, with parameters of these types."""
-    values, formats = ((), ()) if given is None else (given.values, given.formats)
-    return b"".join(
-        (
-            GONE,
-            encode_parse(text.encode(codec), name=STATEMENT, parameter_types=types),
-            encode_bind(portal=STATEMENT, statement=STATEMENT, values=values, parameter_formats=formats),
-            encode_execute(STATEMENT),
-        )
-    )
-
-
-def _values(body: bytes, codec: str) -> Row:
-    reader = Reader(body)
-    values: list[str | None] = []
-    for _ in range(reader.uint16()):
-        size = reader.int32()
-        values.append(None if size < 0 else reader.take(size).decode(codec, "replace"))
-    return tuple(values)
 
 
 def _difference(before: Counts, after: Counts) -> tuple[Changed, ...]:

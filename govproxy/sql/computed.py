@@ -11,6 +11,7 @@ from typing import Any
 
 from govproxy.sql.catalog import Catalog, Relation, Type
 from govproxy.sql.names import Names, qualified
+from govproxy.sql.tree import nodes_of
 from govproxy.sql.types import FIRST_USER_OID
 
 Node = dict[str, Any]
@@ -20,7 +21,7 @@ _FILLING = frozenset({"CONSTR_DEFAULT", "CONSTR_GENERATED"})
 
 def filling(body: Node) -> Iterator[Node]:
     """The expressions in a CREATE TABLE or ALTER TABLE that compute what columns hold."""
-    for tag, node in _nodes(body):
+    for tag, node in nodes_of(body):
         if tag == "Constraint" and node.get("contype") in _FILLING and "raw_expr" in node:
             yield node["raw_expr"]
         elif tag == "ColumnDef" and "raw_default" in node:
@@ -31,7 +32,7 @@ def filling(body: Node) -> Iterator[Node]:
 
 def column_types(body: Node, catalog: Catalog, search_path: tuple[str, ...] | None) -> Iterator[Type]:
     """The types of columns in a CREATE TABLE or ALTER TABLE, arrays left out: a domain may have a default."""
-    for tag, node in _nodes(body):
+    for tag, node in nodes_of(body):
         if tag == "ColumnDef" and "typeName" in node and not node["typeName"].get("arrayBounds"):
             schema, name = qualified(node["typeName"].get("names", ()))
             yield from catalog.resolve_type(schema, name, search_path)
@@ -40,7 +41,7 @@ def column_types(body: Node, catalog: Catalog, search_path: tuple[str, ...] | No
 def copied(body: Node, catalog: Catalog, search_path: tuple[str, ...] | None) -> Iterator[Relation]:
     """The relations whose defaults may become those of a new table: LIKE (whatever it says it includes), INHERITS,
     PARTITION OF, and the row type that it is OF."""
-    for tag, node in _nodes(body):
+    for tag, node in nodes_of(body):
         if tag == "TableLikeClause":
             yield from _resolved(node["relation"], catalog, search_path)
     for parent in body.get("inhRelations", ()):
@@ -65,7 +66,7 @@ def looking(body: Node, relation: Node, rows: tuple[str, ...] = ("",)) -> Node:
     """
     shown: list[Node] = list(filling(body))
     decided: list[Node] = [body[key] for key in ("whereClause", "whenClause", "qual", "with_check") if body.get(key)]
-    for tag, node in _nodes(body):
+    for tag, node in nodes_of(body):
         if tag == "IndexElem" and "expr" in node:
             shown.append(node["expr"])
         elif tag == "Constraint" and node.get("contype") == "CONSTR_CHECK" and "raw_expr" in node:
@@ -111,7 +112,7 @@ def _named(relation: Node, name: str) -> Node:
 def runs_foreign_code(expression: Node, catalog: Catalog, search_path: tuple[str, ...] | None) -> bool:
     """Whether anything but PostgreSQL's own code, or code known to compute only, runs in an expression."""
     names = Names(catalog, search_path)
-    for tag, node in _nodes(expression):
+    for tag, node in nodes_of(expression):
         match tag:
             case "FuncCall":
                 schema, name = qualified(node.get("funcname", ()))
@@ -133,16 +134,3 @@ def runs_foreign_code(expression: Node, catalog: Catalog, search_path: tuple[str
         if foreign:
             return True
     return False
-
-
-def _nodes(node: Node) -> Iterator[tuple[str, Node]]:
-    pending: list[object] = [node]
-    while pending:
-        current = pending.pop()
-        if isinstance(current, list):
-            pending.extend(current)
-        elif isinstance(current, dict):
-            for tag, body in current.items():
-                if isinstance(body, dict):
-                    yield tag, body
-                pending.append(body)

@@ -10,7 +10,7 @@ hides something harmless.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from govproxy.sql.queries import StatementQueries
 from govproxy.sql.results import DEFINITION_PATH, Results
 from govproxy.sql.scope import Rows, Scope
 from govproxy.sql.shapes import Shapes, Trace, shapes_of
+from govproxy.sql.tree import nodes_of
 from govproxy.sql.values import Derivation, Equality, Flow, OutputColumn, Use
 
 Node = dict[str, Any]
@@ -177,7 +178,7 @@ def _survey(node: Node, names: Names, shapes: Shapes, findings: Findings) -> Non
     Security: where tracing gave up nothing may be easier to ask, or to put aside, than where it did not.
     """
     stores = ""
-    for tag, body in _nodes(node):
+    for tag, body in nodes_of(node):
         if tag in _STORES:
             stores = tag
         if tag == "FuncCall":
@@ -202,17 +203,3 @@ def _survey(node: Node, names: Names, shapes: Shapes, findings: Findings) -> Non
 
 def _dicts(value: object) -> list[Node]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def _nodes(node: Node) -> Iterator[tuple[str, Node]]:
-    """All nodes of a tree with their tags, without recursion."""
-    pending: list[object] = [node]
-    while pending:
-        current = pending.pop()
-        if isinstance(current, list):
-            pending.extend(current)
-        elif isinstance(current, dict):
-            for tag, body in current.items():
-                if isinstance(body, dict):
-                    yield tag, body
-                pending.append(body)

@@ -8,7 +8,6 @@ code names, through views and the functions it calls. Knows nothing of classes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from govproxy.sql import functions
 from govproxy.sql.behind import behind
@@ -16,7 +15,7 @@ from govproxy.sql.bodies import read
 from govproxy.sql.catalog import Catalog, ColumnRef, Function, Relation, RelationKind
 from govproxy.sql.hidden import domains, header_of
 from govproxy.sql.names import is_proven, names_of, qualified
-from govproxy.sql.tree import Node, conversions
+from govproxy.sql.tree import Node, conversions, nodes_of
 from govproxy.sql.types import FIRST_USER_OID
 
 MAX_ROUTINES = 200
@@ -76,9 +75,10 @@ class _Reach:
             return
         path = _DEFINITION_PATH if body.bound else routine.search_path
         for statement in body.statements:
-            ctes = {cte["ctename"] for cte in _with(statement, "ctename")}
-            for named in _with(statement, "relname"):
-                self._relation(named, path, ctes)
+            ctes = {body["ctename"] for _, body in nodes_of(statement) if "ctename" in body}
+            for _, named in nodes_of(statement):
+                if "relname" in named:
+                    self._relation(named, path, ctes)
             yield statement, path
 
     def _relation(self, named: Node, path: Path, ctes: set[str]) -> None:
@@ -99,15 +99,16 @@ class _Reach:
         """All that may be called below a node: by a call, as a field of a row, by an operator, by a cast."""
         catalog = self._catalog
         names = names_of(catalog, path)
-        for call in _with(node, "funcname"):
-            schema, name = qualified(call["funcname"])
-            routines = names.routines(schema, name, [None] * len(call.get("args", ())))
-            if not routines.candidates and not routines.proven:
-                self.columns.add(ANYTHING)
-            yield from routines.candidates
-        for reference in _with(node, "fields"):
-            last = reference["fields"][-1].get("String", {}).get("sval", "")
-            yield from _of_users(catalog.resolve_function(None, last, path))
+        for _, body in nodes_of(node):
+            if "funcname" in body:
+                schema, name = qualified(body["funcname"])
+                routines = names.routines(schema, name, [None] * len(body.get("args", ())))
+                if not routines.candidates and not routines.proven:
+                    self.columns.add(ANYTHING)
+                yield from routines.candidates
+            if "fields" in body:
+                last = body["fields"][-1].get("String", {}).get("sval", "")
+                yield from _of_users(catalog.resolve_function(None, last, path))
         operators, types = conversions(node)
         oids = {oid for name, oid in catalog.operator_functions if name in operators}
         if catalog.cast_functions or catalog.domain_functions:
@@ -126,16 +127,3 @@ class _Reach:
 
 def _of_users(found: Iterable[Function]) -> Iterator[Function]:
     return (routine for routine in found if routine.oid >= FIRST_USER_OID)
-
-
-def _with(node: Any, key: str) -> Iterator[Node]:
-    """All parts below a node that have such an entry, without recursion."""
-    pending = [node]
-    while pending:
-        current = pending.pop()
-        if isinstance(current, list):
-            pending.extend(current)
-        elif isinstance(current, dict):
-            if key in current:
-                yield current
-            pending.extend(current.values())

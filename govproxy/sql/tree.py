@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from govproxy._fastpath.treewalk import Grammar, Walk, field_names
 
-__all__ = ["Node", "Walk", "alias_of", "field_names", "new_walk", "range_variables"]
+__all__ = ["Node", "Walk", "alias_of", "field_names", "new_walk", "nodes_of", "range_variables"]
 
 Node = dict[str, Any]
 Ctes = Mapping[str, Node]  # name -> the query behind it, wrapped
@@ -207,6 +207,20 @@ def range_variables(source: list[Any]) -> Iterator[Node]:
             body = item["SelectStmt"]
             todo.extend(reversed(body.get("fromClause", [])))
             todo.extend({"SelectStmt": body[arm]} for arm in ("rarg", "larg") if arm in body)
+
+
+def nodes_of(node: Any) -> Iterator[tuple[str, Node]]:
+    """All parts of a tree with fields of their own, each under the name of its type or field, without recursion."""
+    pending = [node]
+    while pending:
+        current = pending.pop()
+        if isinstance(current, list):
+            pending.extend(current)
+        elif isinstance(current, dict):
+            for tag, body in current.items():
+                if isinstance(body, dict):
+                    yield tag, body
+                pending.append(body)
 
 
 def conversions(node: Any) -> tuple[set[str], list[list[str]]]:

@@ -36,7 +36,7 @@ from govproxy.sql.computing import (
     matches_like,
 )
 from govproxy.sql.functions import constant_text
-from govproxy.sql.tree import Node, field_names
+from govproxy.sql.tree import Node, field_names, nodes_of
 from govproxy.sql.types import (
     BOOL,
     BPCHAR,
@@ -78,7 +78,7 @@ def holds_always(condition: Node, names: Callable[[list[str]], str | None], rela
         return False
     reads = sorted({name for name in map(names, _references(condition)) if name is not None})
     columns = [relations[0].column(name) for name in reads]
-    if not columns or len(columns) > 3 or sum(1 for _ in _nodes(condition)) > MAX_NODES:
+    if not columns or len(columns) > 3 or sum(tag[:1].isupper() for tag, _ in nodes_of(condition)) > MAX_NODES:
         return False
     key = set(relations[0].primary_key) if len(relations[0].primary_key) == 1 else set[int]()
     constants = [text for text in map(constant_text, _constants(condition)) if text is not None]
@@ -275,26 +275,12 @@ def _is_plain(node: Node) -> bool:
 
 
 def _references(node: Node) -> Iterator[list[str]]:
-    for tag, body in _nodes(node):
+    for tag, body in nodes_of(node):
         if tag == "ColumnRef":
             yield field_names(body["fields"])
 
 
 def _constants(node: Node) -> Iterator[Node]:
-    for tag, body in _nodes(node):
+    for tag, body in nodes_of(node):
         if tag == "A_Const":
             yield {"A_Const": body}
-
-
-def _nodes(node: Any) -> Iterator[tuple[str, Node]]:
-    todo = [node]
-    while todo:
-        item = todo.pop()
-        if isinstance(item, list):
-            todo.extend(item)
-        elif isinstance(item, dict):
-            for name, value in item.items():
-                if isinstance(value, dict) and name[:1].isupper():
-                    yield name, value
-                if isinstance(value, dict | list):
-                    todo.append(value)
