@@ -59,6 +59,7 @@ class Expressions:
         self.chance = chance
         self.world = world
         self.clean = True
+        self.qualified = False  # tables are written with their schema
         self.wild = 0.0  # how often a wild form is taken
         self._count = 0
 

@@ -118,7 +118,8 @@ def is_undetermined(statement: Statement, around: Sequence[Answer], replanned: S
 
 def _brief(answer: Answer) -> str:
     kinds = answer.kinds
-    return f"{kinds[:20]} with {kinds.count('D')} rows"
+    said = "".join(f", {error['C']} {error['M'][:200]}" for error in answer.errors)
+    return f"{kinds[:20]} with {kinds.count('D')} rows{said}"
 
 
 def _errors(answers: Sequence[Answer]) -> list[dict[str, str]]:

@@ -236,7 +236,7 @@ class Queries(Expressions):
             column = self.name("o")
             targets.append(f"({self.make(family, [source], 1)})::{_CASTS[family]} AS {column}")
             columns.append(Column(name=column, type=family, family=family, secret=not self.clean))
-        head = f"{name} AS (UPDATE {relation.name} SET id = id WHERE id < 6 RETURNING {', '.join(targets)})"
+        head = f"{name} AS (UPDATE {self._named(relation)} SET id = id WHERE id < 6 RETURNING {', '.join(targets)})"
         return head, Source(alias=name, columns=tuple(columns))
 
     # ------------------------------------------------------------------ FROM
@@ -295,13 +295,16 @@ class Queries(Expressions):
         columns = relation.columns
         if self.chance.random() < 0.12:
             columns = tuple(Column(name=self.name("c"), type=c.type, family=c.family, secret=c.secret) for c in columns)
-            return f"{relation.name} AS {name}({', '.join(c.name for c in columns)})", [
+            return f"{self._named(relation)} AS {name}({', '.join(c.name for c in columns)})", [
                 Source(alias=name, columns=columns)
             ]
         if (rows := self._rowset((), name)) is not None:
             return rows[0], [rows[1]]
         only = "ONLY " if self.chance.random() < 0.05 and relation.writable else ""
-        return f"{only}{relation.name} {name}", [Source(alias=name, columns=columns, relation=relation.name)]
+        return f"{only}{self._named(relation)} {name}", [Source(alias=name, columns=columns, relation=relation.name)]
+
+    def _named(self, relation: Relation) -> str:
+        return relation.name if "." in relation.name or not self.qualified else f"public.{relation.name}"
 
     def _relation(self) -> Relation:
         clean = [relation for relation in self.world.relations if relation.clean]

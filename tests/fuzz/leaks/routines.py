@@ -225,7 +225,11 @@ class Routines:
 
 
 class _Only:
-    """While it is entered, the grammar makes harmless expressions only, or any."""
+    """While it is entered, the grammar makes harmless expressions only, or any.
+
+    Harmless ones name tables with their schema: inside a function, a name that two schemas have means both
+    to the proxy (docs/limits.md), and one of the two may have planted columns.
+    """
 
     def __init__(self, queries: Queries, *, clean: bool) -> None:
         self._queries = queries
@@ -233,10 +237,10 @@ class _Only:
 
     def __enter__(self) -> None:
         self._before = self._queries.clean
-        self._queries.clean = self._clean
+        self._queries.clean = self._queries.qualified = self._clean
 
     def __exit__(self, *_: object) -> None:
-        self._queries.clean = self._before
+        self._queries.clean, self._queries.qualified = self._before, False
 
 
 def _row_of(table: Relation) -> Source:

@@ -30,10 +30,13 @@ from tests.support.postgres import Postgres
 from tests.support.raw_session import Answer
 
 # After these the proxy rightly knows less of a session: names may mean more than one thing.
-_SOILS = re.compile(r"\A\s*(set|reset|discard|do|alter|drop)\b|search_path|set_config|;", re.IGNORECASE)
+_SOILS = re.compile(
+    r"\A\s*(set|reset|discard|do|alter|drop)\b|\b(search_path|set_config|temp|temporary|pg_temp)\b|;",
+    re.IGNORECASE,
+)
 
 # Code that nobody can follow may have set anything.
-_CALLS = re.compile(rf"\bu_[a-z]+\d*s?\b|{'|'.join(map(re.escape, OPERATORS))}")
+_CALLS = re.compile(rf"\bu_\w+|{'|'.join(map(re.escape, OPERATORS))}")
 
 # Ordered by a constant, a window takes the rows as the plan gives them, and the plan follows statistics.
 _ANY_ORDER = re.compile(r"\bOVER\s*\([^()]*\bORDER\s+BY\s+(?:\d[\d.]*|'[^']*'|NULL)\s*(?:\)|ROWS|RANGE|GROUPS)", re.I)
