@@ -43,3 +43,11 @@ cdef inline int read_i32(Cursor* cur) except? -1 nogil:
 
 # Offset of the NUL that ends the C string at pos; pos moves behind it.
 cdef Py_ssize_t read_cstring(Cursor* cur) except -1 nogil
+
+cdef inline Py_ssize_t skip(Cursor* cur, Py_ssize_t size) except -1 nogil:
+    need(cur, size)
+    cur.pos += size
+    return size
+
+# Raises where bytes are left that no field accounts for.
+cdef int at_end(const Cursor* cur) except -1

@@ -20,3 +20,9 @@ cdef Py_ssize_t read_cstring(Cursor* cur) except -1 nogil:
     size = nul - cur.pos
     cur.pos = nul + 1
     return size
+
+
+cdef int at_end(const Cursor* cur) except -1:
+    if cur.pos != cur.end:
+        raise ProtocolViolation("message longer than its fields say")
+    return 0
