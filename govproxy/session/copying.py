@@ -7,18 +7,42 @@ client's own connection and just before, and keeps the answer to itself.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from govproxy._fastpath.copyguard import CopyGuard
 from govproxy._fastpath.copyrows import CopyOptions
 from govproxy.errors import NotSupported, UnsupportedEncoding
 from govproxy.session.bound import Guard
+from govproxy.session.obligations import Obligations
 from govproxy.session.parameters import ENCODINGS, safe_encoding
 from govproxy.sql.catalog import Relation
-from govproxy.sql.values import CopyIn, CopyOut
+from govproxy.sql.values import Analysis, CopyIn, CopyOut
 from govproxy.wire.frontend import Target, encode_close, encode_describe, encode_parse
 
 # Under which name the database knows the query for the moment of the question.
 PROBE = "govproxy probe"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copies:
+    """What the data plane is to do with copied rows: mask those that go out, watch those that come in."""
+
+    out: CopyOptions | None = None
+    guard: CopyGuard | None = None
+
+
+NO_COPIES = Copies()
+
+
+def copies(analysis: Analysis, obligations: Obligations, codec: str, *, clear: bool) -> Copies:
+    """What a statement that may run asks of the data plane. Raises as `options` and `guard` do."""
+    out = options(analysis.copy_out, codec) if analysis.copy_out is not None else None
+    watched = (
+        guard(analysis.copy_in, obligations.written, obligations.guarded(), codec)
+        if analysis.copy_in is not None and not clear
+        else None
+    )
+    return Copies(out=None if clear else out, guard=watched)
 
 
 def options(copied: CopyOut, codec: str) -> CopyOptions:

@@ -13,8 +13,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from govproxy._fastpath.conversation import Conversation
-from govproxy._fastpath.copyguard import CopyGuard
-from govproxy._fastpath.copyrows import CopyOptions
 from govproxy._fastpath.rows import MaskPlan
 from govproxy._fastpath.verdicts import Outcome, Verdict
 from govproxy.errors import (
@@ -31,18 +29,18 @@ from govproxy.identity.identity import Identity
 from govproxy.masking.plan import Field, decode_row_description
 from govproxy.policy.engine import decide
 from govproxy.policy.grants import live, with_grants
-from govproxy.policy.limits import writes
 from govproxy.policy.matching import Reading, who_matches
 from govproxy.policy.standing import standing_of
-from govproxy.policy.values import Request, Verb
+from govproxy.policy.values import Decision, Request, Verb
 from govproxy.session import copying, messages, timeouts
 from govproxy.session.bounds import Bounds
+from govproxy.session.copying import NO_COPIES
 from govproxy.session.distrust import changes_catalog, changes_what_it_reads, distrusted, renamed, settled
 from govproxy.session.folding import pinned_literals
 from govproxy.session.history import NO_COUNTS, Counts
 from govproxy.session.holding import Holding
 from govproxy.session.imposing import NOTHING as NO_SETTINGS
-from govproxy.session.judgement import Basis, analysis_of, denied, fragment_of, unreadable
+from govproxy.session.judgement import Basis, analysis_of, denied, fragment_of, unreadable, verdict_of
 from govproxy.session.obligations import Obligations
 from govproxy.session.parameters import ENCODINGS, safe_encoding
 from govproxy.session.questions import Questions
@@ -78,8 +76,6 @@ LOOKED_UP_LATE = frozenset(
     }
 )
 NONE_RENAMED: frozenset[int] = frozenset()
-# Command tags of what may return rows without any column, as `SELECT FROM t` does.
-BARE_ROWS = frozenset({"SELECT", "EXECUTE", "FETCH"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -344,18 +340,7 @@ class Gate:
             counted=self.shared.history.counted(facts.identity, policy.bursts, self.clock()),
         )
         decision = decide(request, policy, snapshot.classification, snapshot.catalog)
-        held = decision.verb is Verb.HOLD
-        if decision.verb is Verb.ALLOW and self._names.full(analysis):
-            refusal: GovproxyError | None = LimitExceeded(
-                f"too many names made in one session; the limit is {MAX_NAMES}"
-            )
-        else:
-            refusal = refusal_of(decision)
-        refusal = refusal or self._bounds.refusal(analysis)
-        if held and self.shared.holds is None:
-            refusal = unasked(decision, "Nobody can be asked here; ask whoever keeps the policy.")
-        copy: CopyOptions | None = None
-        copy_guard: CopyGuard | None = None
+        refusal = self._refusal(decision, analysis)
         obligations = Obligations(
             snapshot=snapshot,
             policy=policy,
@@ -365,56 +350,42 @@ class Gate:
             former_keys=self.shared.keys.former_masking,
             distrusted=self._changed_catalog or changes_catalog(analysis) or not analysis.certain,
         )
-        grants = obligations.concerned(grants)
-        try:
-            if refusal is None and analysis.copy_out is not None:
-                copy = copying.options(analysis.copy_out, self.codec)
-            if refusal is None and analysis.copy_in is not None and not decision.clear:
-                copy_guard = copying.guard(analysis.copy_in, obligations.written, obligations.guarded(), self.codec)
-        except (NotSupported, UnsupportedEncoding) as error:
-            refusal = error
+        copies = NO_COPIES
+        if refusal is None:
+            try:
+                copies = copying.copies(analysis, obligations, self.codec, clear=decision.clear)
+            except (NotSupported, UnsupportedEncoding) as error:
+                refusal = error
         translation = self._translated(text, analysis, obligations, refused=refusal is not None)
         if translation.written_back:
             refusal = written_back(translation.written_back)
-        session = [s.session for s in analysis.statements]
-        verdict = Verdict(
-            outcome=Outcome.DENY if refusal else Outcome.HOLD if held else Outcome.ALLOW,
-            text=text,
-            context_id=conversation.context_id,
-            fragment=fragment_of(analysis, decision, obligations, translation, refused=refusal is not None),
-            basis=Basis(
-                analysis=analysis,
-                obligations=obligations,
-                refusal=refusal,
-                decision=decision,
-                shadow=NO_SHADOW if analysis.cacheable else self._names.known(conversation),
-                counts=Counts(effects=decision.counts, before=request.counted) if decision.counts else NO_COUNTS,
-                translation=translation,
-                grants=grants,
-            ),
-            forward=translation.forward,
-            bound=translation.bound,
-            clear=decision.clear,
-            returns_rows=any(s.outputs is None or s.outputs or s.tag in BARE_ROWS for s in analysis.statements),
-            copies_in=any(s.copies_in for s in analysis.statements),
-            copy=None if refusal or decision.clear else copy,
-            copy_guard=copy_guard,
-            copies_out=any(
-                e.action is Action.COPY_OUT and "by" not in e.facts for s in analysis.statements for e in s.effects
-            ),
-            tainted=not decision.clear and obligations.tainted,
-            changes_session=bool(decision.counts)
-            or timeouts.sets_it(analysis)
-            or self._bounds.is_followed(analysis)
-            or runs_code(analysis)
-            or any(c.settings or c.prepares or c.cursors or c.catalog or c.creates_temporary for c in session),
-            changes_catalog=any(c.catalog or c.creates_temporary for c in session),
-            # Security: who has to be asked is asked each time.
-            cacheable=analysis.cacheable and not decision.varies and not decision.asks_rows and not grants and not held,
-            writes=any(map(writes, analysis.statements)),
+        basis = Basis(
+            analysis=analysis,
+            obligations=obligations,
+            refusal=refusal,
+            decision=decision,
+            shadow=NO_SHADOW if analysis.cacheable else self._names.known(conversation),
+            counts=Counts(effects=decision.counts, before=request.counted) if decision.counts else NO_COUNTS,
+            translation=translation,
+            grants=obligations.concerned(grants),
+        )
+        verdict = verdict_of(
+            text,
+            conversation.context_id,
+            basis,
+            copies=copies,
+            changes_session=timeouts.sets_it(analysis) or self._bounds.is_followed(analysis) or runs_code(analysis),
         )
         self.shared.cache.put(verdict, self._pinned(text, analysis, translation))
         return verdict
+
+    def _refusal(self, decision: Decision, analysis: Analysis) -> GovproxyError | None:
+        """Why the statement may not pass, by the decision or by what the session is bound to."""
+        if decision.verb is Verb.ALLOW and self._names.full(analysis):
+            return LimitExceeded(f"too many names made in one session; the limit is {MAX_NAMES}")
+        if decision.verb is Verb.HOLD and self.shared.holds is None:
+            return unasked(decision, "Nobody can be asked here; ask whoever keeps the policy.")
+        return refusal_of(decision) or self._bounds.refusal(analysis)
 
     def _translated(self, text: bytes, analysis: Analysis, obligations: Obligations, *, refused: bool) -> Translation:
         """What becomes of masked values that come back in the text."""

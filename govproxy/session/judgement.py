@@ -11,7 +11,9 @@ from govproxy._fastpath.verdicts import Outcome, Verdict
 from govproxy.audit.events import statement_fragment
 from govproxy.errors import GovproxyError, Reason
 from govproxy.policy.grants import Grant
+from govproxy.policy.limits import writes
 from govproxy.policy.values import Decision, Verb
+from govproxy.session.copying import Copies
 from govproxy.session.figures import Miss
 from govproxy.session.history import NO_COUNTS, Counts
 from govproxy.session.obligations import Obligations
@@ -21,6 +23,8 @@ from govproxy.sql.redact import redact
 from govproxy.sql.values import Action, Analysis, Effect
 
 UNREADABLE = "unreadable-statement"
+# Command tags of what may return rows without any column, as `SELECT FROM t` does.
+BARE_ROWS = frozenset({"SELECT", "EXECUTE", "FETCH"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +40,49 @@ class Basis:
     counts: Counts = NO_COUNTS
     grants: tuple[Grant, ...] = ()  # that were looked at
     until: float | None = None  # of what was approved: when that ends
+
+
+def verdict_of(text: bytes, context_id: int, basis: Basis, *, copies: Copies, changes_session: bool) -> Verdict:
+    """The verdict that follows from its basis. ``changes_session``: by more than is seen in the analysis.
+
+    Raises AssertionError where the basis is of a text that was not understood.
+    """
+    analysis, decision, obligations, translation = basis.analysis, basis.decision, basis.obligations, basis.translation
+    if analysis is None or decision is None or obligations is None:
+        raise AssertionError("a verdict without a decision")
+    held = decision.verb is Verb.HOLD
+    changes = [statement.session for statement in analysis.statements]
+    changes_catalog = any(change.catalog or change.creates_temporary for change in changes)
+    return Verdict(
+        outcome=Outcome.DENY if basis.refusal else Outcome.HOLD if held else Outcome.ALLOW,
+        text=text,
+        context_id=context_id,
+        fragment=fragment_of(analysis, decision, obligations, translation, refused=basis.refusal is not None),
+        basis=basis,
+        forward=translation.forward,
+        bound=translation.bound,
+        clear=decision.clear,
+        returns_rows=any(s.outputs is None or s.outputs or s.tag in BARE_ROWS for s in analysis.statements),
+        copies_in=any(s.copies_in for s in analysis.statements),
+        copy=None if basis.refusal else copies.out,
+        copy_guard=copies.guard,
+        copies_out=any(
+            e.action is Action.COPY_OUT and "by" not in e.facts for s in analysis.statements for e in s.effects
+        ),
+        tainted=not decision.clear and obligations.tainted,
+        changes_session=changes_session
+        or changes_catalog
+        or bool(decision.counts)
+        or any(change.settings or change.prepares or change.cursors for change in changes),
+        changes_catalog=changes_catalog,
+        # Security: who has to be asked is asked each time.
+        cacheable=analysis.cacheable
+        and not decision.varies
+        and not decision.asks_rows
+        and not basis.grants
+        and not held,
+        writes=any(map(writes, analysis.statements)),
+    )
 
 
 def fragment_of(
