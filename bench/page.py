@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from bench.plots import Bar, Dot, bars, dots
-from bench.report import Report, bound, bound_figure, columns, figure, machine_lines, measured, title_of, told
+from bench.report import BOUNDS, Report, bound, bounds, columns, figure, machine_lines, measured, title_of, told
 from bench.targets import Status
 
 STYLE = """\
@@ -124,19 +124,7 @@ def _bounds(report: Report) -> Iterator[str]:
     if not report["bounds"]:
         return
     yield "<h3>What one client can make it hold</h3>"
-    yield from _table(
-        ["load", "measured", "bound", "", "besides"],
-        [
-            [
-                b["text"],
-                bound_figure(b, "measured"),
-                bound_figure(b, "limit"),
-                "held" if b["held"] else "NOT held",
-                b["notes"],
-            ]
-            for b in report["bounds"]
-        ],
-    )
+    yield from _table(BOUNDS, bounds(report))
 
 
 def _mixed(report: Report) -> Iterator[str]:

@@ -17,6 +17,7 @@ from bench.values import DIRECT, GOVPROXY, GOVPROXY_2, GOVPROXY_TLS, GOVPROXY_UN
 from bench.workloads import BY_NAME, Kind
 
 Report = dict[str, Any]
+BOUNDS = ("load", "measured", "bound", "", "besides")
 
 _METRICS = (
     "cpu_us",
@@ -331,20 +332,22 @@ def _bounds(report: Report) -> Iterator[str]:
     if not report["bounds"]:
         return
     yield "### What one client can make it hold\n"
-    yield from table(
-        ["load", "measured", "bound", "", "besides"],
-        [
-            [
-                b["text"],
-                bound_figure(b, "measured"),
-                bound_figure(b, "limit"),
-                "held" if b["held"] else "NOT held",
-                b["notes"],
-            ]
-            for b in report["bounds"]
-        ],
-    )
+    yield from table(BOUNDS, bounds(report))
     yield ""
+
+
+def bounds(report: Report) -> list[list[str]]:
+    """The rows of the table of bounds, in the order of `BOUNDS`."""
+    return [
+        [
+            bound["text"],
+            bound_figure(bound, "measured"),
+            bound_figure(bound, "limit"),
+            "held" if bound["held"] else "NOT held",
+            bound["notes"],
+        ]
+        for bound in report["bounds"]
+    ]
 
 
 def bound_figure(bound: dict[str, Any], which: str) -> str:

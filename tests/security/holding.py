@@ -48,6 +48,18 @@ def policy(extra: str = "one") -> str:
     return POLICY % {"extra": extra}
 
 
+@contextmanager
+def attended(proxy: Proxy, word: str = "") -> Iterator[Desk]:
+    """A desk that refuses in the end whatever still waits, so that one failure is not the next one's.
+
+    ``word``: only of what has it in its statement.
+    """
+    desk = Desk(proxy)
+    yield desk
+    for one in desk.requests(word, "waiting"):
+        desk.decide(one["id"], "refuse")
+
+
 class Desk:
     """The admin socket of a running proxy."""
 

@@ -12,7 +12,7 @@ import pytest
 from govproxy.control.admin import ask
 from govproxy.wire.errors import decode_detail
 from govproxy.wire.startup import encode_cancel_request
-from tests.security.holding import ANA, BOT, Aside, Desk, run, until
+from tests.security.holding import ANA, BOT, Aside, Desk, attended, run, until
 from tests.support.ledger import Event
 from tests.support.proxy import Databases, Proxy, start
 from tests.support.raw_client import RawClient
@@ -52,10 +52,8 @@ def proxy(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 @pytest.fixture
 def desk(proxy: Proxy) -> Iterator[Desk]:
-    found = Desk(proxy)
-    yield found
-    for one in found.requests("copied", "waiting"):
-        found.decide(one["id"], "refuse")
+    with attended(proxy, "copied") as found:
+        yield found
 
 
 @pytest.fixture

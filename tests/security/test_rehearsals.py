@@ -10,7 +10,7 @@ import pytest
 
 from govproxy.control.admin import ask
 from govproxy.wire.errors import decode_fields
-from tests.security.holding import ANA, Aside, Desk, run, until
+from tests.security.holding import ANA, Aside, Desk, attended, run, until
 from tests.support.proxy import Databases, Proxy, start
 from tests.support.raw_session import (
     SYNC,
@@ -76,11 +76,8 @@ def proxy(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 @pytest.fixture
 def desk(proxy: Proxy) -> Iterator[Desk]:
-    """Whatever still waits in the end is refused, so that one failure is not the next one's."""
-    found = Desk(proxy)
-    yield found
-    for one in found.requests("tried", "waiting"):
-        found.decide(one["id"], "refuse")
+    with attended(proxy, "tried") as found:
+        yield found
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from govproxy.control.admin import ask
 from govproxy.demo.sample import LOGIN_ROLE
 from govproxy.wire.frontend import encode_bind
-from tests.security.holding import ANA, BOT, Aside, Desk, run, until
+from tests.security.holding import ANA, BOT, Aside, Desk, attended, run, until
 from tests.support.proxy import Databases, Proxy, start
 from tests.support.raw_session import SYNC, RawSession, describe, execute, parse
 
@@ -98,10 +98,8 @@ def ana(proxy: Proxy) -> Iterator[Connection]:
 @pytest.fixture
 def desk(proxy: Proxy, ana: Connection) -> Iterator[Desk]:
     """Refuses what still waits before its connection is closed."""
-    found = Desk(proxy)
-    yield found
-    for one in found.requests("", "waiting"):
-        found.decide(one["id"], "refuse")
+    with attended(proxy) as found:
+        yield found
 
 
 def seen(desk: Desk, done: Aside) -> tuple[str, Facts, list[str]]:
