@@ -311,6 +311,7 @@ def _relation(row: _Row, part: _Parts, definition: str | None, behind: Behind) -
         rules=tuple(behind.rules),
         references=tuple(behind.references),
         runs=tuple(behind.runs),
+        tests=tuple(behind.tests),
     )
 
 

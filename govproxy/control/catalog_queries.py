@@ -107,6 +107,26 @@ WHERE x.refobjid >= 16384 AND (x.refclassid = 'pg_catalog.pg_proc'::pg_catalog.r
 ORDER BY 1, 2, 3
 """
 
+# What is asked about each row that is written, or may be read.
+TESTS = """
+SELECT c.conrelid::int8 AS relation, 'check' AS what, pg_catalog.pg_get_expr(c.conbin, c.conrelid) AS text
+FROM pg_catalog.pg_constraint c WHERE c.contype = 'c' AND c.conrelid >= 16384
+UNION ALL
+SELECT i.indrelid::int8, 'index', pg_catalog.pg_get_expr(x.expression, i.indrelid)
+FROM pg_catalog.pg_index i CROSS JOIN LATERAL (VALUES (i.indexprs), (i.indpred)) x(expression)
+WHERE x.expression IS NOT NULL AND i.indrelid >= 16384
+UNION ALL
+SELECT p.polrelid::int8, 'policy', pg_catalog.pg_get_expr(x.expression, p.polrelid)
+FROM pg_catalog.pg_policy p CROSS JOIN LATERAL (VALUES (p.polqual), (p.polwithcheck)) x(expression)
+WHERE x.expression IS NOT NULL
+UNION ALL
+SELECT g.tgrelid::int8, 'trigger', pg_catalog.pg_get_triggerdef(g.oid)
+FROM pg_catalog.pg_trigger g WHERE g.tgqual IS NOT NULL AND g.tgenabled <> 'D'
+UNION ALL
+SELECT w.ev_class::int8, 'rule', pg_catalog.pg_get_ruledef(w.oid)
+FROM pg_catalog.pg_rewrite w WHERE w.ev_type <> '1' AND w.ev_enabled <> 'D' AND w.oid >= 16384
+"""
+
 DOMAIN_FUNCTIONS = """
 SELECT c.contypid::int8 AS type, x.refobjid::int8 AS function
 FROM pg_catalog.pg_constraint c

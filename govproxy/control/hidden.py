@@ -32,6 +32,7 @@ class Behind:
     rules: list[str] = field(default_factory=list)
     references: list[Reference] = field(default_factory=list)
     runs: list[tuple[str, int]] = field(default_factory=list)
+    tests: list[tuple[str, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +73,9 @@ async def read_hidden(rows: Rows) -> Hidden:
         )
     for row in await rows("calls in definitions", queries.RUNS):
         of(row["relation"]).runs.append((row["what"], row["function"]))
+    for row in await rows("tests of rows", queries.TESTS):
+        if row["text"]:
+            of(row["relation"]).tests.append((row["what"], row["text"]))
     operators = await rows("operators' functions", queries.OPERATOR_FUNCTIONS)
     return Hidden(
         relations=found,

@@ -134,10 +134,12 @@ DETECTORS: tuple[_Detector, ...] = (
     _Detector("street_address", "street address", checks.is_street_address, share=0.6, confidence=0.85),
 )
 
-# Which shapes a class must have, so that values can speak against a doubtful name.
+# Which shapes a class must have, so that values can speak against a doubtful name. Shapes only, no check digits:
+# numbers that somebody made up, or got wrong, are still what the column's name says.
+_IBAN_LIKE = re.compile(r"[A-Za-z]{2}[0-9]{2}[A-Za-z0-9]{11,30}")
 _EXPECTED: dict[str, Callable[[str], bool]] = {
-    "email": checks.is_email,
-    "iban": checks.is_iban,
+    "email": lambda text: "@" in text,
+    "iban": lambda text: _IBAN_LIKE.fullmatch(re.sub(r"[\s.-]", "", text)) is not None,
     "ip_address": lambda text: checks.is_ipv4(text) or checks.is_ipv6(text),
     "mac_address": checks.is_mac,
     "birth_date": checks.is_date,

@@ -124,7 +124,8 @@ class Relation:
     """One relation. ``definition`` is ``pg_get_viewdef`` (all names qualified) for views.
 
     ``runs`` are functions that its definitions call, each with what calls it: default, check, index
-    when rows are written, policy and view when they are read.
+    when rows are written, policy and view when they are read. ``tests`` are what its definitions ask about a row,
+    as the server prints them: check, index, policy (expressions), trigger and rule (whole, for their conditions).
     """
 
     oid: int
@@ -148,6 +149,7 @@ class Relation:
     rules: tuple[str, ...] = ()  # as pg_get_ruledef prints them, besides what makes a view
     references: tuple[Reference, ...] = ()
     runs: tuple[tuple[str, int], ...] = ()
+    tests: tuple[tuple[str, str], ...] = ()
 
     def column(self, name: str) -> Column | None:
         """The live column of that exact name, or None."""

@@ -285,6 +285,9 @@ class StatementQueries:
             added += _ordering(search.get("search_seq_column", ""), strings(search.get("search_col_list", ())), columns)
         if cycle:
             watched = strings(cycle.get("cycle_col_list", ()))
+            for _, value in (column for column in columns if column[0] in watched):
+                # Security: rows end where a value comes again, so that their number tells which are equal.
+                self._findings.group(value)
             added += _ordering(cycle.get("cycle_mark_column", ""), watched, columns)
             added += _ordering(cycle.get("cycle_path_column", ""), watched, columns)
         present = {name for name, _ in columns}

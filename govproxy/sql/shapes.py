@@ -25,6 +25,7 @@ MAX_CATALOGS = 4
 
 _VIEWS = frozenset({RelationKind.VIEW, RelationKind.MATERIALISED_VIEW})
 _TABLES = frozenset({RelationKind.TABLE, RelationKind.PARTITIONED, RelationKind.FOREIGN_TABLE})
+_PLAIN = {"limitOption": "LIMIT_OPTION_DEFAULT", "op": "SETOP_NONE"}
 _SEQUENCE_COLUMNS = ("last_value", "log_cnt", "is_called")
 
 
@@ -147,6 +148,11 @@ class Shapes:
         """What a column's default brings: nothing, unless it calls a routine whose body reads."""
         query = None if column.default is None else _select(f"SELECT {column.default}")
         return CONSTANT if query is None else self._reaching(query, self._trace(self, query, None).rows.first())
+
+    def ask(self, expression: Node, scope: Scope, findings: Findings, *, shown: bool = False) -> None:
+        """Trace an expression of a definition over rows that ``scope`` shows: a condition, unless it is ``shown``."""
+        part: Node = {"targetList": [{"ResTarget": {"val": expression}}]} if shown else {"whereClause": expression}
+        self._trace(self, {"SelectStmt": {**part, **_PLAIN}}, scope, DEFINITION_PATH, findings)
 
     def _filled(self, column: Column, own: Value) -> Value:
         """A column also shows what its default brings."""

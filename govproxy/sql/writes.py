@@ -14,6 +14,7 @@ from govproxy.sql.expressions import Expressions
 from govproxy.sql.findings import Findings
 from govproxy.sql.names import Names
 from govproxy.sql.ranges import Ranges
+from govproxy.sql.rowtests import RowTests
 from govproxy.sql.scope import CONSTANT, UNKNOWN, Columns, Part, RangeItem, Rows, Scope, Value, combine, either
 from govproxy.sql.seams import Queries
 from govproxy.sql.shapes import Shapes
@@ -42,6 +43,7 @@ class Writes:
         self._expressions = expressions
         self._ranges = ranges
         self._queries = queries
+        self._tests = RowTests(names.catalog, shapes, findings)
 
     def insert(self, body: Node, outer: Scope | None) -> Rows:
         """INSERT; gives the rows of RETURNING."""
@@ -55,6 +57,7 @@ class Writes:
         names = self._column_names(body.get("cols", ()), item, scope)
         stored: Stored = {}
         self._store_rows(names, rows, item, relation, stored)
+        self._tests.added(item, stored)
         self._fill_behind_views(item, relation)
         if conflict:
             self._on_conflict(conflict, item, scope, relation, stored, rows)
@@ -70,6 +73,7 @@ class Writes:
             self._expressions.condition(body["whereClause"], scope)
         stored: Stored = {}
         self._assign(body.get("targetList", ()), item, scope, relation, stored)
+        self._tests.changed(item, stored)
         self._fill_behind_views(item, relation)
         return self._returning(body.get("returningClause"), item, beside, outer, stored)
 
@@ -95,12 +99,16 @@ class Writes:
             if "condition" in clause:
                 self._expressions.condition(clause["condition"], scope)
             targets = clause.get("targetList", ())
+            here: Stored = {}
             if clause.get("commandType") == "CMD_INSERT":
                 values = [self._expressions.value(value, scope) for value in clause.get("values", ())]
                 rows = Rows(tuple(("", value) for value in values))
-                self._store_rows(self._column_names(targets, item, scope), rows, item, relation, stored)
+                self._store_rows(self._column_names(targets, item, scope), rows, item, relation, here)
+                self._tests.added(item, here)
             else:
-                self._assign(targets, item, scope, relation, stored)
+                self._assign(targets, item, scope, relation, here)
+                self._tests.changed(item, here)
+            _also(stored, here)
         self._fill_behind_views(item, relation)
         return self._returning(body.get("returningClause"), item, beside, outer, stored, target_last=True)
 
@@ -214,7 +222,10 @@ class Writes:
         inside = Scope(scope.parent, item.part().beside(RangeItem("excluded", excluded, wild=wild).part()))
         # ``excluded`` is named by its qualifier only; a bare name is the target's.
         inside.part = inside.part._replace(columns=item.columns, wild=item.wild)
-        self._assign(clause.get("targetList", ()), item, inside, relation, stored)
+        changed: Stored = {}
+        self._assign(clause.get("targetList", ()), item, inside, relation, changed)
+        self._tests.changed(item, changed)
+        _also(stored, changed)
         if "whereClause" in clause:
             self._expressions.condition(clause["whereClause"], inside)
 
@@ -250,6 +261,11 @@ class Writes:
         )
         part = part._replace(items=part.items + versions)
         return Rows(*self._expressions.targets(clause.get("exprs", ()), Scope(outer, part)))
+
+
+def _also(stored: Stored, more: Stored) -> None:
+    for name, values in more.items():
+        stored.setdefault(name, []).extend(values)
 
 
 def _after(value: Value, stored: Sequence[Value]) -> Value:

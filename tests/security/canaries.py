@@ -206,6 +206,11 @@ def plant(connection: psycopg.Connection[tuple[object, ...]], *, seed: int = 20)
     rows("vault.people", ((n, _word(n), planted.name()) for n in range(1, 31)))
     rows("tickets", (_ticket(n, planted) for n in range(1, 601)))
     rows("scratch", ((n, _word(n), n, None, None) for n in range(1, 6)))
+    for table in ("check", "generated", "when", "body", "rule", "index", "policy"):
+        cursor.execute(
+            f"INSERT INTO asked_{table} (id, email, label, n) "
+            "SELECT id, email, 'row ' || id, 0 FROM people WHERE id < 4".encode()
+        )
     for view in ("m_people", "m_clean"):
         cursor.execute(f"REFRESH MATERIALIZED VIEW {view}".encode())
     cursor.execute("ANALYZE")

@@ -144,3 +144,33 @@ CREATE TYPE q_boxed AS (v text);
 CREATE FUNCTION q_box(t text) RETURNS q_boxed LANGUAGE sql STABLE AS
     'SELECT ROW(t)::q_boxed WHERE 1 / (SELECT count(*) FROM public.people WHERE email LIKE t) > 0';
 CREATE CAST (text AS q_boxed) WITH FUNCTION q_box(text);
+
+-- What definitions compare with a value that somebody may write.
+CREATE TABLE asked_check (id int PRIMARY KEY, email text, label text, word text NOT NULL DEFAULT '', n int,
+    CHECK (word = '' OR email NOT LIKE word || '%'), CHECK (n > 0 OR label IS NOT NULL), CHECK (num_nulls(email, n) < 2));
+CREATE TABLE asked_generated (id int PRIMARY KEY, email text, label text, word text NOT NULL DEFAULT '', n int,
+    hit boolean GENERATED ALWAYS AS (starts_with(email, word)) STORED,
+    shown text GENERATED ALWAYS AS (label || ': ' || lower(email)) STORED);
+CREATE TABLE asked_when (LIKE asked_check INCLUDING DEFAULTS, PRIMARY KEY (id));
+CREATE TABLE asked_body (LIKE asked_check INCLUDING DEFAULTS, PRIMARY KEY (id));
+CREATE TABLE asked_rule (LIKE asked_check INCLUDING DEFAULTS, PRIMARY KEY (id));
+CREATE TABLE asked_index (LIKE asked_check INCLUDING DEFAULTS, PRIMARY KEY (id));
+CREATE TABLE asked_policy (LIKE asked_check INCLUDING DEFAULTS, PRIMARY KEY (id));
+CREATE VIEW v_asked AS SELECT id AS nr, label, word AS said FROM asked_check;
+CREATE FUNCTION f_counted() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.n := 1; RETURN NEW; END $$;
+CREATE FUNCTION f_same() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+CREATE FUNCTION f_guarded() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF NEW.label <> OLD.label AND NEW.email IS DISTINCT FROM OLD.email THEN RAISE NOTICE 'both'; END IF;
+    IF NEW.word <> '' AND OLD.email LIKE NEW.word || '%' THEN RAISE EXCEPTION 'not that one'; END IF;
+    RETURN NEW; END $$;
+CREATE TRIGGER counted BEFORE UPDATE ON asked_when FOR EACH ROW
+    WHEN (starts_with(OLD.email, NEW.word) AND NEW.word <> '') EXECUTE FUNCTION f_counted();
+CREATE TRIGGER any_change BEFORE UPDATE ON asked_when FOR EACH ROW
+    WHEN (OLD.* IS DISTINCT FROM NEW.*) EXECUTE FUNCTION f_same();
+CREATE TRIGGER guarded BEFORE UPDATE ON asked_body FOR EACH ROW EXECUTE FUNCTION f_guarded();
+CREATE RULE unless AS ON UPDATE TO asked_rule WHERE OLD.email LIKE NEW.word || '%' AND NEW.word <> '' DO INSTEAD NOTHING;
+CREATE INDEX ON asked_index ((1 / (1 - strpos(email, nullif(word, '')))));
+CREATE INDEX ON asked_index (lower(email || label));
+ALTER TABLE asked_policy ENABLE ROW LEVEL SECURITY;
+ALTER TABLE asked_policy FORCE ROW LEVEL SECURITY;
+CREATE POLICY unless ON asked_policy USING (word = '' OR NOT starts_with(email, word)) WITH CHECK (true);

@@ -155,6 +155,8 @@ def test_contradiction() -> None:
     assert contradicts("email", ["daily", "weekly"] * 20)
     assert not contradicts("email", ["daily", "weekly"])
     assert not contradicts("email", ["a@example.org", *["x"] * 15])
+    assert not contradicts("iban", ["DE00 1234 5678 0000 0000 00", "FR7600000000000000000000000"] * 20)
+    assert contradicts("iban", ["yes", "no", "2024-01-01"] * 20)
     assert not contradicts("religion", ["x"] * 100)
 
 
