@@ -67,10 +67,12 @@ class RowTests:
     def _by_relation(self, item: RangeItem, stored: Stored) -> Iterator[tuple[Relation, dict[str, Value]]]:
         """The tables that take the values, each with what its columns get: also below a view, and kin."""
         found: dict[int, dict[str, Value]] = {}
+        is_view = any(self._catalog.relations[oid].definition is not None for oid in item.relations)
         for name, values in stored.items():
             for ref in item.index[name].sources if name in item.index else ():
                 column = self._column(ref)
-                if column is not None:
+                # A table's column may also show what its default looks up elsewhere.
+                if column is not None and (is_view or column.name == name):
                     value = either(list(values))._replace(type=column.base_type_oid)
                     found.setdefault(ref.relation, {})[column.name] = value
         for oid, brought in found.items():
@@ -109,12 +111,18 @@ class RowTests:
         """Questions that speak of the row as it was and as it will be."""
         scope = Scope(None, RangeItem("old", before).part().beside(RangeItem("new", after).part()))
         for question in questions:
-            self._ask(question, {("new", name) for name in brought}, scope)
+            self._ask(question, {("new", name) for name in brought}, scope, versions=True)
 
-    def _ask(self, question: Node, brought: set[Name], scope: Scope, *, shown: bool = False) -> None:
-        """``shown``: an expression that is only computed, and may fail."""
+    def _ask(
+        self, question: Node, brought: set[Name], scope: Scope, *, shown: bool = False, versions: bool = False
+    ) -> None:
+        """``shown``: an expression that is only computed, and may fail. ``versions``: whole rows in it are compared
+        with each other, as audit triggers do to see whether anything changed."""
         names = _names(question)
-        if names is None or len(names) < 2 or names.isdisjoint(brought):
+        if names is None:
+            if versions:
+                return
+        elif len(names) < 2 or names.isdisjoint(brought):
             return
         inner = Findings()
         self._shapes.ask(question, scope, inner, shown=shown)
@@ -128,7 +136,7 @@ def _row(name: str, columns: Columns) -> Scope:
 
 
 def _names(node: Node) -> frozenset[Name] | None:
-    """The columns that an expression names; None where it takes a row as a whole, which is comparing versions."""
+    """The columns that an expression names; None where it takes a row as a whole."""
     found: set[Name] = set()
     for tag, body in nodes_of(node):
         if tag != "ColumnRef":

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from govproxy.sql.catalog import Trigger, Type
-from tests.support.lineage import catalog, function, lineage, named, relation, view
+from tests.support.lineage import catalog, function, lineage, named, relation, user_type, view
 
 PAY = relation("pay", "id:23 salary:1700 cap:1700 note word")
 VIEW = view("caps", "nr upper", "SELECT id, cap FROM public.pay")
+PAY_ROW = user_type("pay", "c")
 TRIGGER = Type(oid=2279, schema="pg_catalog", name="trigger", kind="p", category="P")
 
 
@@ -120,3 +121,20 @@ def test_what_triggers_compare() -> None:
     assert "pay.note" in uses("UPDATE pay SET word = 'x'")
     assert "pay.note" not in uses("UPDATE pay SET cap = 5")
     assert "pay.note" not in uses("UPDATE pay SET note = 'x'")
+
+
+def test_a_check_over_the_whole_row() -> None:
+    asks = function("valid", PAY_ROW.oid, return_type=16, body="SELECT $1.cap >= $1.salary")
+    table = replace(PAY, tests=(("check", "public.valid(pay.*)"),))
+    known = catalog(table, functions=(asks,), types=(replace(PAY_ROW, relation_oid=table.oid),))
+    found = named(known, [use.column for use in lineage("UPDATE pay SET cap = 5", known).uses])
+    assert "pay.salary" in found
+
+
+def test_what_a_default_looks_up_elsewhere_is_not_written() -> None:
+    looks = function("first_cap", return_type=1700, body="SELECT cap FROM public.pay")
+    copied = replace(relation("copy", "id:23 cap:1700 salary:1700"), runs=(("default", looks.oid),))
+    columns = tuple(replace(c, default="public.first_cap()") if c.name == "salary" else c for c in copied.columns)
+    known = catalog(replace(PAY, tests=(CHECK,)), replace(copied, columns=columns), functions=(looks,))
+    found = named(known, [use.column for use in lineage("UPDATE copy SET salary = 5", known).uses])
+    assert not found
