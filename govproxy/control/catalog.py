@@ -213,6 +213,7 @@ def _types(rows: Iterable[_Row], labels: Iterable[_Row]) -> tuple[dict[int, Type
             relation_oid=row["relation"],
             enum_labels=tuple(by_type.get(row["oid"], ())),
             default=row["default"],
+            extension=row["extension"],
         )
         typmods[row["oid"]] = row["typmod"]
     return types, typmods

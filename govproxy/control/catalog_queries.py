@@ -216,16 +216,26 @@ WHERE d.deptype = 'e' AND d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
   AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
 """
 
-TYPES = """
+
+def _with_extension(table: str, oid: str) -> str:
+    return f"""
+LEFT JOIN pg_catalog.pg_depend x
+    ON x.classid = 'pg_catalog.{table}'::pg_catalog.regclass AND x.objid = {oid} AND x.deptype = 'e'
+LEFT JOIN pg_catalog.pg_extension e ON e.oid = x.refobjid
+"""
+
+
+TYPES = f"""
 SELECT t.oid::int8 AS oid, n.nspname::text AS schema, t.typname::text AS name, t.typtype::text AS kind,
        t.typcategory::text AS category,
        CASE WHEN t.typcategory = 'A' THEN t.typelem::int8 ELSE coalesce(r.rngsubtype::int8, 0) END AS element,
        t.typbasetype::int8 AS base, t.typrelid::int8 AS relation, t.typtypmod::int4 AS typmod,
-       CASE WHEN t.typtype = 'd' THEN pg_catalog.pg_get_expr(t.typdefaultbin, 0) END AS "default"
+       CASE WHEN t.typtype = 'd' THEN pg_catalog.pg_get_expr(t.typdefaultbin, 0) END AS "default",
+       e.extname::text AS extension
 FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
 LEFT JOIN pg_catalog.pg_range r ON r.rngtypid = t.oid
     OR (t.typtype = 'm' AND (pg_catalog.to_jsonb(r) ->> 'rngmultitypid')::int8 = t.oid::int8)
-WHERE n.nspname <> 'pg_toast' AND n.nspname !~ '^pg_(temp|toast_temp)_'
+{_with_extension("pg_type", "t.oid")}WHERE n.nspname <> 'pg_toast' AND n.nspname !~ '^pg_(temp|toast_temp)_'
 ORDER BY t.oid
 """
 
@@ -235,14 +245,6 @@ ORDER BY e.enumtypid, e.enumsortorder
 """
 
 EXTENSIONS = "SELECT e.extname::text AS name FROM pg_catalog.pg_extension e"
-
-
-def _with_extension(table: str, oid: str) -> str:
-    return f"""
-LEFT JOIN pg_catalog.pg_depend x
-    ON x.classid = 'pg_catalog.{table}'::pg_catalog.regclass AND x.objid = {oid} AND x.deptype = 'e'
-LEFT JOIN pg_catalog.pg_extension e ON e.oid = x.refobjid
-"""
 
 
 OPERATORS = f"""

@@ -35,7 +35,7 @@ from govproxy.masking.valueplan import (
 )
 from govproxy.masking.values import Classification, ColumnClass, Masker
 from govproxy.masking.wiretypes import FIRST_USER_OID, WireType
-from govproxy.sql.catalog import Catalog, ColumnRef
+from govproxy.sql.catalog import Catalog, ColumnRef, RelationKind
 from govproxy.sql.values import Derivation, OutputColumn
 
 __all__ = [
@@ -191,8 +191,8 @@ def _column(context: _Context, f: Field, output: OutputColumn | None) -> ColumnP
     evidence = _Evidence(unknown=_renamed(context, f, output))
     _origin(context, f, evidence)
     derivation = Derivation.OPAQUE if output is None else output.derivation
-    no_origin = f.table_oid == 0
-    if output is not None and derivation is Derivation.AGGREGATE_SAFE and no_origin:
+    counts = derivation is Derivation.AGGREGATE_SAFE and (f.table_oid == 0 or _is_a_views_count(context, f))
+    if output is not None and counts and not evidence.unknown:
         return clean(_ground(context, None), f, wire, "aggregate")
     if output is not None:
         for source in output.sources:
@@ -209,6 +209,19 @@ def _column(context: _Context, f: Field, output: OutputColumn | None) -> ColumnP
     if evidence.clean_origin or derivation is not Derivation.OPAQUE or not context.tainted:
         return clean(_ground(context, None), f, wire, "clean", shown=_shown(context, f, output))
     return redacted(f, wire, not_null, "lineage unknown")
+
+
+def _is_a_views_count(context: _Context, f: Field) -> bool:
+    """Whether the column that the server names is a view's, clean in itself, and shows no value of what is behind it.
+
+    Security: so the server agrees with analysis that it is a count. The column of a table would be one's value.
+    """
+    ref = ColumnRef(f.table_oid, f.attnum)
+    relation = context.catalog.relations.get(f.table_oid) if context.catalog is not None else None
+    if relation is None or relation.kind not in (RelationKind.VIEW, RelationKind.MATERIALISED_VIEW):
+        return False
+    clean_itself = context.classification.is_known(ref) and ref not in context.classification.columns
+    return clean_itself and context.relation_sources(ref) == {ref}
 
 
 def _renamed(context: _Context, f: Field, output: OutputColumn | None) -> bool:

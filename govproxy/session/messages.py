@@ -111,7 +111,8 @@ def without_payload(payload: bytes) -> bytes:
 
 
 def _text(code: str) -> str:
-    return TEXTS.get(code) or TEXTS.get(code[:2]) or "the database refused the statement"
+    notice = "the database sent a notice" if code[:2] in ("00", "01", "02") else None
+    return TEXTS.get(code) or TEXTS.get(code[:2]) or notice or "the database refused the statement"
 
 
 def fields_of(payload: bytes) -> dict[str, bytes]:

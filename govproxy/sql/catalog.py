@@ -210,6 +210,7 @@ class Type:
     relation_oid: int = 0
     enum_labels: tuple[str, ...] = ()
     default: str | None = None
+    extension: str | None = None  # that brought it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ walked tree into all of that. Which statement does what stands in the families.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from govproxy.sql import behind, cascades, dependents, functions, lineage, system
@@ -559,7 +559,7 @@ class Collector:
             if effect.action is not Action.CALL or not starts:
                 self.take(effect)
             elif self.starts is None:
-                self.take(_as_it_acts(effect, found))
+                self.take(_as_it_acts(effect, found, judgement.foreign))
         if any(effect.action in _DEFINES and not effect.temporary for effect in found.effects):
             self.change["catalog"] = True
         if found.acts:
@@ -588,16 +588,27 @@ class Collector:
 _DEFINES = ACTION_SETS["ddl"] | {Action.GRANT}
 
 
-def _as_it_acts(call: Effect, found: Found) -> Effect:
-    """A call by what its body does: what writes is volatile, whatever it was declared to be."""
+def _as_it_acts(call: Effect, found: Found, routines: Sequence[Function]) -> Effect:
+    """A call by what its body does: what writes is volatile, and what only reads is not, whatever was declared.
+
+    Security: most people declare nothing, and PostgreSQL believes whoever does, so that the word says little either
+    way. Only of code in SQL and PL/pgSQL that was read to its end, with all that it calls, is another word taken.
+    """
     facts = dict(call.facts)
     if found.acts:
         facts["volatility"] = "v"
+    elif facts.get("volatility") == "v" and found.only_reads and all(map(_is_plain, routines)):
+        facts["volatility"] = "s"
     if found.unread:
         facts["body"] = "unreadable"
     if found.effects:
         facts["does"] = found.does
     return replace(call, facts=facts)
+
+
+def _is_plain(routine: Function) -> bool:
+    """A function, no procedure or aggregate, that runs under the settings of whoever calls it."""
+    return routine.kind == "f" and not routine.settings
 
 
 def _relations(found: Iterable[Effect], catalog: Catalog) -> Iterable[Relation]:

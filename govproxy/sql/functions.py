@@ -297,6 +297,11 @@ def is_taken_at_its_word(function: Function) -> bool:
     return function.extension is not None and function.language in ("c", "internal")
 
 
+def is_on_trust(function: Function) -> bool:
+    """True for code in C of which nothing is known but what its extension declares."""
+    return is_taken_at_its_word(function) and not is_harmless_extension(function)
+
+
 def judge(
     schema: str, name: str, arguments: list[dict[str, Any]], candidates: Sequence[Function] = (), *, qualified: bool
 ) -> Judgement:

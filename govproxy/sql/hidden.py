@@ -42,6 +42,8 @@ _ONLY_LOOKS = frozenset(
         Action.CALL,
     }
 )
+# What leaves nothing behind, in the session neither.
+_ONLY_READS = frozenset({Action.SELECT, Action.EXPLAIN})
 # The event of a trigger or rule, by what is done to rows.
 EVENTS: Mapping[Action, str] = {
     Action.INSERT: "i",
@@ -67,15 +69,22 @@ class Start(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Everything behind some starts. ``unread``: names of what may do anything."""
+    """Everything behind some starts. ``unread``: names of what may do anything; ``on_trust``: that code in C is on the
+    way which its extension declares to be volatile."""
 
     effects: tuple[Effect, ...] = ()
     unread: tuple[str, ...] = ()
+    on_trust: bool = False
 
     @property
     def acts(self) -> bool:
         """True when it does more than compute and read."""
         return bool(self.unread) or any(effect.action not in _ONLY_LOOKS for effect in self.effects)
+
+    @property
+    def only_reads(self) -> bool:
+        """True when all of it was read, and does nothing that outlasts the statement."""
+        return not self.unread and not self.on_trust and all(e.action in _ONLY_READS for e in self.effects)
 
     @property
     def does(self) -> str:
@@ -115,6 +124,7 @@ class Hidden:
         seen: set[tuple[object, ...]] = set()
         effects: list[Effect] = []
         unread: dict[str, None] = {}
+        on_trust = False
         todo = [(start, start.by, start.via) for start in starts]
         while todo:
             start, by, via = todo.pop()
@@ -132,6 +142,7 @@ class Hidden:
                     continue
                 found = self._of_function(routine, path)
                 name = f"{routine.schema}.{routine.name}"
+                on_trust = on_trust or (routine.volatility == "v" and functions.is_on_trust(routine))
                 if not found.understood:
                     unread[name] = None
                 effects.extend(_labelled(effect, by, via, name) for effect in found.effects)
@@ -146,14 +157,14 @@ class Hidden:
                     todo.extend((inner, _outer(by, "rule"), via) for inner in found.starts)
             if relation.has_triggers and not relation.triggers and start.action in EVENTS:
                 unread[f"{relation.schema}.{relation.name}"] = None
-        return Found(tuple(effects), tuple(unread))
+        return Found(tuple(effects), tuple(unread), on_trust)
 
     def code(self, language: str, text: str | None, header: Header, path: Path) -> tuple[Found, bool]:
         """What code given as text does, and whether all of it could be read."""
         body = read(language, text, header)
         direct = self._of_body(body, path, "")
         found = self.behind(direct.starts, path)
-        return Found((*direct.effects, *found.effects), found.unread), direct.understood
+        return found._replace(effects=(*direct.effects, *found.effects)), direct.understood
 
     def inside(
         self, language: str, text: str | None, header: Header, path: Path

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from govproxy.sql.calls import STORING
-from govproxy.sql.catalog import Catalog, ColumnRef
+from govproxy.sql.catalog import Catalog, ColumnRef, RelationKind
 from govproxy.sql.findings import Findings, FunctionUse, WorkExceeded
 from govproxy.sql.names import Names, names_of, qualified
 from govproxy.sql.queries import StatementQueries
@@ -107,6 +107,10 @@ def behind(column: ColumnRef, catalog: Catalog) -> frozenset[ColumnRef]:
     known = next((c for c in relation.columns if c.attnum == column.attnum), None)
     if known is None:
         return frozenset()
+    if relation.kind is RelationKind.COMPOSITE:
+        # A type of rows keeps none: what a field holds comes from whatever holds the value, which is a source itself.
+        # Security: but where a table is made of the type, a domain's default fills it.
+        return frozenset({column} if known.type_oid == known.base_type_oid else ())
     try:
         shape = shapes_of(catalog, _trace_definition).of(relation)
     except RecursionError:
@@ -114,6 +118,8 @@ def behind(column: ColumnRef, catalog: Catalog) -> frozenset[ColumnRef]:
     value = shape.by_name.get(known.name)
     if value is None or value.derivation is Derivation.OPAQUE:
         return frozenset()
+    if value.derivation is Derivation.AGGREGATE_SAFE:
+        return frozenset({column})  # a view's count shows none of what it counts
     return value.sources | {column}
 
 

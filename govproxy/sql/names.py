@@ -144,8 +144,10 @@ class Names:
         """Whether nothing but built-in code reads a text as this type.
 
         Input of an enum looks up its labels, that of a row reads its members. A domain's CHECK and
-        a base type's own input function may run anything.
+        a base type's own input function may run anything, but for types of extensions that only compute.
         """
+        if kind.kind == "b" and kind.extension in functions.COMPUTING_EXTENSIONS:
+            return True
         if kind.kind == "e" or (kind.schema in SYSTEM_SCHEMAS and kind.oid < FIRST_USER_OID):
             return True
         row = self.catalog.relations.get(kind.relation_oid) if kind.kind == "c" else None

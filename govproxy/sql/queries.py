@@ -6,7 +6,7 @@ are handed on to ``writes``. Knows nothing of what the whole statement is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from govproxy.sql.comparisons import is_fixed
@@ -15,6 +15,7 @@ from govproxy.sql.findings import Findings
 from govproxy.sql.names import Names, strings
 from govproxy.sql.ranges import Ranges
 from govproxy.sql.scope import CONSTANT, UNKNOWN, Columns, Rows, Scope, Value, combine, either, rename
+from govproxy.sql.settled import Keys, shown, sorted_by
 from govproxy.sql.shapes import Shapes
 from govproxy.sql.values import Comparison
 from govproxy.sql.writes import Writes
@@ -46,6 +47,7 @@ class StatementQueries:
 
     def __init__(self, names: Names, shapes: Shapes, findings: Findings) -> None:
         self._findings = findings
+        self._names = names
         self.expressions = Expressions(names, findings, self, shapes.results)
         self.ranges = Ranges(names, shapes, findings, self.expressions, self, self)
         self.writes = Writes(names, shapes, findings, self.expressions, self.ranges, self)
@@ -102,16 +104,18 @@ class StatementQueries:
             scope.windows = {**(scope.windows or {}), window.get("name", ""): value}
         columns, wild = expressions.targets(body.get("targetList", ()), scope)
         rows = Rows(columns, wild)
-        for node in body.get("groupClause", ()):
-            self._group(node, rows, scope, body)
+        self._groups(body, rows, scope)
         if "havingClause" in body:
             expressions.condition(body["havingClause"], scope)
         self._order_outputs(body, rows, scope)
         distinct = body.get("distinctClause")
         if distinct is not None:
             wanted = [node for node in distinct if node]
+            nodes = shown(body.get("targetList", ()), rows, scope)
+            keys = self._keys([sorted_by(node, nodes, rows) for node in wanted], scope)
             for node in wanted:
-                expressions.group(self._output(node, rows, scope), _written(node, body), scope)
+                if not keys.settle(sorted_by(node, nodes, rows)):
+                    expressions.group(self._output(node, rows, scope), _written(node, body), scope)
             if not wanted:
                 self._distinct(rows, body, scope)
         return rows, scope
@@ -119,8 +123,26 @@ class StatementQueries:
     def _distinct(self, rows: Rows, body: Node, scope: Scope) -> None:
         if rows.wild is not None:
             self._findings.use(rows.everything(), Comparison.OTHER)
-        for place, (_, value) in enumerate(rows.columns, 1):
-            self.expressions.group(value, _written({"A_Const": {"ival": {"ival": place}}}, body), scope)
+        nodes = shown(body.get("targetList", ()), rows, scope)
+        keys = self._keys(nodes, scope)
+        for place, ((_, value), node) in enumerate(zip(rows.columns, nodes, strict=True), 1):
+            if not keys.settle(node):
+                self.expressions.group(value, _written({"A_Const": {"ival": {"ival": place}}}, body), scope)
+
+    def _keys(self, nodes: Iterable[Node], scope: Scope) -> Keys:
+        keys = Keys(self._names, scope, self._findings)
+        for node in nodes:
+            keys.add(node)
+        return keys
+
+    def _groups(self, body: Node, rows: Rows, scope: Scope) -> None:
+        nodes = body.get("groupClause", ())
+        # Security: each of several grouping sets is a list of its own, and may leave the key out.
+        whole = not any("GroupingSet" in node for node in nodes)
+        keys = self._keys((_grouped(node, body, scope) for node in nodes) if whole else (), scope)
+        for node in nodes:
+            if not keys.settle(_grouped(node, body, scope)):
+                self._group(node, rows, scope, body)
 
     def _group(self, node: Node, rows: Rows, scope: Scope, body: Node) -> None:
         grouping = node.get("GroupingSet")
@@ -137,9 +159,18 @@ class StatementQueries:
             self.expressions.group(value, written, scope)
 
     def _order_outputs(self, body: Node, rows: Rows, scope: Scope | None) -> None:
-        for node in body.get("sortClause", ()):
-            sort = node.get("SortBy", {})
-            self.expressions.sorts(self._output(sort.get("node", {}), rows, scope), sort)
+        sorts = [node.get("SortBy", {}) for node in body.get("sortClause", ())]
+        nodes = shown(body.get("targetList", ()), rows, scope) if sorts and scope is not None else []
+        keys = None if scope is None else Keys(self._names, scope, self._findings)
+        for sort in sorts:
+            node = sort.get("node", {})
+            if keys is not None and not sort.get("useOp"):
+                self._findings.spend(len(nodes))
+                meant = sorted_by(node, nodes, rows)
+                if keys.settle(meant):
+                    continue
+                keys.add(meant)
+            self.expressions.sorts(self._output(node, rows, scope), sort)
 
     def _output(self, node: Node, rows: Rows, scope: Scope | None) -> Value:
         """What ORDER BY, GROUP BY or DISTINCT ON names: an output by place or name, or an expression."""
@@ -302,6 +333,14 @@ def _bare_name(node: Node) -> str | None:
     fields = node.get("ColumnRef", {}).get("fields", ())
     names = strings(fields)
     return names[0] if len(fields) == len(names) == 1 else None
+
+
+def _grouped(node: Node, body: Node, scope: Scope) -> Node:
+    """The expression that GROUP BY means: a column of FROM comes before an output of that name."""
+    name = _bare_name(node)
+    if name is not None and any(name in item.index for item in scope.part.items):
+        return node
+    return _written(node, body)
 
 
 def _written(node: Node, body: Node) -> Node:

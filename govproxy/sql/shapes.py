@@ -114,9 +114,10 @@ class Shapes:
         rows, findings = self._trace(self, query, None)
         if rows.wild is not None or len(rows.columns) != len(relation.columns):
             return self._unreadable(relation, findings)
+        counting = _counting(query, len(relation.columns))
         columns = tuple(
-            (column.name, self._filled(column, _view_column(relation.oid, column, value)))
-            for column, (_, value) in zip(relation.columns, rows.columns, strict=True)
+            (column.name, self._filled(column, _view_column(relation.oid, column, value, counts)))
+            for column, (_, value), counts in zip(relation.columns, rows.columns, counting, strict=True)
         )
         reads = frozenset(findings.reads) | {relation.oid}
         called = frozenset(findings.called)
@@ -221,13 +222,58 @@ class Shapes:
         return columns
 
 
-def _view_column(view: int, column: Column, value: Value) -> Value:
+def _view_column(view: int, column: Column, value: Value, counts: bool) -> Value:
     """A view's column: its own identity and everything behind it.
 
-    A constant stays readable as the view's own column, whose class may have been set by hand.
+    A constant stays readable as the view's own column, whose class may have been set by hand. What ``counts`` shows no
+    value of what it counts, in a view as little as in a query.
     """
-    derivation = Derivation.PLAIN if value.derivation is Derivation.CONSTANT else value.derivation
+    match value.derivation:
+        case Derivation.CONSTANT:
+            derivation = Derivation.PLAIN
+        case Derivation.AGGREGATE_SAFE if not counts:
+            # Security: a place in an order. A query that makes one is judged by what it orders by, a view is not.
+            derivation = Derivation.EXPRESSION
+        case found:
+            derivation = found
     return Value(value.sources | {ColumnRef(view, column.attnum)}, derivation, column.base_type_oid, stored=True)
+
+
+def _counting(query: Node, width: int) -> list[bool]:
+    """For each output of a definition whether it is a count, which the server writes without stars."""
+    targets = [target.get("ResTarget", {}).get("val", {}) for target in query["SelectStmt"].get("targetList", ())]
+    return [_is_count(node) for node in targets] if len(targets) == width else [False] * width
+
+
+def _is_count(node: Node) -> bool:
+    """Whether a node gives the number of rows of a group, or NULL or a constant in its place.
+
+    Security: a place in an order (``rank()``) is none, nor is whether there are rows: those tell how values compare.
+    """
+    call = node.get("FuncCall")
+    if call is not None:
+        return "over" not in call and [part.get("String", {}).get("sval") for part in call["funcname"]][-1] == "count"
+    if "TypeCast" in node:
+        return _is_count(node["TypeCast"].get("arg", {}))
+    if "CoalesceExpr" in node:
+        first, *rest = node["CoalesceExpr"].get("args", ())
+        return _is_count(first) and all("A_Const" in other or _is_count(other) for other in map(_uncast, rest))
+    inner = node.get("SubLink", {})
+    if inner.get("subLinkType") != "EXPR_SUBLINK":
+        return False
+    select = inner.get("subselect", {}).get("SelectStmt", {})
+    targets = select.get("targetList", ())
+    return (
+        select.get("op", "SETOP_NONE") == "SETOP_NONE"
+        and len(targets) == 1
+        and _is_count(targets[0].get("ResTarget", {}).get("val", {}))
+    )
+
+
+def _uncast(node: Node) -> Node:
+    while "TypeCast" in node:
+        node = node["TypeCast"].get("arg", {})
+    return node
 
 
 def _select(text: str | None) -> Node | None:

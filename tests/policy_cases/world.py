@@ -96,9 +96,12 @@ RELATIONS = (
 FUNCTIONS = (
     _function(2001, "tax", "i"),
     _function(2002, "lookup", "s"),
-    _function(2003, "cleanup", "v"),
+    _function(2003, "cleanup", "v", body="BEGIN DELETE FROM public.events WHERE id = $1; RETURN 1; END"),
     _function(2004, "as_owner", "s", security_definer=True),
     _function(2005, "nightly", "v", kind="p"),
+    _function(2006, "doubled", "v"),
+    _function(2007, "doubled_as_owner", "v", security_definer=True),
+    _function(2008, "doubled_under_settings", "v", settings=("row_security",)),
 )
 
 CATALOG = Catalog.build(

@@ -281,3 +281,30 @@ CREATE PROCEDURE g_proc(n int) LANGUAGE plpgsql AS
     $$ BEGIN UPDATE priced SET price = price + n WHERE id = 1; END $$;
 CREATE FUNCTION g_writes(t text) RETURNS int LANGUAGE plpgsql AS $$
 BEGIN UPDATE priced SET price = length(t) WHERE id = 2; RETURN (SELECT count(price) FROM products); END $$;
+
+-- Functions as most people write them: nothing is said of how volatile they are.
+CREATE FUNCTION n_tax(p numeric, rate numeric DEFAULT 19) RETURNS numeric LANGUAGE sql AS $$ SELECT round(p * (100 + rate) / 100, 2) $$;
+CREATE FUNCTION n_total(person int) RETURNS numeric LANGUAGE plpgsql AS $$
+DECLARE
+    total numeric;
+BEGIN
+    SELECT sum(p.price) INTO total FROM orders o JOIN products p ON p.id = o.product_id WHERE o.person_id = person;
+    IF total IS NULL THEN
+        RETURN 0;
+    END IF;
+    RETURN total;
+END;
+$$;
+CREATE FUNCTION n_search(q text, OUT id int, OUT title text) RETURNS SETOF record LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN QUERY SELECT p.id, p.title FROM products p WHERE p.title ILIKE '%' || q || '%' ORDER BY p.id;
+END;
+$$;
+CREATE FUNCTION n_mail(n int) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE r text;
+BEGIN
+    SELECT reverse(email) INTO r FROM people WHERE id = n;
+    RETURN r;
+END;
+$$;
+CREATE FUNCTION n_mails() RETURNS TABLE (a int, b text) LANGUAGE sql AS $$ SELECT id, reverse(email) FROM people $$;

@@ -106,3 +106,25 @@ CREATE TRIGGER measure_spoil BEFORE INSERT ON measure_2026 FOR EACH ROW EXECUTE 
 CREATE PROCEDURE nightly() LANGUAGE plpgsql AS $$ BEGIN TRUNCATE journal; COMMIT; END $$;
 CREATE FUNCTION take_role() RETURNS text LANGUAGE plpgsql STABLE AS $$ BEGIN PERFORM set_config('role', 'postgres', false); RETURN current_user; END $$;
 CREATE FUNCTION on_ddl() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN DELETE FROM journal; END $$;
+
+-- Functions as most people write them: nothing is said of how volatile they are.
+CREATE FUNCTION net_of(gross numeric, rate numeric DEFAULT 19) RETURNS numeric LANGUAGE sql AS $$ SELECT round(gross * (100 - rate) / 100, 2) $$;
+CREATE FUNCTION amount_of(wanted int) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE total int;
+BEGIN
+    SELECT sum(amount) INTO total FROM stock WHERE id = wanted;
+    IF total IS NULL THEN RETURN 0; END IF;
+    RETURN total;
+END $$;
+CREATE FUNCTION projects_like(q text, OUT id bigint, OUT title text) RETURNS SETOF record LANGUAGE plpgsql AS $$
+BEGIN RETURN QUERY SELECT p.id, p.title FROM project p WHERE p.title ILIKE '%' || q || '%' ORDER BY p.id; END $$;
+CREATE FUNCTION doubled_amount(wanted int) RETURNS int LANGUAGE sql AS $$ SELECT 2 * amount_of(wanted) $$;
+CREATE FUNCTION reads_then_wipes() RETURNS int LANGUAGE sql AS $$ SELECT count(*)::int FROM tag; SELECT wipe() $$;
+CREATE FUNCTION reads_a_file() RETURNS text LANGUAGE sql AS $$ SELECT pg_read_file('/etc/hostname') $$;
+CREATE FUNCTION takes_a_role() RETURNS text LANGUAGE sql AS $$ SELECT set_config('role', 'postgres', false) $$;
+CREATE FUNCTION sets_something() RETURNS text LANGUAGE sql AS $$ SELECT set_config('application_name', 'x', false) $$;
+CREATE FUNCTION counts_any(name text) RETURNS bigint LANGUAGE plpgsql AS $$ DECLARE n bigint; BEGIN EXECUTE 'SELECT count(*) FROM ' || name INTO n; RETURN n; END $$;
+CREATE FUNCTION reads_as_owner() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS $$ SELECT count(*) FROM tag $$;
+CREATE FUNCTION reads_under_settings() RETURNS bigint LANGUAGE sql SET row_security = off AS $$ SELECT count(*) FROM tag $$;
+CREATE FUNCTION makes_a_table() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN CREATE TEMP TABLE made_up AS SELECT 1; RETURN 1; END $$;
+CREATE PROCEDURE only_reads() LANGUAGE plpgsql AS $$ BEGIN PERFORM count(*) FROM tag; END $$;

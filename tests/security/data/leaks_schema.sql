@@ -92,6 +92,11 @@ CREATE VIEW v_renamed AS SELECT id AS nr, email AS label, upper(full_name) AS ti
 CREATE VIEW v_nested AS SELECT nr, reverse(label) AS thing, title || '/' || country AS path FROM v_renamed;
 CREATE VIEW v_union AS SELECT id, segment AS word FROM people UNION ALL SELECT id, email FROM people;
 CREATE VIEW v_counts AS SELECT country, count(*) AS n, max(email) AS last FROM people GROUP BY country;
+CREATE VIEW v_counted AS SELECT p.country, count(p.email) AS with_mail, count(DISTINCT p.ssn) AS persons,
+    coalesce((SELECT count(a.iban) FROM accounts a JOIN people q ON q.id = a.person_id WHERE q.country = p.country), 0) AS ibans
+    FROM people p GROUP BY p.country;
+CREATE VIEW v_places AS SELECT id, row_number() OVER (ORDER BY salary, id) AS place, rank() OVER (ORDER BY birth_date) AS age_rank,
+    EXISTS (SELECT 1 FROM people q WHERE q.salary > p.salary) AS topped FROM people p;
 CREATE VIEW v_clean AS SELECT id, title, category, price * 2 AS double_price FROM products;
 CREATE VIEW v_json AS SELECT id, to_jsonb(p) AS doc FROM people p;
 CREATE VIEW v_stats AS SELECT tablename AS t, most_common_vals::text AS v, histogram_bounds::text AS h FROM pg_stats;

@@ -81,6 +81,14 @@ FUNCTIONS = (
     function(64, "by_id", body="DELETE FROM audit WHERE id = $1", argument_names=("id",)),
     function(65, "by_name", body="DELETE FROM audit WHERE id = id", argument_names=("id",)),
     function(66, "in_python", body="x", language="plpython3u", volatility="i"),
+    function(90, "counted", body="SELECT count(*) FROM audit", argument_types=()),
+    function(91, "counted_twice", body="SELECT counted() * 2", argument_types=()),
+    function(92, "noted", body="SELECT count(*) FROM audit; SELECT pg_notify('a', 'b')", argument_types=()),
+    function(93, "of_postgis_too", body="SELECT warm(1)", argument_types=()),
+    function(94, "warm", language="c", extension="pg_prewarm"),
+    function(95, "counted_as", body="SELECT count(*) FROM audit", argument_types=(), settings=("row_security",)),
+    function(96, "procedural", kind="p", body="SELECT count(*) FROM audit", argument_types=()),
+    function(97, "in_perl", body="return 1", language="plperl"),
     function(67, "total", kind="a", language="internal", volatility="i", parts=(60,)),
     function(68, "of_postgis", language="c", volatility="i", extension="postgis"),
     function(69, "any_table", language="plpgsql", volatility="s", argument_names=("t",),
@@ -189,6 +197,20 @@ def test_a_call_is_what_its_body_is() -> None:
     assert hidden("SELECT total(1)") == {("delete", "public.audit", "function")}
     assert call("SELECT in_python(1)").facts["body"] == "unreadable"
     assert call("SELECT of_postgis(1)").facts["volatility"] == "i"
+
+
+def test_what_only_reads_is_not_volatile_whatever_it_was_declared() -> None:
+    for text in ("SELECT counted()", "SELECT counted_twice()"):
+        assert call(text).facts["volatility"] == "s"
+    for text in (
+        "SELECT noted()",
+        "SELECT of_postgis_too()",
+        "SELECT warm(1)",
+        "SELECT counted_as()",
+        "CALL procedural()",
+        "SELECT in_perl(1)",
+    ):
+        assert call(text).facts["volatility"] == "v"
     assert [e.facts.get("object") for e in effects("SELECT any_table('x')") if "by" in e.facts] == ["computed"]
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from govproxy.sql.catalog import RelationKind
-from govproxy.sql.lineage import trace
+from govproxy.sql.catalog import ColumnRef, RelationKind
+from govproxy.sql.lineage import behind, trace
 from govproxy.sql.values import Derivation
 from tests.support.lineage import catalog, function, lineage, named, parse_one, relation, shown, view
 
@@ -28,6 +28,43 @@ def test_a_view_shows_itself_and_what_is_behind_it() -> None:
     ]
     assert shown("SELECT x FROM nested", snapshot) == [("x", {"nested.x", "simple.secret", "people.ssn"}, "plain")]
     assert lineage("SELECT x FROM nested", snapshot).reads == {BASE.oid, SIMPLE.oid, NESTED.oid}
+
+
+def test_a_count_in_a_view_shows_nothing_of_what_it_counts() -> None:
+    texts = (
+        "count(p.ssn)",
+        "count(DISTINCT p.ssn)",
+        "(count(p.ssn))::integer",
+        "COALESCE(count(p.ssn), (0)::bigint)",
+        "(SELECT count(q.ssn) FROM public.people q)",
+        "count(*) FILTER (WHERE p.ssn IS NOT NULL)",
+    )
+    for text in texts:
+        counted = view("counted", "n:20", f"SELECT {text} AS n FROM public.people p")
+        snapshot = catalog(BASE, counted)
+        assert shown("SELECT n FROM counted", snapshot)[0][2] == "aggregate_safe"
+        assert behind(ColumnRef(counted.oid, 1), snapshot) == {ColumnRef(counted.oid, 1)}
+
+
+def test_other_things_in_a_view_show_what_they_are_made_of() -> None:
+    texts = (
+        "max(p.ssn)",
+        "length(max(p.ssn))",
+        "(count(p.ssn))::text || max(p.ssn)",
+        "COALESCE(max(p.ssn), (count(*))::text)",
+        "COALESCE(count(p.ssn), (max(p.ssn))::bigint)",
+        "rank() OVER (ORDER BY p.ssn)",
+        "count(*) OVER (PARTITION BY p.ssn)",
+        "(SELECT rank() OVER (ORDER BY q.ssn) FROM public.people q)",
+        "(SELECT count(q.ssn) FROM public.people q UNION SELECT (q.ssn)::bigint FROM public.people q)",
+    )
+    for text in texts:
+        made = view("made", "n:20", f"SELECT {text} AS n FROM public.people p")
+        for column in ("n", "n + 0"):
+            ((_, sources, derivation),) = shown(f"SELECT {column} FROM made", catalog(BASE, made))
+            assert "people.ssn" in sources
+            assert derivation in ("expression", "opaque")
+        assert ColumnRef(BASE.oid, 3) in behind(ColumnRef(made.oid, 1), catalog(BASE, made))
 
 
 def test_a_materialised_view_is_a_view_whose_rows_are_stored() -> None:
