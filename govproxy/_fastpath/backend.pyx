@@ -541,7 +541,7 @@ cdef int _error(State state, Expected* head, const unsigned char* message, Py_ss
         kind = head.kind if head != NULL else REPLY_NONE
         if kind == REPLY_SYNC:
             return 0
-    elif head != NULL and head.swallow and not fatal:
+    elif head != NULL and head.swallow and not fatal and not _asked_for_execute(state, head):
         pass   # the client has been told, or never asked
     elif head != NULL and head.refusal != NULL and not fatal:
         sink_bytes(&state.sinks.frontend, <bytes>head.refusal)
@@ -561,7 +561,7 @@ cdef int _error(State state, Expected* head, const unsigned char* message, Py_ss
         return 0
     if head.guarded and kind == REPLY_EXECUTE:
         guard_ended(state)
-    if kind == REPLY_BIND or kind == REPLY_EXECUTE or kind == REPLY_EXECUTE_COPY_OUT:
+    if kind == REPLY_BIND or kind == REPLY_EXECUTE or kind == REPLY_EXECUTE_COPY_OUT or _asked_for_execute(state, head):
         portal = <Portal>head.subject
         if kind != REPLY_BIND:
             end_of_rows(state, portal)
@@ -581,6 +581,17 @@ cdef int _error(State state, Expected* head, const unsigned char* message, Py_ss
     else:
         state.drop_to_sync()
     return 0
+
+
+cdef bint _asked_for_execute(State state, Expected* head) noexcept:
+    # A Describe of the proxy's own before an Execute that the client waits for: what is wrong with the portal is
+    # all that this Execute will hear, because the backend skips it.
+    return (
+        head.kind == REPLY_DESCRIBE_PORTAL
+        and head.swallow
+        and state.replies.count > 1
+        and not state.replies.at(1).swallow
+    )
 
 
 cdef int _probe_failed(State state, const unsigned char* message, Py_ssize_t total) except -1:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from govproxy.session.redefining import Redefined
 from govproxy.sql.catalog import Catalog
 from govproxy.sql.values import Action, Analysis, Effect, StatementFacts
 
 # What reads and calls nothing, as far as it returns no rows.
 _OF_THE_SESSION = frozenset({Action.SET, Action.CURSOR, Action.LISTEN, Action.TRANSACTION})
-# Commands of ALTER after which a column's name, or a table's, means another one.
-RENAMING = frozenset({"rename", "set_schema", "add_inherit", "attach_partition"})
 
 
 def changes_what_it_reads(analysis: Analysis) -> bool:
@@ -42,9 +41,14 @@ def changes_catalog(analysis: Analysis) -> bool:
     return len(analysis.statements) > 1 and any(s.session.catalog for s in analysis.statements)
 
 
-def distrusted(analysis: Analysis, renamed: frozenset[int], trusted: int) -> Analysis:
+def distrusted(
+    analysis: Analysis, redefined: Redefined, trusted: int, text: str, catalog: Catalog, *, asks_freely: bool
+) -> Analysis:
+    """``trusted``: how many of its statements run before anything is redefined. ``asks_freely``: who sends it may
+    compare whatever it is."""
     # Security: a comparison with what is called otherwise now may be one with a masked column.
-    compared = Effect(action=Action.UNKNOWN, kind="node", facts={"node": "ConditionOnRenamedColumns"})
+    mentioned = redefined.mentioned(text, analysis)
+    compared = Effect(action=Action.UNKNOWN, kind="node", facts={"node": "ConditionOnRedefinedNames"})
     return replace(
         analysis,
         statements=tuple(
@@ -55,20 +59,10 @@ def distrusted(analysis: Analysis, renamed: frozenset[int], trusted: int) -> Ana
                 opaque=True,
                 outputs=None if s.outputs is None or s.outputs else s.outputs,
                 flows=tuple(replace(flow, opaque=True) for flow in s.flows),
-                effects=(*s.effects, compared) if any(u.column.relation in renamed for u in s.uses) else s.effects,
+                effects=s.effects
+                if asks_freely or not redefined.concerns(s, catalog, mentioned=mentioned)
+                else (*s.effects, compared),
             )
             for at, s in enumerate(analysis.statements)
         ),
     )
-
-
-def renamed(analysis: Analysis, catalog: Catalog) -> frozenset[int]:
-    """Relations whose columns show something else once the text has run than the catalog says."""
-    found: set[int] = set()
-    for effect in (effect for statement in analysis.statements for effect in statement.effects):
-        if effect.action is Action.CREATE and effect.kind == "view":
-            found.update(oid for oid in (catalog.by_name.get((effect.schema, effect.name)),) if oid is not None)
-        elif effect.action is Action.ALTER and effect.relation is not None:
-            commands = set(str(effect.facts.get("commands", "")).split(","))
-            found.update({effect.relation} if commands & RENAMING else ())
-    return frozenset(found)

@@ -35,7 +35,7 @@ from govproxy.policy.values import Decision, Request, Verb
 from govproxy.session import copying, messages, timeouts
 from govproxy.session.bounds import Bounds
 from govproxy.session.copying import NO_COPIES
-from govproxy.session.distrust import changes_catalog, changes_what_it_reads, distrusted, renamed, settled
+from govproxy.session.distrust import changes_catalog, changes_what_it_reads, distrusted, settled
 from govproxy.session.folding import pinned_literals
 from govproxy.session.history import NO_COUNTS, Counts
 from govproxy.session.holding import Holding
@@ -45,6 +45,7 @@ from govproxy.session.obligations import Obligations
 from govproxy.session.parameters import ENCODINGS, safe_encoding
 from govproxy.session.questions import Questions
 from govproxy.session.reading import Unread, reader
+from govproxy.session.redefining import NOTHING_REDEFINED, Redefined
 from govproxy.session.refusals import ending, refusal_of, repeated, unasked, written_back
 from govproxy.session.shared import Shared
 from govproxy.session.snapshot import DatabaseSnapshot
@@ -75,7 +76,6 @@ LOOKED_UP_LATE = frozenset(
         "CREATE VIEW",
     }
 )
-NONE_RENAMED: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +100,7 @@ class Gate:
         "_denials",
         "_initial_timeout_s",
         "_names",
-        "_renamed",
+        "_redefined",
         "clock",
         "codec",
         "facts",
@@ -135,7 +135,7 @@ class Gate:
         self.holding: Holding | None = None
         self.codec = _codec(client_encoding)
         self._names = NO_NAMES
-        self._renamed = NONE_RENAMED  # relations that are not what the catalog says
+        self._redefined = NOTHING_REDEFINED  # what is not what the catalog says
         self._changed_catalog = False
         self._denials = 0
         self._conversation: Conversation | None = None
@@ -284,7 +284,10 @@ class Gate:
             return None
         if self._changed_catalog or changes_what_it_reads(analysis):
             trusted = 0 if self._changed_catalog else settled(analysis)
-            analysis = distrusted(analysis, self._renamed | renamed(analysis, self.snapshot.catalog), trusted)
+            redefined = self._redefined_after(analysis)
+            analysis = distrusted(
+                analysis, redefined, trusted, text.decode(self.codec), self.snapshot.catalog, asks_freely=self.clear
+            )
         return Questions(self.waiting, self._judged, self.judge_anew).judged(
             conversation,
             text,
@@ -292,6 +295,14 @@ class Gate:
             self.codec,
             self.snapshot.catalog,
             strict=self.snapshot.strict and not self.clear,
+        )
+
+    def _redefined_after(self, analysis: Analysis) -> Redefined:
+        classification = self.snapshot.classification
+        sensitive = {column.relation for column in classification.columns} | self.snapshot.unread
+        before = self._redefined if self._changed_catalog else NOTHING_REDEFINED
+        return before.after(
+            analysis, self.snapshot.catalog, lambda oid: oid in classification.known and oid not in sensitive
         )
 
     def still_holds(self, conversation: Conversation, verdict: Verdict) -> bool:
@@ -375,6 +386,7 @@ class Gate:
             basis,
             copies=copies,
             changes_session=timeouts.sets_it(analysis) or self._bounds.is_followed(analysis) or runs_code(analysis),
+            passing=self._changed_catalog,
         )
         self.shared.cache.put(verdict, self._pinned(text, analysis, translation))
         return verdict
@@ -484,9 +496,7 @@ class Gate:
         self._bounds.ran(conversation, analysis)
         was_known = self.search_path is not None
         if any(statement.session.catalog for statement in analysis.statements):
-            self._renamed = (self._renamed if self._changed_catalog else NONE_RENAMED) | renamed(
-                analysis, self.snapshot.catalog
-            )
+            self._redefined = self._redefined_after(analysis)
         if any(statement.session.settings for statement in analysis.statements):
             self.search_path = None
         if any(statement.session.catalog for statement in analysis.statements):

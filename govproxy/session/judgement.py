@@ -42,8 +42,11 @@ class Basis:
     until: float | None = None  # of what was approved: when that ends
 
 
-def verdict_of(text: bytes, context_id: int, basis: Basis, *, copies: Copies, changes_session: bool) -> Verdict:
-    """The verdict that follows from its basis. ``changes_session``: by more than is seen in the analysis.
+def verdict_of(
+    text: bytes, context_id: int, basis: Basis, *, copies: Copies, changes_session: bool, passing: bool
+) -> Verdict:
+    """The verdict that follows from its basis. ``changes_session``: by more than is seen in the analysis. ``passing``:
+    it stands for this moment only, because names mean something else than the catalog says.
 
     Raises AssertionError where the basis is of a text that was not understood.
     """
@@ -80,7 +83,8 @@ def verdict_of(text: bytes, context_id: int, basis: Basis, *, copies: Copies, ch
         and not decision.varies
         and not decision.asks_rows
         and not basis.grants
-        and not held,
+        and not held
+        and not passing,
         writes=any(map(writes, analysis.statements)),
     )
 

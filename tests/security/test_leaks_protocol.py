@@ -398,3 +398,151 @@ def test_a_new_name_takes_no_class_away(lab: Lab) -> None:
             assert not lab.watcher.look(_all(engineer, *texts))
         finally:
             engineer.query("ALTER TABLE accounts RENAME c1 TO passport_no")
+
+
+# What a transaction redefines, and the question that then means another column than it was judged by.
+REDEFINED: dict[str, tuple[tuple[str, ...], str]] = {
+    "a column": (("ALTER TABLE people RENAME country TO c1", "ALTER TABLE people RENAME email TO country"), "people"),
+    "a table that is dropped": (
+        (
+            "DROP TABLE other.items",
+            "ALTER TABLE vault.people RENAME TO items",
+            "ALTER TABLE vault.items SET SCHEMA other",
+        ),
+        "other.items i(id, country, label)",
+    ),
+    "a schema": (
+        ("ALTER SCHEMA other RENAME TO o1", "ALTER SCHEMA vault RENAME TO other"),
+        "other.people p(id, country)",
+    ),
+    "a view": (
+        (
+            "CREATE VIEW asked AS SELECT id, country FROM people",
+            "CREATE OR REPLACE VIEW asked AS SELECT id, email AS country FROM people",
+        ),
+        "asked",
+    ),
+    "a new view": (("CREATE VIEW asked AS SELECT id, email AS country FROM people",), "asked"),
+    "a view over it": (
+        ("CREATE VIEW a1 AS SELECT id, email AS country FROM people", "CREATE VIEW asked AS SELECT * FROM a1"),
+        "asked",
+    ),
+    "a view where a table was": (
+        ("ALTER TABLE products RENAME TO p1", "CREATE VIEW products AS SELECT id, email AS country FROM people"),
+        "products",
+    ),
+    "a table by the name of one that was made": (
+        (
+            "CREATE TABLE asked (id int, country text)",
+            "DROP TABLE asked",
+            "ALTER TABLE people RENAME email TO c1",
+            "ALTER TABLE people RENAME TO asked",
+        ),
+        "asked a(id, full_name, country)",
+    ),
+    "a table that is not made after all": (
+        (
+            "CREATE VIEW asked AS SELECT id, email AS country FROM people",
+            "CREATE TABLE IF NOT EXISTS asked (id int, country text)",
+        ),
+        "asked",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "source"), REDEFINED.values(), ids=REDEFINED)
+@pytest.mark.parametrize("form", ["one by one", "in one text", "pipelined", "prepared", "prepared in SQL", "warm"])
+def test_a_condition_on_what_was_redefined(form: str, changes: tuple[str, ...], source: str, lab: Lab) -> None:
+    asking = f"SELECT id FROM {source} WHERE country LIKE 'b%'"
+    with lab.connect(ENGINEER) as engineer:
+        match form:
+            case "one by one":
+                answers = _all(engineer, "BEGIN", *changes, asking)
+            case "in one text":
+                answers = [engineer.query(f"BEGIN; {'; '.join(changes)}; {asking}")]
+            case "pipelined":
+                texts = ("BEGIN", *changes, asking)
+                answers = engineer.answers(b"".join(query(text) for text in texts), len(texts))
+            case "prepared":
+                engineer.ask(parse(asking, b"n") + SYNC)
+                _all(engineer, "BEGIN", *changes)
+                answers = [engineer.ask(parse(asking, b"m") + bind(b"", b"m") + execute() + SYNC)]
+                if not answers[-1].errors or answers[-1].errors[0]["C"] != "42501":
+                    answers = [engineer.ask(bind(b"", b"n") + execute() + SYNC)]
+            case "prepared in SQL":
+                answers = _all(engineer, "BEGIN", *changes, f"PREPARE n AS {asking}", "EXECUTE n")
+                assert answers[-1].errors
+                answers = answers[:-1]
+            case "warm":
+                # Security: an answer remembered from one redefined state must not serve another.
+                _all(engineer, "BEGIN", "CREATE TABLE unrelated (i int)", asking, "ROLLBACK")
+                answers = _all(engineer, "BEGIN", "CREATE TABLE unrelated (i int)", *changes, asking)
+            case _:
+                raise AssertionError(form)
+        assert not any(answer.rows for answer in answers)
+        assert [error["C"] for error in answers[-1].errors] == ["42501"]
+        engineer.query("ROLLBACK")
+
+
+def test_an_answer_from_before_a_rename_in_the_same_transaction(lab: Lab) -> None:
+    asking = "SELECT id FROM people WHERE country LIKE 'b%'"
+    changes = ("ALTER TABLE people RENAME country TO c1", "ALTER TABLE people RENAME email TO country")
+    with lab.connect(ENGINEER) as engineer:
+        before = _all(engineer, "BEGIN", "CREATE TABLE unrelated (i int)", asking)
+        assert not before[-1].errors
+        after = _all(engineer, *changes, asking, "ROLLBACK", asking)
+        assert [error["C"] for error in after[-3].errors] == ["42501"]
+        assert not after[-1].errors
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        (
+            "CREATE TABLE fresh (id int, a text)",
+            "INSERT INTO fresh VALUES (1, 'a')",
+            "SELECT id FROM fresh WHERE a > ''",
+        ),
+        ("CREATE TABLE IF NOT EXISTS products (id int)", "SELECT count(*) FROM products WHERE price > 0"),
+        ("CREATE TABLE fresh AS SELECT id, title FROM products", "SELECT id FROM fresh WHERE title > '' ORDER BY id"),
+        ("ALTER TABLE products ADD COLUMN extra text", "UPDATE products SET extra = 'a' WHERE stock > 5"),
+        ("ALTER TABLE products DROP COLUMN weight", "SELECT count(*) FROM products WHERE price > 1"),
+        ("CREATE TYPE size AS ENUM ('s', 'm')", "SELECT count(*) FROM products WHERE price > 1"),
+        ("CREATE INDEX ON products (title)", "SELECT count(*) FROM products WHERE title LIKE 'a%'"),
+        ("ALTER TABLE orders RENAME TO o1", "SELECT count(*) FROM products WHERE price > 1"),
+        ("CREATE SCHEMA s1", "CREATE TABLE s1.fresh (id int)", "DELETE FROM s1.fresh WHERE id > 5"),
+        ("CREATE FUNCTION f_fresh() RETURNS int LANGUAGE sql AS 'SELECT 1'", "SELECT id FROM products WHERE price > 1"),
+        ("CREATE VIEW asked AS SELECT id, email FROM people", "SELECT count(*) FROM asked"),
+        ("CREATE VIEW dear AS SELECT id, price FROM products", "SELECT count(*) FROM dear WHERE price > 1"),
+    ],
+    ids=lambda texts: texts[0],
+)
+def test_ordinary_migrations_ask_about_what_is_clean(texts: tuple[str, ...], lab: Lab) -> None:
+    for together in (False, True):
+        with lab.connect(ENGINEER) as engineer:
+            if together:
+                answers = [engineer.query("; ".join(("BEGIN", *texts, "ROLLBACK")))]
+            else:
+                answers = _all(engineer, "BEGIN", *texts, "ROLLBACK")
+            assert not [error for answer in answers for error in answer.errors]
+
+
+def test_what_was_distrusted_in_a_pipeline_is_trusted_behind_it(lab: Lab) -> None:
+    """Judged while the end of a transaction that redefines things is under way, and asked for again after it."""
+    asking = query("SELECT 'mark' AS label")
+    with lab.connect(ENGINEER) as engineer:
+        sent = (query("BEGIN"), query("ALTER TABLE orders ADD CHECK (id < 0)"), query("ROLLBACK"), asking)
+        engineer.answers(b"".join(sent), len(sent))
+        assert engineer.ask(asking).rows == [[b"mark"]]
+
+
+def test_a_portal_that_is_gone_is_an_error_though_it_was_never_described(lab: Lab) -> None:
+    gone = parse(CLEAN) + bind(b"p") + SYNC
+    with lab.connect() as session:
+        _all(session, "BEGIN")
+        session.ask(gone)
+        _, answer = session.answers(query("COMMIT") + execute(b"p") + SYNC, 2)
+        assert [error["C"] for error in answer.errors] == ["34000"]
+        answer = session.answers(parse(CLEAN) + bind() + query("SELECT 1") + execute() + SYNC, 2)[1]
+        assert [error["C"] for error in answer.errors] == ["34000"]
+        assert session.query("SELECT 7").rows == [[b"7"]]
