@@ -49,6 +49,9 @@ cdef Verdict verdict_on(
 cdef int forwarding(State state, Verdict verdict, bint runs_now) except -1:
     if verdict.tainted:
         state.tainted = True
+    if runs_now and verdict.changes_catalog:
+        # Though it may fail: whoever heard that it began must hear that it is over.
+        state.catalog_touched = True
     if runs_now and verdict.changes_session:
         state.gate.session_changed(state, verdict)
     return 0

@@ -389,7 +389,7 @@ cdef int _settle(
     state.transaction_status = status
     if status == b"I" and state.catalog_touched:
         # Committed (or rolled back) only now: before, nobody else could have seen it.
-        state.catalog_touched = False
+        state.catalog_touched = state.replies.count > 1   # what is under way may be more of it
         state.gate.catalog_changed(state)
     if status == b"I" and not state.unsynced and state.replies.count == 1:
         # Between transactions, with nothing under way: portals are gone, and what was read is past.

@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from govproxy.config.settings import Settings
@@ -73,6 +73,8 @@ class _Worker:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     ready: bool = False
+    # Of its sessions, by database, those whose open transactions redefine things.
+    redefining: set[tuple[str, str]] = field(default_factory=set)
 
     def send(self, message: link.Message) -> None:
         if not self.writer.is_closing():
@@ -204,6 +206,10 @@ class Supervisor:
         finally:
             worker.writer.close()
             worker.ready = False
+            for database, session in worker.redefining:
+                # Whether they were committed will never be known here.
+                self._tell_others(worker, link.Stale(database=database))
+                self._tell_others(worker, link.Redefining(database=database, session=session, redefined=None))
             self._holds.forget_worker(worker.number)
             self._control.places.forget_worker(worker.number)
         try:
@@ -228,16 +234,23 @@ class Supervisor:
                 self._control.places.leave(key, session)
             case link.AskHold() | link.WithdrawHold() | link.UseHold() | link.HoldRehearsed():
                 self._holds.take(worker.number, message)
+            case link.Redefining(database=database, session=session, redefined=redefined):
+                known = worker.redefining
+                known.discard((database, session)) if redefined is None else known.add((database, session))
+                self._tell_others(worker, message)
             case link.Cancel() | link.Stale() | link.Noted():
-                for other in self._workers.values():
-                    if other is not worker:
-                        other.send(message)
+                self._tell_others(worker, message)
             case link.Sessions(request=request) | link.Killed(request=request) | link.Figures(request=request):
                 waiting = self._requests.get(request)
                 if waiting is not None and not waiting.done():
                     waiting.set_result(message)
             case _:
                 raise AssertionError(f"unexpected message from a worker: {type(message).__name__}")
+
+    def _tell_others(self, worker: _Worker, message: link.Message) -> None:
+        for other in self._workers.values():
+            if other is not worker:
+                other.send(message)
 
     async def _enter(self, worker: _Worker, session: str, place: Awaitable[bool]) -> None:
         worker.send(link.Entered(session=session, admitted=await place))

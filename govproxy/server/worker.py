@@ -41,6 +41,7 @@ from govproxy.session.figures import WorkerFigures
 from govproxy.session.holding import Holds
 from govproxy.session.parameters import ClientStartup
 from govproxy.session.quotas import share_key
+from govproxy.session.redefining import Redefined
 from govproxy.session.rules import login_rules
 from govproxy.session.shared import Shared
 from govproxy.wire.startup import CancelRequest
@@ -102,6 +103,7 @@ class Worker:
             cache_bytes=limits.verdict_cache_bytes,
             request_refresh=self._request_refresh,
             tell_others=self._tell_others,
+            tell_redefined=self._tell_redefined,
             tell_counted=lambda counted: self._send(link.Noted(counted=counted)),
             draw=self._draw,
             clock=time.monotonic,
@@ -226,6 +228,9 @@ class Worker:
     def _tell_others(self, database: str) -> None:
         self._send(link.Stale(database=database))
 
+    def _tell_redefined(self, database: str, session: str, redefined: Redefined | None) -> None:
+        self._send(link.Redefining(database=database, session=session, redefined=redefined))
+
     def _draw(self, key: str, limit: int, want: int, unused: int, window_s: float) -> None:
         self._send(link.Draw(key=key, limit=limit, want=want, unused=unused, window_s=window_s))
 
@@ -268,6 +273,8 @@ class Worker:
                     self.shared.history.heard(counted)
                 case link.Stale(database=database):
                     self.shared.catalog_is_stale(database)
+                case link.Redefining(database=database, session=session_id, redefined=redefined):
+                    self.shared.redefines(database, session_id, redefined, here=False)
                 case link.Cancel(pid=pid, secret=secret):
                     if worker_of(pid) == self.number:
                         self._cancel(CancelRequest(pid=pid, secret=secret))

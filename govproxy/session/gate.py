@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import reduce
 
 from govproxy._fastpath.conversation import Conversation
 from govproxy._fastpath.rows import MaskPlan
@@ -171,6 +172,7 @@ class Gate:
                 self.codec,
                 self._changed_catalog,
                 self.shared.epoch(snapshot.name),
+                self.shared.unrest(snapshot.name),
                 self._names.temporary,
                 self._bounds.context,
                 tuple(grant.id for grant in self.shared.snapshot.grants if grant.is_for(identity, snapshot.name)),
@@ -201,6 +203,7 @@ class Gate:
     def end(self) -> None:
         """The session is over."""
         self.waiting.end()
+        self.shared.redefines(self.facts.database, self.facts.session_id, None)
         if self.holding is not None:
             self.holding.end()
 
@@ -217,8 +220,8 @@ class Gate:
         if self.holding is not None:
             self.holding.snapshot_changed()
 
-    def grants_changed(self) -> None:
-        """Other rights stand for a time: what this identity was told before is not found again."""
+    def context_changed(self) -> None:
+        """Other rights stand for a time, or others redefine things: what was judged before is not found again."""
         if self._conversation is not None and self.facts.database in self.shared.snapshot.databases:
             self._conversation.context_id = self.context_id()
 
@@ -282,12 +285,15 @@ class Gate:
         elif self.shared.worth_a_look(self.facts.database, missing):
             self._look_again(conversation, text, values=bool(unread))
             return None
-        if self._changed_catalog or changes_what_it_reads(analysis):
-            trusted = 0 if self._changed_catalog else settled(analysis)
-            redefined = self._redefined_after(analysis)
+        others = self._redefined_by_others(analysis, text)
+        if self._changed_catalog or others or changes_what_it_reads(analysis):
+            trusted = 0 if self._changed_catalog or others else settled(analysis)
+            redefined = reduce(Redefined.beside, others, self._redefined_after(analysis))
             analysis = distrusted(
                 analysis, redefined, trusted, text.decode(self.codec), self.snapshot.catalog, asks_freely=self.clear
             )
+            if others:
+                analysis = replace(analysis, certain=False, cacheable=False)
         return Questions(self.waiting, self._judged, self.judge_anew).judged(
             conversation,
             text,
@@ -296,6 +302,13 @@ class Gate:
             self.snapshot.catalog,
             strict=self.snapshot.strict and not self.clear,
         )
+
+    def _redefined_by_others(self, analysis: Analysis, text: bytes) -> list[Redefined]:
+        """What others redefine in open transactions, as far as this may mean something else when they are committed."""
+        if self.clear:
+            return []
+        others = self.shared.redefined_by_others(self.facts.database, self.facts.session_id)
+        return [one for one in others if one.reaches(analysis, text.decode(self.codec), self.snapshot.catalog)]
 
     def _redefined_after(self, analysis: Analysis) -> Redefined:
         classification = self.snapshot.classification
@@ -370,12 +383,13 @@ class Gate:
         translation = self._translated(text, analysis, obligations, refused=refusal is not None)
         if translation.written_back:
             refusal = written_back(translation.written_back)
+        passing = self._changed_catalog
         basis = Basis(
             analysis=analysis,
             obligations=obligations,
             refusal=refusal,
             decision=decision,
-            shadow=NO_SHADOW if analysis.cacheable else self._names.known(conversation),
+            shadow=NO_SHADOW if analysis.cacheable and not passing else self._names.known(conversation),
             counts=Counts(effects=decision.counts, before=request.counted) if decision.counts else NO_COUNTS,
             translation=translation,
             grants=obligations.concerned(grants),
@@ -386,7 +400,7 @@ class Gate:
             basis,
             copies=copies,
             changes_session=timeouts.sets_it(analysis) or self._bounds.is_followed(analysis) or runs_code(analysis),
-            passing=self._changed_catalog,
+            passing=passing,
         )
         self.shared.cache.put(verdict, self._pinned(text, analysis, translation))
         return verdict
@@ -497,6 +511,8 @@ class Gate:
         was_known = self.search_path is not None
         if any(statement.session.catalog for statement in analysis.statements):
             self._redefined = self._redefined_after(analysis)
+            if not self._redefined.is_nothing:
+                self.shared.redefines(self.facts.database, self.facts.session_id, self._redefined)
         if any(statement.session.settings for statement in analysis.statements):
             self.search_path = None
         if any(statement.session.catalog for statement in analysis.statements):
@@ -510,6 +526,8 @@ class Gate:
         """A transaction with DDL in it has ended: every session of the database needs a new picture."""
         self.shared.catalog_is_stale(self.facts.database)
         self.shared.tell_others(self.facts.database)
+        if conversation.outstanding <= 1:
+            self.shared.redefines(self.facts.database, self.facts.session_id, None)
 
     def parameter_status(self, conversation: Conversation, payload: bytes) -> None:
         """The backend reports a setting; some of them decide how bytes are read."""

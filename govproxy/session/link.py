@@ -20,6 +20,7 @@ from govproxy.config.settings import Settings
 from govproxy.policy.grants import Grant
 from govproxy.session.figures import WorkerFigures
 from govproxy.session.history import Counted
+from govproxy.session.redefining import Redefined
 from govproxy.session.snapshot import Keys, Snapshot
 
 HEADER_BYTES = 4
@@ -94,6 +95,15 @@ class Stale:
     """Both ways: DDL was committed through a worker; the others must not trust their picture either."""
 
     database: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redefining:
+    """Both ways: what the open transaction of a session has redefined by now; None: it is over."""
+
+    database: str
+    session: str
+    redefined: Redefined | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,6 +310,7 @@ Message = (
     | Refresh
     | Refreshed
     | Stale
+    | Redefining
     | Noted
     | Cancel
     | ListSessions

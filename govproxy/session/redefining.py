@@ -36,6 +36,23 @@ class Redefined:
     otherwise: frozenset[str] = frozenset()
     code: frozenset[str] = frozenset()
     anything: bool = False
+    everywhere: bool = False  # and it is relations, whichever they are
+
+    @property
+    def is_nothing(self) -> bool:
+        """True where all names mean what they meant."""
+        return not (self.relations or self.otherwise or self.code or self.anything)
+
+    def beside(self, others: Redefined) -> Redefined:
+        """This together with what somebody else redefines, of which only that is seen what hides something else."""
+        return replace(
+            self,
+            relations=self.relations | others.relations,
+            otherwise=self.otherwise | others.otherwise,
+            code=self.code | others.code,
+            anything=self.anything or others.anything,
+            everywhere=self.everywhere or others.everywhere,
+        )
 
     def after(self, analysis: Analysis, catalog: Catalog, is_clean: Callable[[int], bool]) -> Redefined:
         """What is redefined once the text has run. ``is_clean``: nothing in that relation is sensitive."""
@@ -57,7 +74,9 @@ class Redefined:
         if effect.kind in _CODE:
             return replace(self, code=self.code | {effect.name.rpartition(".")[2], new_name})
         if effect.kind not in _RELATIONS:
-            return replace(self, anything=self.anything or not _is_harmless(effect))
+            if _is_harmless(effect):
+                return self
+            return replace(self, anything=True, everywhere=self.everywhere or effect.kind == "schema")
         made, otherwise = set(self.made), set(self.otherwise)
         if effect.action is Action.CREATE and "as" in effect.facts:
             is_plain = True  # what is masked may not be stored in it
@@ -71,6 +90,7 @@ class Redefined:
             made=frozenset(made),
             otherwise=frozenset(otherwise),
             anything=self.anything or "add_inherit" in commands,
+            everywhere=self.everywhere or "add_inherit" in commands,
         )
 
     def _shows_nothing(self, statement: StatementFacts, is_clean: Callable[[int], bool]) -> bool:
@@ -103,12 +123,36 @@ class Redefined:
         )
         return 'u&"' in folded or any(folded.count(name.lower()) > defined[name.lower()] for name in self.code)
 
+    def reaches(self, analysis: Analysis, text: str, catalog: Catalog) -> bool:
+        """Whether a text may come to what an open transaction of somebody else redefines.
+
+        What nobody can be kept waiting by (operators, casts, domains) does not count: it means what it meant until the
+        transaction ends, and everything waits for a new picture then.
+        """
+        if self.mentioned(text, analysis):
+            return True
+        for facts in (facts for statement in analysis.statements for facts in _chain(statement)):
+            relations = facts.reads | {effect.relation for effect in facts.effects}
+            names = {name.rpartition(".")[2] for name in facts.unresolved}
+            if (
+                (self.everywhere and (relations - {None} or names))
+                or self.relations & relations
+                or names & self.otherwise
+            ):
+                return True
+            if self._calls(facts, catalog):
+                return True
+        return False
+
+    def _calls(self, facts: StatementFacts, catalog: Catalog) -> bool:
+        routines = (catalog.functions.get(oid) for oid in facts.routines) if self.code else ()
+        return any(routine is not None and routine.name in self.code for routine in routines)
+
     def concerns(self, statement: StatementFacts, catalog: Catalog, *, mentioned: bool) -> bool:
         """Whether a condition in the statement may be one on something else than it was judged by. ``mentioned``: its
         text names code that was redefined."""
         for facts in _chain(statement):
-            routines = (catalog.functions.get(oid) for oid in facts.routines)
-            if self.code and any(routine is not None and routine.name in self.code for routine in routines):
+            if self._calls(facts, catalog):
                 return True
             if not facts.uses:
                 continue

@@ -19,6 +19,7 @@ from govproxy.session.figures import Counters
 from govproxy.session.history import Counted, History
 from govproxy.session.holding import Holds
 from govproxy.session.quotas import Ask, Quotas
+from govproxy.session.redefining import Redefined
 from govproxy.session.snapshot import DatabaseSnapshot, Keys, Snapshot
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class Shared:
         request_refresh: Callable[[str, bool, int], None],
         clock: Callable[[], float],
         tell_others: Callable[[str], None] = lambda database: None,
+        tell_redefined: Callable[[str, str, Redefined | None], None] = lambda database, session, redefined: None,
         tell_counted: Callable[[Counted], None] = lambda counted: None,
         draw: Ask | None = None,
         aside: Aside | None = None,
@@ -84,6 +86,9 @@ class Shared:
         self._request_refresh = request_refresh
         self._clock = clock
         self.tell_others = tell_others  # the other workers, of a database whose catalog is stale
+        self._tell_redefined = tell_redefined  # the other workers, too
+        self._redefined: dict[str, dict[str, Redefined]] = {}  # by open transactions: database, session
+        self._unrest: dict[str, int] = {}
         self._contexts: dict[Hashable, int] = {}
         self._next_context = 1
         self._looks: dict[str, _Look] = {}
@@ -122,7 +127,7 @@ class Shared:
         """Take over what is granted now. Sessions of others keep their verdicts: nothing of theirs has changed."""
         self.snapshot = replace(self.snapshot, grants=grants)
         for gate in tuple(self._gates()):
-            gate.grants_changed()
+            gate.context_changed()
 
     def rotate(self, keys: Keys) -> None:
         """Mask by another key from the next statement on."""
@@ -161,6 +166,34 @@ class Shared:
     def epoch(self, database: str) -> int:
         """How often the database's catalog was found stale: part of every context."""
         return self._epochs.get(database, 0)
+
+    def redefines(self, database: str, session: str, redefined: Redefined | None, *, here: bool = True) -> None:
+        """What the open transaction of a session has redefined by now; None: it is over. ``here``: in this worker."""
+        known = self._redefined.setdefault(database, {})
+        if known.get(session) == redefined:
+            return
+        if redefined is None:
+            del known[session]
+        else:
+            known[session] = redefined
+        self._unrest[database] = self.unrest(database) + 1
+        if here:
+            self._tell_redefined(database, session, redefined)
+        for gate in tuple(self._gates()):
+            if gate.facts.database == database:
+                gate.context_changed()
+
+    def redefined_by_others(self, database: str, session: str) -> list[Redefined]:
+        """What open transactions of other sessions have redefined.
+
+        Security: a statement that waits for such a transaction's locks means what the names mean when it goes on.
+        """
+        known = self._redefined.get(database)
+        return [] if not known else [found for other, found in known.items() if other != session]
+
+    def unrest(self, database: str) -> int:
+        """How often that changed: part of every context."""
+        return self._unrest.get(database, 0)
 
     def refreshed(self, database: str, number: int) -> None:
         """Look ``number`` is over (or the time for it is up): decide what waited for it."""

@@ -16,6 +16,7 @@ from tests.security.leak_lab import ENGINEER, Lab
 from tests.security.test_leaks import lab
 from tests.support.raw_session import (
     FLUSH,
+    READY,
     SYNC,
     Answer,
     RawSession,
@@ -28,6 +29,7 @@ from tests.support.raw_session import (
     parse,
     query,
 )
+from tests.support.waiting import until
 
 __all__ = ["lab"]
 
@@ -546,3 +548,81 @@ def test_a_portal_that_is_gone_is_an_error_though_it_was_never_described(lab: La
         answer = session.answers(parse(CLEAN) + bind() + query("SELECT 1") + execute() + SYNC, 2)[1]
         assert [error["C"] for error in answer.errors] == ["34000"]
         assert session.query("SELECT 7").rows == [[b"7"]]
+
+
+# ---------------------------------------------------------------------- what waits for somebody's locks
+
+
+# What a transaction has done when a statement of somebody else arrives, which waits for it; and how to take it back.
+WAITED_FOR: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "a rename": (
+        ("ALTER TABLE moved RENAME a TO b", "ALTER TABLE moved RENAME email TO a"),
+        ("ALTER TABLE moved RENAME a TO email", "ALTER TABLE moved RENAME b TO a"),
+    ),
+    "a view in its place": (
+        ("ALTER TABLE moved RENAME TO m1", "CREATE VIEW moved AS SELECT id, email AS a FROM people"),
+        ("DROP VIEW moved", "ALTER TABLE m1 RENAME TO moved"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "back"), WAITED_FOR.values(), ids=WAITED_FOR)
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("SELECT id, reverse(a) FROM moved", None),
+        ("SELECT a FROM moved UNION ALL SELECT a FROM moved", None),
+        ("COPY (SELECT reverse(a) FROM moved) TO STDOUT", None),
+        ("SELECT count(*) FROM moved WHERE a LIKE 'b%'", "42501"),
+        ("INSERT INTO inbox SELECT id + 1000, reverse(a) FROM moved", "42501"),
+    ],
+)
+@pytest.mark.parametrize("form", ["simple", "extended", "prepared"])
+def test_a_statement_that_waits_means_what_names_mean_then(
+    form: str,
+    text: str,
+    code: str | None,
+    changes: tuple[str, ...],
+    back: tuple[str, ...],
+    changing: psycopg.Connection[tuple[object, ...]],
+    lab: Lab,
+) -> None:
+    with lab.connect(ENGINEER) as engineer, lab.connect() as analyst:
+        analyst.ask(parse(text, b"n") + SYNC)
+        _all(engineer, "BEGIN", *changes)
+        match form:
+            case "simple":
+                analyst.send(query(text))
+            case "extended":
+                analyst.send(extended(text, formats=(1,) if text.startswith("SELECT") else ()) + SYNC)
+            case "prepared":
+                analyst.send(bind(b"", b"n") + execute() + SYNC)
+            case _:
+                raise AssertionError(form)
+        if code is None:
+            waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            until(lambda: changing.execute(waiting).fetchone() is not None)
+        assert not engineer.query("COMMIT").errors
+        try:
+            answer = Answer(analyst.read_until(READY))
+            assert not lab.watcher.look([answer])
+            assert [error["C"] for error in answer.errors] == ([] if code is None else [code])
+        finally:
+            assert not [error for undone in _all(engineer, *back) for error in undone.errors]
+        assert analyst.query("SELECT 7").rows == [[b"7"]]
+
+
+def test_others_work_on_while_a_transaction_redefines_things(
+    changing: psycopg.Connection[tuple[object, ...]], lab: Lab
+) -> None:
+    asking = "SELECT upper(title) FROM products WHERE title LIKE 'a%' OR stock >= 0"
+    rename = "ALTER TABLE moved RENAME a TO b"
+    with lab.connect(ENGINEER) as engineer, lab.connect() as analyst:
+        before = analyst.query(asking).rows
+        for failing in (False, True):
+            _all(engineer, "BEGIN", rename)
+            assert analyst.query(asking).rows == before
+            _all(engineer, *(["SELECT 1/0"] if failing else []), "ROLLBACK")
+            assert analyst.query("SELECT upper(a) FROM moved WHERE a LIKE '%' ORDER BY id").rows[0] != [b"***"]
+        engineer.query("ALTER TABLE moved RENAME nothing TO b")
+        assert not analyst.query("SELECT upper(a) FROM moved WHERE a LIKE '%'").errors

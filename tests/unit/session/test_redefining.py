@@ -83,3 +83,31 @@ def test_a_text_that_defines_code_names_it_by_that() -> None:
     for condition, asks in (("id", False), ("x(id)", True)):
         sent = text.format(condition)
         assert concerns(after(sent), sent) is asks
+
+
+@pytest.mark.parametrize(
+    ("changes", "asking", "waits"),
+    [
+        (["ALTER TABLE t RENAME id TO i"], "SELECT * FROM t", True),
+        (["ALTER TABLE t RENAME id TO i"], "EXPLAIN SELECT * FROM t", True),
+        (["ALTER TABLE t RENAME id TO i"], "INSERT INTO t VALUES (1)", True),
+        (["ALTER TABLE t RENAME id TO i"], "SELECT * FROM u", False),
+        (["ALTER SCHEMA archive RENAME TO a"], "SELECT * FROM u", True),
+        (["ALTER SCHEMA archive RENAME TO a"], "SELECT 1", False),
+        (["CREATE DOMAIN d AS text"], "SELECT * FROM u", False),
+        (["CREATE OR REPLACE FUNCTION pure(int) RETURNS int LANGUAGE sql AS 'SELECT 1'"], "SELECT pure(1)", True),
+        (["CREATE VIEW v AS TABLE customers"], "SELECT * FROM v", True),
+        (["CREATE TABLE v (id int)"], "SELECT * FROM t", False),
+    ],
+)
+def test_what_somebody_else_may_come_to(changes: list[str], asking: str, waits: bool) -> None:
+    assert after(*changes).reaches(analyze(asking, CATALOG, ("public",)), asking, CATALOG) is waits
+
+
+def test_side_by_side_one_does_not_see_what_the_other_made() -> None:
+    others = after("CREATE TABLE v (id int)", "ALTER TABLE t RENAME id TO i")
+    both = NOTHING_REDEFINED.beside(others)
+    assert concerns(both, "SELECT FROM t WHERE id > 1")
+    assert concerns(both, "SELECT FROM v WHERE id > 1")
+    assert after("CREATE TABLE v (id int)").is_nothing
+    assert not others.is_nothing
