@@ -154,6 +154,18 @@ def test_casts(type_name: str, expected: bool) -> None:
     assert opaque(f"SELECT ssn::{type_name} FROM customers", catalog(HERE, types=types)) is expected
 
 
+@pytest.mark.parametrize(("extension", "expected"), [("citext", False), ("hstore", False), ("somebodys", True)])
+def test_casts_to_types_of_extensions(extension: str, expected: bool) -> None:
+    snapshot = catalog(HERE, types=[user_type("kind", "b", extension=extension)])
+    assert opaque("SELECT 'a'::kind, id FROM customers", snapshot) is expected
+    assert opaque("SELECT $1::public.kind, id FROM customers", snapshot) is expected
+
+
+def test_a_domain_of_an_extension_may_check_by_anything() -> None:
+    snapshot = catalog(HERE, types=[user_type("kind", "d", extension="citext")])
+    assert opaque("SELECT 'a'::kind, id FROM customers", snapshot)
+
+
 def test_casts_that_users_defined_between_built_in_types() -> None:
     snapshot = catalog(HERE, user_casts=[(TEXT, INT4)])
     assert opaque("SELECT ssn::int FROM customers", snapshot)
