@@ -58,12 +58,15 @@ class Bindings:
 
     def ask(self, findings: Findings, asked: Iterable[Asked]) -> None:
         """Note what a body compares, now that it is known with what."""
+        met: set[ColumnRef] = set()
         for column, kind, partner in sorted(asked, key=_order):  # every worker names the same one first
             one = self._meant(column)
+            met |= one.value.sources
             if partner is None:
                 _use(findings, one.value, kind)
             elif not is_stand_in(column) or is_stand_in(partner):  # else it is listed the other way round as well
                 _join(findings, one, self._meant(partner))
+        findings.meet(met.union(*(given.value.sources for given in self._given)) if met else met)
 
     def _meant(self, ref: ColumnRef) -> Given:
         if not is_stand_in(ref):
@@ -94,7 +97,7 @@ def stand_in_place(ref: ColumnRef) -> int | None:
 
 def scope_of(routine: str, arguments: Sequence[Argument]) -> Scope:
     """What a body in SQL sees around itself: its arguments by name, as ``function.name``, and by number."""
-    values = tuple(_stand_in(place, argument) for place, argument in enumerate(arguments))
+    values = tuple(stand_in(place, argument) for place, argument in enumerate(arguments))
     named = tuple((argument.name, value) for argument, value in zip(arguments, values, strict=True) if argument.name)
     items = tuple(
         RangeItem(name, value.row or (), wild=None if value.row else value, schemas=frozenset((routine,)))
@@ -116,7 +119,8 @@ def stand_ins(count: int) -> frozenset[ColumnRef]:
     return frozenset(ColumnRef(_FIRST - place, 0) for place in range(count))
 
 
-def _stand_in(place: int, argument: Argument) -> Value:
+def stand_in(place: int, argument: Argument) -> Value:
+    """What stands for one argument in a body."""
     whole = ColumnRef(_FIRST - place, 0)
     if argument.row is None:
         return Value(frozenset((whole,)), Derivation.PLAIN, argument.type)

@@ -142,14 +142,13 @@ _DYNAMIC = frozenset({("PLpgSQL_stmt_dynexecute", "query"), ("PLpgSQL_stmt_dynfo
 @lru_cache(maxsize=2048)
 def _plpgsql(text: str, header: Header) -> Body:
     try:
-        tokens = [token for token in scan(text) if token.name not in _COMMENTS]
-        refuse_deep(tokens)
+        tokens = words_of(text)
     except UnparsableStatement:
         return UNREADABLE
-    declared = _declarations(tokens)
-    tree = _parsed(text, header)
+    declared = declarations(tokens)
+    tree = parsed(text, header)
     for stand_in in ("record", "text"):
-        tree = _parsed(_with_types(text, tokens, declared, stand_in), header) if tree is None else tree
+        tree = parsed(_with_types(text, tokens, declared, stand_in), header) if tree is None else tree
     if tree is None:
         return UNREADABLE
     variables: set[str] = set()
@@ -162,11 +161,18 @@ def _plpgsql(text: str, header: Header) -> Body:
     try:
         typed = {name for first, last, _ in declared for name in _called_in(text, tokens[first : last + 1])}
         return _body(text, tokens, found, variables, typed)._replace(kinds=frozenset(kinds))
-    except (UnparsableStatement, _Unclear):
+    except (UnparsableStatement, Unclear):
         return UNREADABLE
 
 
-class _Unclear(Exception):
+def words_of(text: str) -> list[Token]:
+    """The tokens of a body without its comments. Raises `UnparsableStatement`."""
+    tokens = [token for token in scan(text) if token.name not in _COMMENTS]
+    refuse_deep(tokens)
+    return tokens
+
+
+class Unclear(Exception):
     """Something in the code may be anything."""
 
 
@@ -176,21 +182,21 @@ def _body(
     statements: list[Node] = []
     called: set[str] = set()
     for expression, mode, is_dynamic in found:
-        written = _as_statement(expression, mode)
+        written = as_statement(expression, mode)
         parsed = parse(written)
         called.update(_called(written))
         if is_dynamic:
             # What it computes the text of is itself an expression that runs.
             made = text_of(parsed[0]["stmt"]["SelectStmt"]["targetList"][0]["ResTarget"]["val"])
             if made is None:
-                raise _Unclear
+                raise Unclear
             statements.extend(item["stmt"] for item in parse(made))
         statements.extend(item["stmt"] for item in parsed)
     if len(statements) > MAX_STATEMENTS:
-        raise _Unclear
+        raise Unclear
     if _called_in(text, tokens) - called - variables - typed - _NOT_CALLED:
         # Security: the parser has left something out.
-        raise _Unclear
+        raise Unclear
     return Body(
         statements=tuple(statements),
         variables=frozenset(variables),
@@ -198,7 +204,8 @@ def _body(
     )
 
 
-def _parsed(text: str, header: Header) -> list[Node] | None:
+def parsed(text: str, header: Header) -> list[Node] | None:
+    """The functions in a body as the parser's trees; None where it does not take it."""
     quote = "$govproxy_body$"
     if quote in text or _OPTION.search(text):
         return None
@@ -253,7 +260,8 @@ class _Declared(NamedTuple):
     to: int
 
 
-def _declarations(tokens: list[Token]) -> list[_Declared]:
+def declarations(tokens: list[Token]) -> list[_Declared]:
+    """The variables that a body declares, in order."""
     found: list[_Declared] = []
     declaring = False
     at = 0
@@ -296,13 +304,13 @@ def _defaults(text: str, tokens: list[Token], declared: list[_Declared]) -> list
     for _, last, to in declared:
         if tokens[last].name in ("CURSOR", "SCROLL", "FOR"):
             continue  # the query of a cursor, which the parser does tell
-        start = next((at for at in range(last, to) if tokens[at].name in _BEGINS_DEFAULT), None)
+        start = next((at for at in range(last, to) if tokens[at].name in BEGINS_DEFAULT), None)
         if start is not None and start + 1 < to:
             found.append((text[tokens[start + 1].start : tokens[to - 1].end + 1], 2, False))
     return found
 
 
-_BEGINS_DEFAULT = frozenset({"COLON_EQUALS", "ASCII_61", "DEFAULT"})
+BEGINS_DEFAULT = frozenset({"COLON_EQUALS", "ASCII_61", "DEFAULT"})
 _ENDS_TYPE = frozenset({"ASCII_59", "COLON_EQUALS", "ASCII_61", "DEFAULT", "NOT", "COLLATE", "CURSOR", "FOR", "SCROLL"})
 
 
@@ -333,7 +341,7 @@ def _gather(node: Any, kind: str, variables: set[str], found: list[tuple[str, in
                 todo.append((value, key if key.startswith("PLpgSQL_") else sort))
 
 
-def _as_statement(expression: str, mode: int) -> str:
+def as_statement(expression: str, mode: int) -> str:
     """A statement as it is, an expression as what SELECT shows, an assignment as both of its sides."""
     if mode == 0:
         return expression
@@ -350,7 +358,7 @@ def _as_statement(expression: str, mode: int) -> str:
             # The subscripts of the target are computed as well.
             inside = f", ({target})" if "[" in target else ""
             return f"SELECT {value}{inside}" if not inside else f"SELECT ({value}){inside}"
-    raise _Unclear
+    raise Unclear
 
 
 def _called(text: str) -> set[str]:

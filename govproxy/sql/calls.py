@@ -28,7 +28,7 @@ Node = dict[str, Any]
 
 # What these are given outlives the statement.
 STORING = frozenset(
-    {"set_config", "setval", "pg_notify", "pg_logical_emit_message", "lo_put", "lowrite", "lo_from_bytea"}
+    {"set_config", "setval", "pg_notify", "pg_logical_emit_message", "lo_put", "lowrite", "lo_from_bytea", "setseed"}
 )
 
 # Built-in functions that return sets, for snapshots that do not list pg_catalog.

@@ -243,7 +243,8 @@ class Catalog:
     extensions: frozenset[str] = frozenset()
     user_operators: frozenset[str] = frozenset()  # names of operators that may run anybody's code
     user_casts: frozenset[tuple[int, int]] = frozenset()
-    explicit_casts: frozenset[tuple[int, int]] = frozenset()  # those of them that only a written cast uses
+    explicit_casts: frozenset[tuple[int, int]] = frozenset()  # those that no expression uses unasked
+    written_casts: frozenset[tuple[int, int]] = frozenset()  # and those of these that no assignment uses either
     operator_functions: tuple[tuple[str, int], ...] = ()  # of the user's operators, by their name
     operators: dict[int, int] = field(default_factory=dict)  # the user's operators with their functions, by OID
     cast_functions: tuple[tuple[int, int], ...] = ()  # of the user's casts, by the type they lead to
@@ -278,6 +279,7 @@ class Catalog:
         user_operators: Iterable[str] = (),
         user_casts: Iterable[tuple[int, int]] = (),
         explicit_casts: Iterable[tuple[int, int]] = (),
+        written_casts: Iterable[tuple[int, int]] = (),
         operator_functions: Iterable[tuple[str, int]] = (),
         operators: Iterable[tuple[int, int]] = (),
         cast_functions: Iterable[tuple[int, int]] = (),
@@ -302,6 +304,7 @@ class Catalog:
             user_operators=frozenset(user_operators),
             user_casts=frozenset(user_casts),
             explicit_casts=frozenset(explicit_casts),
+            written_casts=frozenset(written_casts),
             operator_functions=tuple(operator_functions),
             operators=dict(operators),
             cast_functions=tuple(cast_functions),

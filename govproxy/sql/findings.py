@@ -6,7 +6,7 @@ can be taken back. Knows nothing of syntax trees.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import Any, NamedTuple
 
 from govproxy.sql.catalog import ColumnRef, Function
@@ -35,7 +35,7 @@ class FunctionUse(NamedTuple):
 class Findings:
     """The accumulator. ``opaque`` never goes back to False."""
 
-    def __init__(self) -> None:
+    def __init__(self, work: int | None = None) -> None:
         self.opaque = False
         self.own = False
         self.risks = 0  # how often something was met so far that may fail, act, or is not understood
@@ -47,7 +47,12 @@ class Findings:
         self._functions: dict[int, FunctionUse] = {}
         self._equalities: dict[int, Equality] = {}
         self._projections: dict[int, bool] = {}
-        self._work = MAX_WORK
+        self._work = MAX_WORK if work is None else work
+
+    @property
+    def work_left(self) -> int:
+        """How much more may be looked at."""
+        return self._work
 
     def spend(self, amount: int = 1) -> None:
         """Account for work; raises `WorkExceeded` when there was too much of it."""
@@ -110,6 +115,9 @@ class Findings:
 
     def together(self, values: Sequence[Value]) -> None:
         """Note that values are compared with each other. In a client's statement each use says all about it."""
+
+    def meet(self, columns: Set[ColumnRef]) -> None:
+        """Note what a routine compares, and what it is given. In a client's statement each use says all about it."""
 
     def group(self, value: Value, *, counted: bool = False) -> None:
         """Note that rows with equal values are put together (GROUP BY, DISTINCT, PARTITION BY).

@@ -1,7 +1,7 @@
 """What a routine of the user's gives back, in terms of its arguments: its body traced like a view's query.
 
-Each body is read once per catalog snapshot. A body in SQL gives its last query's columns; PL/pgSQL is
-not followed statement by statement: whatever any variable may have held may be what comes out.
+Each body is read once per catalog snapshot. A body in SQL gives its last query's columns; one in
+PL/pgSQL is followed by variables (`variables`), or else whatever any of them may have held may be what comes out.
 
 Security: a body is written by whoever could make a function, as a view is. What it compares on its own
 account was that person's decision; what it compares with a caller's values, or with values that stand in
@@ -10,21 +10,26 @@ another table, is as if the caller had compared it. What is not understood has n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from threading import RLock
 from typing import Any, NamedTuple
 
 from govproxy.sql import bodies, functions, total
-from govproxy.sql.arguments import POOL, Argument, Asked, Bindings, is_stand_in, scope_of, scope_of_variables, stand_ins
+from govproxy.sql.arguments import POOL, Argument, Asked, Bindings, scope_of, scope_of_variables, stand_ins
+from govproxy.sql.body_findings import BodyFindings
 from govproxy.sql.catalog import Catalog, ColumnRef, Function
-from govproxy.sql.findings import Findings, WorkExceeded
+from govproxy.sql.conversions import may_convert, unasked_targets
+from govproxy.sql.declared import kind_of, kinds_of
+from govproxy.sql.findings import MAX_WORK, Findings, WorkExceeded
 from govproxy.sql.hidden import domains, header_of
 from govproxy.sql.names import is_proven, names_of
 from govproxy.sql.overloads import Given
 from govproxy.sql.parse import UnparsableStatement, parse
+from govproxy.sql.programs import Program, program
 from govproxy.sql.scope import CONSTANT, NO_SOURCES, Columns, Rows, Scope, Value, combine, either, whole
 from govproxy.sql.types import FIRST_USER_OID, PSEUDO_TYPES, RECORD
 from govproxy.sql.values import Comparison, Derivation
+from govproxy.sql.variables import Kind, Settled, Variables
 
 Node = dict[str, Any]
 Path = tuple[str, ...] | None
@@ -55,8 +60,6 @@ _NOT_FOLLOWED = frozenset(
 _SIGNALS = frozenset({"raise", "assert"})
 _DECIDES = frozenset({"if", "case", "while", "loop", "fori", "fors", "foreach_a", "exit", "return_next"})
 
-_DOES_MORE = frozenset({*functions.DANGERS, *functions.DANGERS_OF_EXTENSIONS, "current_query"})
-
 # Traces a query in a scope, with names looked up along a path.
 Tracer = Callable[[Node, Path, Scope | None, Findings], Rows]
 
@@ -69,47 +72,6 @@ class Result(NamedTuple):
     asked: frozenset[Asked] = frozenset()
     reads: frozenset[int] = frozenset()
     fails: bool = False
-
-
-class BodyFindings(Findings):
-    """Findings of a body. ``met``: columns compared with something that its author did not write out."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.met: set[ColumnRef] = set()
-        self.failing: set[ColumnRef] = set()
-
-    def use(self, value: Value, comparison: Comparison) -> None:
-        """See `Findings.use`."""
-        super().use(value, comparison)
-        if value.derivation is not Derivation.PLAIN and not value.stored:
-            relations = {ref.relation for ref in value.sources}
-            if len(relations) > 1:
-                self.met |= value.sources
-
-    def join(self, left: Value, right: Value) -> None:
-        """See `Findings.join`."""
-        super().join(left, right)
-        self.met |= left.sources | right.sources
-
-    def fails(self, value: Value) -> None:
-        """See `Findings.fails`."""
-        super().fails(value)
-        self.failing |= value.sources
-
-    def together(self, values: Sequence[Value]) -> None:
-        """See `Findings.together`."""
-        with_sources = [value.sources for value in values if value.sources]
-        if len(with_sources) > 1:
-            self.met.update(*with_sources)
-
-    def asked(self) -> frozenset[Asked]:
-        """The uses that a caller answers for."""
-        return frozenset(
-            (use.column, use.comparison, use.partner)
-            for use in self.uses
-            if is_stand_in(use.column) or use.partner is not None or use.column in self.met
-        )
 
 
 class Results:
@@ -142,7 +104,7 @@ class Results:
             return None
         findings = BodyFindings()
         rows = self._trace(_selecting(expressions[number]), DEFINITION_PATH, None, findings)
-        return None if rows.wild is not None or _does_more(findings) else rows.first()
+        return None if rows.wild is not None or findings.does_more() else rows.first()
 
     # ------------------------------------------------------------------ one routine
 
@@ -196,7 +158,7 @@ class Results:
             return False
         if any(name.startswith("plpgsql.") or functions.changes_meaning(name, None) for name in routine.settings):
             return False
-        checked = {kind for kind, _ in (*self._catalog.domain_functions, *self._catalog.cast_functions)}
+        checked = {kind for kind, _ in self._catalog.domain_functions} | unasked_targets(self._catalog)
         kinds = (*routine.argument_types, *routine.output_types, routine.return_type)
         return not any(kind in checked for named in kinds for kind in domains(named, self._catalog))
 
@@ -209,7 +171,7 @@ class Results:
         rows = Rows()
         for statement in body.statements:
             rows = self._trace(statement, path, scope, findings)
-        if rows.wild is not None or _does_more(findings):
+        if rows.wild is not None or findings.does_more():
             return None
         value = self._shaped(routine, rows, findings)
         if value is None:
@@ -219,9 +181,8 @@ class Results:
         return Result(value, findings.asked(), _reads(findings))
 
     def _of_plpgsql(self, routine: Function, body: bodies.Body) -> Result | None:
+        """By variables where that can be told; else whatever any of them may hold may come out."""
         if body.variables_first or body.kinds & _NOT_FOLLOWED:
-            return None
-        if self._catalog.user_casts or self._catalog.domain_functions:  # which an assignment may run
             return None
         findings = BodyFindings()
         # Security: an error's text may quote what it met, whatever that was.
@@ -234,7 +195,8 @@ class Results:
             for _, value in rows.columns:
                 if value.derivation is not Derivation.AGGREGATE_SAFE:
                     pool |= value.sources
-        if _does_more(findings):
+        read = program(routine.body or "", header_of(routine, self._catalog))
+        if findings.does_more() or may_convert(routine, read, findings, self._catalog):
             return None
         for use in findings.uses:
             pool.update((use.column, *([use.partner] if use.partner is not None else [])))
@@ -244,10 +206,79 @@ class Results:
         for column, kind, partner in findings.asked():
             if column != POOL:
                 asked.add((column, Comparison.JOIN, None) if partner == POOL else (column, kind, partner))
-        if POOL in findings.failing or body.kinds & _SIGNALS or (routine.returns_set and body.kinds & _DECIDES):
-            asked |= {(ref, Comparison.OTHER, None) for ref in pool}
-        value = Value(frozenset(pool) | own, Derivation.EXPRESSION)
-        return Result(self._as_declared(routine, value), frozenset(asked), _reads(findings))
+        exact = None if read is None else self._by_variables(routine, read)
+        tells = POOL in findings.failing or body.kinds & _SIGNALS or (routine.returns_set and body.kinds & _DECIDES)
+        # Security: a body has more ways to fail than are written in it (a value that does not fit, no row, no end), and
+        # by each it answers what a caller has a say in: by an argument, by a table hidden behind a temporary one.
+        reads = _reads(findings)
+        if tells or len(reads) + len(own) > 1 or any(use.name == "current_setting" for use in findings.functions):
+            asked |= {(ref, Comparison.OTHER, None) for ref in pool} if exact is None else exact.asked
+        if exact is None:
+            value = self._as_declared(routine, Value(frozenset(pool) | own, Derivation.EXPRESSION))
+            return Result(value, frozenset(asked), reads)
+        return Result(exact.value, frozenset(asked), reads | exact.reads)
+
+    def _by_variables(self, routine: Function, read: Program) -> Result | None:
+        """What comes out, column by column; None where variables cannot be told apart."""
+        if not (read.labels | {routine.name}).isdisjoint(read.names):
+            return None
+        modes = routine.argument_modes or "i" * len(routine.argument_types)
+        going_in = [name for name, mode in zip(read.numbered, modes, strict=False) if mode in "ibv"]
+        arguments = self._arguments(routine)
+        if (
+            len(going_in) != len(arguments)
+            or len(set(going_in)) != len(going_in)
+            or not read.names.issuperset(going_in)
+        ):
+            return None
+        variables = Variables(
+            read,
+            kinds_of(read, routine, self._catalog),
+            {name: (place, argument) for place, (name, argument) in enumerate(zip(going_in, arguments, strict=True))},
+            read.labels | {routine.name},
+            self._returned(routine),
+            lambda statement, scope, findings: self._trace(statement, routine.search_path, scope, findings),
+        )
+        try:
+            found = variables.settled(MAX_WORK)
+        except WorkExceeded:
+            return None
+        columns = None if found is None else self._by_place(routine, found)
+        if found is None or columns is None:
+            return None
+        extra = found.decides | stand_ins(len(routine.argument_types))
+        asked = found.asked
+        declared = self._declared(routine)
+        if declared is None:
+            everything = found.everything.union(extra, *columns)
+            value = self._as_declared(routine, Value(everything, Derivation.EXPRESSION))
+            return Result(value, asked, found.reads)
+        row = tuple(
+            (name, Value(sources | extra, Derivation.EXPRESSION, self._base(kind)))
+            for (name, kind), sources in zip(declared, columns, strict=True)
+        )
+        return Result(whole(row, None), asked, found.reads)
+
+    def _returned(self, routine: Function) -> Kind | None:
+        """The type of what RETURN gives; None where a row comes out, or whatever it is given."""
+        if routine.return_type in PSEUDO_TYPES or routine.return_type == VOID or self._declared(routine) is not None:
+            return None
+        return kind_of(routine.return_type, self._catalog)
+
+    def _by_place(self, routine: Function, found: Settled) -> list[frozenset[ColumnRef]] | None:
+        """What is in each column of the result, by variables that come out and by what is returned."""
+        names = [
+            name for name, mode in zip(routine.argument_names, routine.argument_modes, strict=False) if mode in "obt"
+        ]
+        if not found.held.keys() >= set(names):
+            return None
+        declared = self._declared(routine)
+        count = len(names) if declared is None else len(declared)
+        held = [found.held[name] for name in names] or [NO_SOURCES] * count
+        if len(held) != count:
+            held = [NO_SOURCES.union(*held)] * count
+        returned = found.rows if found.rows is not None and len(found.rows) == count else [found.everything] * count
+        return [one | other for one, other in zip(held, returned, strict=True)]
 
     def _of_aggregate(self, routine: Function) -> Result | None:
         """Whatever goes in may come out, and whatever its parts bring along."""
@@ -347,15 +378,6 @@ def output_names(routine: Function) -> list[str]:
     """Names of the columns that come out, in order."""
     names = (name for name, mode in zip(routine.argument_names, routine.argument_modes, strict=False) if mode in "obt")
     return [name or f"column{place}" for place, name in enumerate(names, 1)]
-
-
-def _does_more(findings: Findings) -> bool:
-    """Whether code does more than to compute: stores, waits, locks, tells the text of the statement, or is opaque.
-
-    Security: a statement that has a masked value sent in the place of a client's must not be shown by it.
-    """
-    names = {use.name for use in findings.functions}
-    return findings.opaque or bool(findings.flows) or not names.isdisjoint(_DOES_MORE)
 
 
 def _reads(findings: Findings) -> frozenset[int]:

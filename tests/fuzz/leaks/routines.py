@@ -20,8 +20,8 @@ OPERATORS = ("<+|", "|+>", "@~@", "#>#", "&&+", "%%~", "~>~", "<@!", "!@>", "^^|
 _STEADY = ("STABLE", "STABLE", "IMMUTABLE")
 # After a call of a volatile one the proxy rightly knows less: it may have set search_path.
 _VOLATILE = ("STABLE", "STABLE", "IMMUTABLE", "", "VOLATILE")
-_PLACE = re.compile(r"\{(f|t|v|w|p|q|g|e|o|volatile)\}")
-READ_EACH = 13  # of the functions over tables, in one world
+_PLACE = re.compile(r"\{(f|t|v|w|p|q|g|e|s|o|volatile)\}")
+READ_EACH = 16  # of the functions over tables, in one world
 PASS_EACH = 12
 DARK_EACH = 7
 
@@ -76,10 +76,9 @@ class Routines:
         return self._world.has_casts or not any("CREATE CAST" in text for text in template.definitions)
 
     def _is_followed(self, template: Template, table: Relation) -> bool:
-        """Of PL/pgSQL that takes a whole row, any column may be what comes out."""
+        """What PL/pgSQL is given may be what comes out, a whole row with all of its columns."""
         in_plpgsql = any("plpgsql" in text for text in template.definitions)
-        takes_rows = any("SELECT *" in text or "x.*" in text for text in template.definitions)
-        return not (in_plpgsql and (self._world.has_casts or (takes_rows and not table.clean)))
+        return not (in_plpgsql and template.gives == "row" and not table.clean)
 
     def _define(self, name: str, template: Template, *, clean: bool) -> None:
         """One function; ``clean``: it gives nothing planted by itself."""
@@ -99,6 +98,7 @@ class Routines:
                 "q": lambda: self._queries.of(["int", "text"], 1).text.replace("::bigint", "::int", 1),
                 "g": lambda: self._chance.choice(self._from_number[clean] or ["to_hex"]),
                 "e": lambda: self._column(table, clean=clean),
+                "s": lambda: self._column(table, clean=False),
                 "o": lambda: operator,
                 "volatile": lambda: self._chance.choice(_STEADY if clean else _VOLATILE),
             }

@@ -86,7 +86,7 @@ class World:
     )  # made by, of which relation's rows, as a column
     scripts: list[tuple[str, str]] = field(default_factory=list)
     clean_scripts: list[tuple[str, str]] = field(default_factory=list)
-    # With casts of somebody's own, any assignment may run their functions: PL/pgSQL is not followed then.
+    # Whether there are casts of somebody's own: where something is stored, they may be what does it.
     has_casts: bool = False
 
     def try_to(self, name: str, definition: str) -> None:

@@ -1,9 +1,7 @@
 -- Functions of the users' own over the tables of leaks_schema.sql, for test_functions. What in that schema makes
--- every operator and every assignment doubtful goes first: here it is bodies that are looked at.
+-- every operator doubtful goes first: here it is bodies that are looked at. Its casts have to be written, and stay.
 
 DROP OPERATOR = (text, int);
-DROP CAST (text AS wrapped);
-DROP CAST (text AS q_boxed);
 DROP FUNCTION length(text, text);
 
 -- ---- harmless, as people write them
@@ -308,3 +306,168 @@ BEGIN
 END;
 $$;
 CREATE FUNCTION n_mails() RETURNS TABLE (a int, b text) LANGUAGE sql AS $$ SELECT id, reverse(email) FROM people $$;
+
+-- ---- what answers by failing where nothing is written that fails, or through others
+
+CREATE FUNCTION q_assigned(n int, pattern text) RETURNS int LANGUAGE plpgsql STABLE AS $$
+DECLARE t text; k int; BEGIN SELECT email INTO t FROM people WHERE id = n;
+k := CASE WHEN starts_with(t, pattern) THEN 'x' ELSE '1' END; RETURN 1; END $$;
+CREATE FUNCTION q_returned(n int, pattern text) RETURNS int LANGUAGE plpgsql STABLE AS $$
+DECLARE t text; BEGIN SELECT email INTO t FROM people WHERE id = n;
+IF starts_with(t, pattern) THEN RETURN 'x'::text; END IF; RETURN 1; END $$;
+CREATE FUNCTION q_into(n int, pattern text) RETURNS int LANGUAGE plpgsql STABLE AS $$
+DECLARE t text; k int; BEGIN SELECT email INTO t FROM people WHERE id = n;
+SELECT s.v INTO k FROM (VALUES ('x', true), ('1', false)) s(v, b) WHERE s.b = (starts_with(t, pattern)); RETURN 1; END $$;
+CREATE FUNCTION q_null(n int, pattern text) RETURNS int LANGUAGE plpgsql STABLE AS $$
+DECLARE t text; k int NOT NULL := 1; BEGIN SELECT email INTO t FROM people WHERE id = n;
+IF starts_with(t, pattern) THEN k := NULL; END IF; RETURN 1; END $$;
+CREATE FUNCTION q_short(n int, pattern text) RETURNS int LANGUAGE plpgsql STABLE AS $$
+DECLARE t text; k varchar(2); BEGIN SELECT email INTO t FROM people WHERE id = n;
+IF starts_with(t, pattern) THEN k := 'long'; END IF; RETURN 1; END $$;
+CREATE FUNCTION q_strict(n int, pattern text) RETURNS int LANGUAGE plpgsql STABLE AS $$
+DECLARE t text; k int; BEGIN SELECT email INTO t FROM people WHERE id = n;
+SELECT 1 INTO STRICT k WHERE starts_with(t, pattern); RETURN 1; END $$;
+CREATE FUNCTION q_no_case(n int, pattern text) RETURNS int LANGUAGE plpgsql STABLE AS $$
+DECLARE t text; BEGIN SELECT email INTO t FROM people WHERE id = n;
+CASE WHEN starts_with(t, pattern) THEN RETURN 1; END CASE; END $$;
+CREATE FUNCTION q_no_return(n int, pattern text) RETURNS int LANGUAGE plpgsql STABLE AS $$
+DECLARE t text; BEGIN SELECT email INTO t FROM people WHERE id = n;
+IF starts_with(t, pattern) THEN RETURN 1; END IF; END $$;
+CREATE FUNCTION q_step_by(n int, pattern text) RETURNS int LANGUAGE plpgsql STABLE AS $$
+DECLARE t text; s int := 1; BEGIN SELECT email INTO t FROM people WHERE id = n;
+IF starts_with(t, pattern) THEN s := 0; END IF; FOR i IN 1..2 BY s LOOP NULL; END LOOP; RETURN 1; END $$;
+CREATE FUNCTION q_bound(n int, pattern text) RETURNS int LANGUAGE plpgsql STABLE AS $$
+DECLARE t text; s int := 1; BEGIN SELECT email INTO t FROM people WHERE id = n;
+IF starts_with(t, pattern) THEN s := NULL; END IF; FOR i IN 1..s LOOP NULL; END LOOP; RETURN 1; END $$;
+CREATE FUNCTION q_each(n int, pattern text) RETURNS int LANGUAGE plpgsql STABLE AS $$
+DECLARE t text; a int[] := '{}'; i int; BEGIN SELECT email INTO t FROM people WHERE id = n;
+IF starts_with(t, pattern) THEN a := NULL; END IF; FOREACH i IN ARRAY a LOOP NULL; END LOOP; RETURN 1; END $$;
+CREATE FUNCTION q_query(n int, pattern text) RETURNS SETOF int LANGUAGE plpgsql STABLE AS $$
+DECLARE t text; BEGIN SELECT email INTO t FROM people WHERE id = n;
+RETURN QUERY SELECT 1 WHERE starts_with(t, pattern); END $$;
+CREATE FUNCTION q_query_many(n int, pattern text) RETURNS SETOF int LANGUAGE plpgsql STABLE AS $$
+DECLARE t text; BEGIN SELECT email INTO t FROM people WHERE id = n;
+RETURN QUERY SELECT generate_series(1, CASE WHEN starts_with(t, pattern) THEN 5 ELSE 2 END); END $$;
+CREATE FUNCTION q_says_sql(pattern text) RETURNS int LANGUAGE sql STABLE AS 'SELECT q_says(1, pattern)';
+CREATE FUNCTION q_says_plpgsql(pattern text) RETURNS int LANGUAGE plpgsql STABLE AS
+    'BEGIN RETURN q_says(1, pattern); END';
+CREATE FUNCTION q_says_default(a int, b int DEFAULT q_says(1, current_setting('my.pattern', true))) RETURNS int
+    LANGUAGE sql STABLE AS 'SELECT a';
+CREATE FUNCTION q_limit_sql(pattern text) RETURNS SETOF int LANGUAGE sql STABLE AS 'SELECT * FROM q_limit(pattern)';
+CREATE FUNCTION q_rows_sql(pattern text) RETURNS SETOF int LANGUAGE sql STABLE AS 'SELECT * FROM q_rows(1, pattern)';
+CREATE FUNCTION q_rows_plpgsql(pattern text) RETURNS bigint LANGUAGE plpgsql STABLE AS
+    'BEGIN RETURN (SELECT count(*) FROM q_rows(1, pattern)); END';
+
+-- ---- PL/pgSQL by variables: what goes from one to another by the way
+
+CREATE TYPE swapped AS (email text, id text);
+CREATE FUNCTION h_two(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE a int; b text; BEGIN SELECT id, reverse(email) AS email INTO a, b FROM people WHERE id = n; RETURN b; END $$;
+CREATE FUNCTION h_copy(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE t text; u text; v text; BEGIN v := u; u := t; SELECT reverse(email) AS email INTO t FROM people WHERE id = n; u := t; v := u; RETURN v; END $$;
+CREATE FUNCTION h_carried(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE t text; a text := ''; b text := ''; c text := ''; BEGIN FOR i IN 1..4 LOOP c := b; b := a; a := t; SELECT reverse(email) AS email INTO t FROM people WHERE id = n; END LOOP; RETURN c; END $$;
+CREATE FUNCTION h_star_record(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE r record; BEGIN SELECT * INTO r FROM people WHERE id = n; RETURN reverse(r.email); END $$;
+CREATE FUNCTION h_record_text(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE r record; BEGIN SELECT id, reverse(email) AS email INTO r FROM people WHERE id = n; RETURN r::text; END $$;
+CREATE FUNCTION h_record_json(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE r record; BEGIN SELECT id, reverse(email) AS email INTO r FROM people WHERE id = n; RETURN to_jsonb(r) ->> 'email'; END $$;
+CREATE FUNCTION h_record_copy(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE r record; s record; BEGIN SELECT id, reverse(email) AS email INTO r FROM people WHERE id = n; s := r; RETURN s.email; END $$;
+CREATE FUNCTION h_record_other(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE r record; BEGIN SELECT id, country AS x INTO r FROM people WHERE id = n; SELECT id, reverse(email) AS x INTO r FROM people WHERE id = n; RETURN r.x; END $$;
+CREATE FUNCTION h_record_places(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE r record; u text; v text; BEGIN SELECT reverse(email) AS a, country AS b INTO r FROM people WHERE id = n; SELECT r.* INTO v, u; RETURN v; END $$;
+CREATE FUNCTION h_row_swapped(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE r swapped; BEGIN SELECT id::text, reverse(email) AS email INTO r FROM people WHERE id = n; RETURN r.id; END $$;
+CREATE FUNCTION h_row_type(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE r public.products%ROWTYPE; BEGIN SELECT id, reverse(email) AS email, reverse(email) AS email INTO r FROM people WHERE id = n; RETURN coalesce(r.title, r.sku); END $$;
+CREATE FUNCTION h_row_returned(n int) RETURNS swapped LANGUAGE plpgsql STABLE AS $$ DECLARE r record; BEGIN SELECT country AS id, reverse(email) AS email INTO r FROM people WHERE id = n; RETURN r; END $$;
+CREATE FUNCTION h_field_set(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE t text; r record; BEGIN SELECT 'x'::text AS a, 'y'::text AS b INTO r; SELECT reverse(email) AS email INTO t FROM people WHERE id = n; r.a := t; RETURN r.a; END $$;
+CREATE FUNCTION h_field_into(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE r record; BEGIN SELECT 'x'::text AS a, 'y'::text AS b INTO r; SELECT id::text, reverse(email) AS email INTO r.b, r.a FROM people WHERE id = n; RETURN r.a; END $$;
+CREATE FUNCTION h_array_part(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE t text; a text[]; BEGIN SELECT reverse(email) AS email INTO t FROM people WHERE id = n; a[2] := t; RETURN a[n + 1]; END $$;
+CREATE FUNCTION h_array_each(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE t text; a text[]; s text; r text := ''; BEGIN SELECT reverse(email) AS email INTO t FROM people WHERE id = n; a := ARRAY[t, 'x']; FOREACH s IN ARRAY a LOOP r := r || s; END LOOP; RETURN r; END $$;
+CREATE FUNCTION h_array_slice(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE t text; a text[][]; s text[]; r text := ''; BEGIN SELECT reverse(email) AS email INTO t FROM people WHERE id = n; a := ARRAY[ARRAY[t, 'x'], ARRAY['y', t]]; FOREACH s SLICE 1 IN ARRAY a LOOP r := r || s[1]; END LOOP; RETURN r; END $$;
+CREATE FUNCTION h_shadowed(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE t text := 'x'; BEGIN DECLARE t text; BEGIN SELECT reverse(email) AS email INTO t FROM people WHERE id = n; RETURN t; END; END $$;
+CREATE FUNCTION h_labelled(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ <<a>> DECLARE t text := 'x'; BEGIN <<b>> DECLARE t text := 'y'; BEGIN SELECT reverse(email) AS email INTO a.t FROM people WHERE id = n; RETURN a.t; END; END $$;
+CREATE FUNCTION h_argument_set(n int, w text DEFAULT 'x') RETURNS text LANGUAGE plpgsql STABLE AS $$ BEGIN SELECT reverse(email) AS email INTO w FROM people WHERE id = n; RETURN h_argument_set.w; END $$;
+CREATE FUNCTION h_numbered_set(int, text) RETURNS text LANGUAGE plpgsql STABLE AS $$ BEGIN SELECT reverse(email) AS email INTO $2 FROM people WHERE id = $1; RETURN $2; END $$;
+CREATE FUNCTION h_alias(n int, text) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE w ALIAS FOR $2; BEGIN SELECT reverse(email) AS email INTO w FROM people WHERE id = n; RETURN w; END $$;
+CREATE FUNCTION h_alias_hides(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE t text; w text := 'x'; BEGIN SELECT reverse(email) AS email INTO t FROM people WHERE id = n; DECLARE w ALIAS FOR t; BEGIN RETURN w; END; END $$;
+CREATE FUNCTION h_quoted(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE "T" text; t text := 'x'; BEGIN SELECT reverse(email) AS email INTO "T" FROM people WHERE id = n; RETURN "T"; END $$;
+CREATE FUNCTION h_column_name(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ #variable_conflict use_variable
+DECLARE country text; BEGIN SELECT p.email INTO country FROM people p WHERE p.id = n; RETURN (SELECT country FROM people LIMIT 1); END $$;
+CREATE FUNCTION h_column_name2(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ #variable_conflict use_column
+DECLARE email text := 'x'; BEGIN RETURN (SELECT reverse(email) FROM people WHERE id = n); END $$;
+CREATE FUNCTION h_loop_label(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE s text := ''; BEGIN <<l>> FOR i IN 1..2 LOOP SELECT s || reverse(email) INTO s FROM people WHERE id = l.i; END LOOP; RETURN s; END $$;
+CREATE FUNCTION h_out_two(n int, OUT a text, OUT b text) LANGUAGE plpgsql STABLE AS $$ BEGIN SELECT country, reverse(email) AS email INTO a, b FROM people WHERE id = n; END $$;
+CREATE FUNCTION h_out_crossed(n int, OUT a text, OUT b text) LANGUAGE plpgsql STABLE AS $$ BEGIN SELECT country, reverse(email) AS email INTO b, a FROM people WHERE id = n; RETURN; END $$;
+CREATE FUNCTION h_inout_set(n int, INOUT a text, OUT b text) LANGUAGE plpgsql STABLE AS $$ BEGIN b := a; SELECT reverse(email) AS email INTO a FROM people WHERE id = n; END $$;
+CREATE FUNCTION h_table_next(n int) RETURNS TABLE (a text, b text) LANGUAGE plpgsql STABLE AS $$ DECLARE r record; BEGIN FOR r IN SELECT p.country, reverse(p.email) AS email FROM people p LOOP a := r.email; b := r.country; RETURN NEXT; END LOOP; END $$;
+CREATE FUNCTION h_table_query(n int) RETURNS TABLE (a text, b text) LANGUAGE plpgsql STABLE AS $$ DECLARE t text; BEGIN SELECT reverse(p.email) AS email INTO t FROM people p WHERE p.id = n; RETURN QUERY SELECT 'x'::text, t; RETURN QUERY SELECT t, 'x'::text; END $$;
+CREATE FUNCTION h_set_rows(n int) RETURNS SETOF swapped LANGUAGE plpgsql STABLE AS $$ DECLARE r swapped; BEGIN FOR r IN SELECT p.country, reverse(p.email) AS email FROM people p LOOP RETURN NEXT r; END LOOP; END $$;
+CREATE FUNCTION h_set_expression(n int) RETURNS SETOF text LANGUAGE plpgsql STABLE AS $$ DECLARE r record; BEGIN FOR r IN SELECT * FROM people LOOP RETURN NEXT upper(reverse(r.email)); END LOOP; END $$;
+CREATE FUNCTION h_for_row(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE a text; b int; BEGIN FOR b, a IN SELECT id, reverse(email) AS email FROM people WHERE id = n LOOP EXIT; END LOOP; RETURN a; END $$;
+CREATE FUNCTION h_spelt(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE t text; r text := ''; BEGIN SELECT reverse(email) AS email INTO t FROM people WHERE id = n; FOR i IN 1..length(t) LOOP FOR c IN 32..126 LOOP IF substr(t, i, 1) = chr(c) THEN r := r || chr(c); END IF; END LOOP; END LOOP; RETURN r; END $$;
+CREATE FUNCTION h_spelt_case(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE t text; r text := ''; BEGIN SELECT reverse(email) AS email INTO t FROM people WHERE id = n; FOR i IN 1..length(t) LOOP FOR c IN 32..126 LOOP CASE ascii(substr(t, i, 1)) WHEN c THEN r := r || chr(c); ELSE NULL; END CASE; END LOOP; END LOOP; RETURN r; END $$;
+CREATE FUNCTION h_spelt_while(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE t text; r text := ''; c int; i int := 1; BEGIN SELECT reverse(email) AS email INTO t FROM people WHERE id = n; WHILE i <= length(t) LOOP c := 0; WHILE c < ascii(substr(t, i, 1)) LOOP c := c + 1; END LOOP; r := r || chr(c); i := i + 1; END LOOP; RETURN r; END $$;
+CREATE FUNCTION h_spelt_exit(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE t text; r text := ''; k int; BEGIN SELECT reverse(email) AS email INTO t FROM people WHERE id = n; FOR i IN 1..length(t) LOOP k := 0; LOOP EXIT WHEN k = ascii(substr(t, i, 1)); k := k + 1; END LOOP; r := r || chr(k); END LOOP; RETURN r; END $$;
+CREATE FUNCTION h_spelt_bound(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE t text; r text := ''; k int; BEGIN SELECT reverse(email) AS email INTO t FROM people WHERE id = n; FOR i IN 1..length(t) LOOP k := 0; FOR j IN 1..ascii(substr(t, i, 1)) LOOP k := k + 1; END LOOP; r := r || chr(k); END LOOP; RETURN r; END $$;
+CREATE FUNCTION h_spelt_rows(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE t text; r text := ''; k int; x record; BEGIN SELECT reverse(email) AS email INTO t FROM people WHERE id = n; FOR i IN 1..length(t) LOOP k := 0; FOR x IN SELECT g FROM generate_series(1, ascii(substr(t, i, 1))) g LOOP k := k + 1; END LOOP; r := r || chr(k); END LOOP; RETURN r; END $$;
+CREATE FUNCTION h_spelt_counted(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE t text; r text := ''; k int; BEGIN SELECT reverse(email) AS email INTO t FROM people WHERE id = n; FOR i IN 1..length(t) LOOP PERFORM g FROM generate_series(1, 200) g WHERE g <= ascii(substr(t, i, 1)); GET DIAGNOSTICS k = ROW_COUNT; r := r || chr(k); END LOOP; RETURN r; END $$;
+CREATE FUNCTION h_spelt_series(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE t text; r text := ''; k int; BEGIN SELECT reverse(email) AS email INTO t FROM people WHERE id = n; FOR i IN 1..60 LOOP PERFORM generate_series(1, ascii(substr(t, i, 1))); GET DIAGNOSTICS k = ROW_COUNT; IF k > 0 THEN r := r || chr(k); END IF; END LOOP; RETURN r; END $$;
+CREATE FUNCTION h_spelt_limit(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE t text; r text := ''; k int; BEGIN SELECT reverse(email) AS email INTO t FROM people WHERE id = n; FOR i IN 1..60 LOOP PERFORM g FROM generate_series(1, 200) g LIMIT ascii(substr(t, i, 1)); GET DIAGNOSTICS k = ROW_COUNT; IF k > 0 THEN r := r || chr(k); END IF; END LOOP; RETURN r; END $$;
+CREATE FUNCTION h_spelt_found(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE t text; r text := ''; BEGIN SELECT reverse(email) AS email INTO t FROM people WHERE id = n; FOR i IN 1..60 LOOP FOR c IN 32..126 LOOP PERFORM 1 WHERE substr(t, i, 1) = chr(c); IF FOUND THEN r := r || chr(c); END IF; END LOOP; END LOOP; RETURN r; END $$;
+CREATE FUNCTION h_spelt_found2(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE r text := ''; BEGIN FOR i IN 1..60 LOOP FOR c IN 32..126 LOOP PERFORM 1 FROM people WHERE id = n AND substr(reverse(email), i, 1) = chr(c); IF FOUND THEN r := r || chr(c); END IF; END LOOP; END LOOP; RETURN r; END $$;
+CREATE FUNCTION h_spelt_into(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE r text := ''; k int; BEGIN FOR i IN 1..60 LOOP FOR c IN 32..126 LOOP k := 0; SELECT 1 INTO k FROM people WHERE id = n AND substr(reverse(email), i, 1) = chr(c); IF k = 1 THEN r := r || chr(c); END IF; END LOOP; END LOOP; RETURN r; END $$;
+CREATE FUNCTION h_spelt_out(n int, OUT a text, OUT b text) LANGUAGE plpgsql STABLE AS $$ DECLARE t text; BEGIN a := ''; SELECT reverse(email) AS email INTO t FROM people WHERE id = n; FOR i IN 1..length(t) LOOP FOR c IN 32..126 LOOP IF substr(t, i, 1) = chr(c) THEN a := a || chr(c); END IF; END LOOP; END LOOP; END $$;
+CREATE FUNCTION h_spelt_handler(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE t text; r text := ''; BEGIN SELECT reverse(email) AS email INTO t FROM people WHERE id = n; FOR i IN 1..60 LOOP FOR c IN 32..126 LOOP BEGIN PERFORM 1 / CASE WHEN substr(t, i, 1) = chr(c) THEN 0 ELSE 1 END; EXCEPTION WHEN division_by_zero THEN r := r || chr(c); END; END LOOP; END LOOP; RETURN r; END $$;
+CREATE FUNCTION h_spelt_strict(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE r text := ''; k int; BEGIN FOR i IN 1..60 LOOP FOR c IN 32..126 LOOP BEGIN SELECT 1 INTO STRICT k FROM people WHERE id = n AND substr(reverse(email), i, 1) = chr(c); r := r || chr(c); EXCEPTION WHEN no_data_found THEN NULL; END; END LOOP; END LOOP; RETURN r; END $$;
+CREATE FUNCTION h_spelt_early(n int, i int, c int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE t text; BEGIN SELECT reverse(email) AS email INTO t FROM people WHERE id = n; IF substr(t, i, 1) <> chr(c) THEN RETURN ''; END IF; RETURN chr(c); END $$;
+CREATE FUNCTION h_spelt_subscript(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE t text; r text := ''; a int[]; BEGIN SELECT reverse(email) AS email INTO t FROM people WHERE id = n; FOR i IN 1..length(t) LOOP a := NULL; a[ascii(substr(t, i, 1))] := 1; r := r || chr(array_lower(a, 1)); END LOOP; RETURN r; END $$;
+CREATE FUNCTION h_spelt_each(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE t text; r text := ''; k int; s int; BEGIN SELECT reverse(email) AS email INTO t FROM people WHERE id = n; FOR i IN 1..length(t) LOOP k := 0; FOREACH s IN ARRAY array_fill(1, ARRAY[ascii(substr(t, i, 1))]) LOOP k := k + 1; END LOOP; r := r || chr(k); END LOOP; RETURN r; END $$;
+CREATE FUNCTION h_spelt_rows_out(n int) RETURNS SETOF text LANGUAGE plpgsql STABLE AS $$ DECLARE t text; BEGIN SELECT reverse(email) AS email INTO t FROM people WHERE id = n; FOR i IN 1..length(t) LOOP FOR c IN 32..126 LOOP IF substr(t, i, 1) = chr(c) THEN RETURN NEXT chr(c); END IF; END LOOP; END LOOP; END $$;
+CREATE FUNCTION h_spelt_query(n int) RETURNS SETOF text LANGUAGE plpgsql STABLE AS $$ DECLARE t text; BEGIN SELECT reverse(email) AS email INTO t FROM people WHERE id = n; FOR i IN 1..length(t) LOOP RETURN QUERY SELECT chr(c) FROM generate_series(32, 126) c WHERE chr(c) = substr(t, i, 1); END LOOP; END $$;
+CREATE FUNCTION h_recursive(n int, i int DEFAULT 1) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE t text; BEGIN SELECT reverse(email) AS email INTO t FROM people WHERE id = n; IF i > length(t) THEN RETURN ''; END IF; FOR c IN 32..126 LOOP IF substr(t, i, 1) = chr(c) THEN RETURN chr(c) || h_recursive(n, i + 1); END IF; END LOOP; RETURN ''; END $$;
+CREATE FUNCTION h_default_set(n int, w text DEFAULT h_back(1)) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE v text; BEGIN v := w; w := 'x'; RETURN v; END $$;
+CREATE FUNCTION h_declared(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE t text := (SELECT reverse(email) AS email FROM people WHERE id = n); u text DEFAULT t; BEGIN RETURN u; END $$;
+CREATE FUNCTION h_declared_row(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE r record := (SELECT p FROM people p WHERE p.id = n); BEGIN RETURN reverse(r.email); END $$;
+CREATE FUNCTION h_constant(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE t CONSTANT text := (SELECT reverse(email) AS email FROM people WHERE id = n); BEGIN RETURN t; END $$;
+CREATE FUNCTION h_returned_row(n int) RETURNS people LANGUAGE plpgsql STABLE AS $$ DECLARE r people%ROWTYPE; BEGIN SELECT * INTO r FROM people WHERE id = n; r.country := reverse(r.email); RETURN r; END $$;
+CREATE FUNCTION h_returned_part(n int) RETURNS swapped LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN (SELECT ROW(p.country, reverse(p.email))::swapped FROM people p WHERE p.id = n); END $$;
+CREATE FUNCTION h_given_row(p people) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE q people; BEGIN q := p; p.country := reverse(q.email); RETURN p.country; END $$;
+CREATE FUNCTION q_found(n int, w text) RETURNS int LANGUAGE plpgsql STABLE AS $$ DECLARE t text; BEGIN SELECT email INTO t FROM people WHERE id = n; PERFORM 1 WHERE starts_with(t, w); IF FOUND THEN RETURN NULL; END IF; RETURN 'x'; END $$;
+CREATE FUNCTION q_asserts(n int, w text) RETURNS int LANGUAGE plpgsql STABLE AS $$ DECLARE t text; BEGIN SELECT email INTO t FROM people WHERE id = n; ASSERT NOT starts_with(t, w); RETURN 1; END $$;
+CREATE FUNCTION q_notices(n int, w text) RETURNS int LANGUAGE plpgsql STABLE AS $$ DECLARE t text; BEGIN SELECT email INTO t FROM people WHERE id = n; FOR i IN 1..CASE WHEN starts_with(t, w) THEN 1 ELSE 2 END LOOP RAISE NOTICE 'x'; END LOOP; RETURN 1; END $$;
+CREATE FUNCTION q_constant(n int, w text) RETURNS int LANGUAGE plpgsql STABLE AS $$ DECLARE t text; BEGIN SELECT email INTO t FROM people WHERE id = n; IF starts_with(t, w) THEN PERFORM 1 / 0; END IF; RETURN 1; END $$;
+CREATE FUNCTION q_constant_cast(n int, w text) RETURNS int LANGUAGE plpgsql STABLE AS $$ DECLARE t text; BEGIN SELECT email INTO t FROM people WHERE id = n; IF starts_with(t, w) THEN PERFORM 'x'::int; END IF; RETURN 1; END $$;
+CREATE FUNCTION q_no_record(n int, w text) RETURNS int LANGUAGE plpgsql STABLE AS $$ DECLARE t text; r record; BEGIN SELECT email INTO t FROM people WHERE id = n; IF starts_with(t, w) THEN SELECT 1 AS a INTO r; END IF; RETURN r.a; END $$;
+CREATE FUNCTION q_replaced(n int, w text) RETURNS int LANGUAGE plpgsql STABLE AS $$ DECLARE t text; k int; BEGIN SELECT email INTO t FROM people WHERE id = n; k := '1' || replace(left(t, 5), w, ''); RETURN 1; END $$;
+CREATE FUNCTION q_two_rows(n int, w text) RETURNS TABLE (a int, b text) LANGUAGE plpgsql STABLE AS $$ DECLARE t text; BEGIN SELECT email INTO t FROM people WHERE id = n; RETURN QUERY SELECT 1, 'x'::text; IF starts_with(t, w) THEN RETURN QUERY SELECT 2, 'y'::text; END IF; END $$;
+CREATE FUNCTION q_early(n int, w text) RETURNS SETOF int LANGUAGE plpgsql STABLE AS $$ DECLARE t text; BEGIN SELECT email INTO t FROM people WHERE id = n; RETURN NEXT 1; IF starts_with(t, w) THEN RETURN; END IF; RETURN NEXT 2; END $$;
+CREATE FUNCTION q_clean_out(n int, w text, OUT a int, OUT b int) LANGUAGE plpgsql STABLE AS $$ DECLARE t text; BEGIN SELECT email INTO t FROM people WHERE id = n; a := 1; IF starts_with(t, w) THEN b := 2; END IF; END $$;
+
+-- ---- harmless by variables, though a masked column is read on the way
+
+CREATE FUNCTION g_status(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE rec record; BEGIN SELECT * INTO rec FROM public.people WHERE id = n; RETURN rec.state; END $$;
+CREATE FUNCTION g_status_or(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE rec record; BEGIN SELECT p.id, p.email, p.country INTO rec FROM people p WHERE p.id = n; IF NOT FOUND THEN RETURN 'nobody'; END IF; RETURN upper(rec.country); END $$;
+CREATE FUNCTION g_two(n int) RETURNS int LANGUAGE plpgsql STABLE AS $$ DECLARE v_id int; v_mail text; BEGIN SELECT p.id, p.email INTO v_id, v_mail FROM people p WHERE p.id = n; RETURN v_id + 1; END $$;
+CREATE FUNCTION g_row_type(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE r public.people%ROWTYPE; BEGIN SELECT * INTO r FROM public.people WHERE id = n; RETURN r.country || r.id; END $$;
+CREATE FUNCTION g_each(c text) RETURNS SETOF text LANGUAGE plpgsql STABLE AS $$ DECLARE r record; BEGIN FOR r IN SELECT p.id, p.email, p.country FROM people p WHERE p.country = c ORDER BY p.id LOOP RETURN NEXT r.country || r.id; END LOOP; END $$;
+CREATE FUNCTION g_out_one(n int, OUT nr int, OUT mail text, OUT country text) LANGUAGE plpgsql STABLE AS $$ BEGIN SELECT p.id, p.email, p.country INTO nr, mail, country FROM people p WHERE p.id = n; END $$;
+CREATE FUNCTION g_listed(c text) RETURNS TABLE (nr int, mail text, land text) LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN QUERY SELECT p.id, p.email, p.country FROM people p WHERE p.country = c ORDER BY p.id; END $$;
+CREATE FUNCTION g_next(lowest int) RETURNS TABLE (nr int, mail text, land text) LANGUAGE plpgsql STABLE AS $$ DECLARE r record; BEGIN FOR r IN SELECT * FROM public.people p WHERE p.id >= lowest ORDER BY p.id LOOP nr := r.id; mail := lower(r.email); land := r.country; IF nr % 2 = 0 THEN land := '-'; END IF; RETURN NEXT; END LOOP; END $$;
+CREATE FUNCTION g_counting(c text) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE n int := 0; r record; BEGIN FOR r IN SELECT p.email, p.state FROM people p WHERE p.country = c LOOP CONTINUE WHEN r.state IS NULL; n := n + 1; END LOOP; RETURN n || ' in ' || c; END $$;
+CREATE FUNCTION g_shown_row(n int) RETURNS people LANGUAGE plpgsql STABLE AS $$ DECLARE r record; BEGIN SELECT * INTO r FROM public.people p WHERE p.id = n; RETURN r; END $$;
+CREATE FUNCTION g_mail(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE v text; BEGIN SELECT email INTO v FROM people WHERE id = n; RETURN v; END $$;
+CREATE FUNCTION g_raises(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE r record; BEGIN SELECT * INTO r FROM public.people WHERE id = n; IF r.id IS NULL THEN RAISE EXCEPTION 'nobody %', n; END IF; RETURN r.country; END $$;
+CREATE FUNCTION g_strict(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE r record; BEGIN SELECT * INTO STRICT r FROM public.people WHERE id = n; RETURN r.country; END $$;
+CREATE FUNCTION g_rows_seen(c text) RETURNS int LANGUAGE plpgsql STABLE AS $$ DECLARE k int; BEGIN PERFORM p.email FROM people p WHERE p.country = c; GET DIAGNOSTICS k = ROW_COUNT; RETURN k; END $$;
+CREATE FUNCTION g_blocks(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ <<outside>> DECLARE a text; BEGIN SELECT country INTO a FROM people WHERE id = n; DECLARE m text; BEGIN SELECT email INTO m FROM people WHERE id = n; outside.a := outside.a || '!'; END; RETURN a; END $$;
+CREATE FUNCTION g_set_field(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE r record; BEGIN SELECT p.email, p.country INTO r FROM people p WHERE p.id = n; r.country := lower(r.country); RETURN r.country; END $$;
+
+-- ---- what stays behind
+
+CREATE FUNCTION q_numbered(n int, w text) RETURNS boolean LANGUAGE plpgsql STABLE AS $$ DECLARE t text; BEGIN SELECT email INTO t FROM people WHERE id = n; PERFORM txid_current() WHERE starts_with(t, w); RETURN txid_current_if_assigned() IS NULL; END $$;
+CREATE FUNCTION q_locking(n int, w text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN PERFORM 1 FROM people WHERE id = n AND starts_with(email, w) FOR UPDATE; RETURN txid_current_if_assigned() IS NULL; END $$;
+CREATE FUNCTION q_seed(n int, w text) RETURNS float LANGUAGE plpgsql AS $$ DECLARE t text; BEGIN SELECT email INTO t FROM people WHERE id = n; PERFORM setseed(CASE WHEN starts_with(t, w) THEN 0.1 ELSE 0.2 END); RETURN random(); END $$;
+CREATE FUNCTION q_seed_sql(n int, w text) RETURNS float LANGUAGE sql AS $$ SELECT setseed(CASE WHEN starts_with(email, w) THEN 0.1 ELSE 0.2 END) FROM people WHERE id = n; SELECT random() $$;
+
+-- ---- tables hidden behind temporary ones
+
+CREATE FUNCTION h_shifted(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE a text; b text; c text; BEGIN SELECT t.*, reverse(p.email) AS email INTO a, b, c FROM public.people p, things t WHERE p.id = n; RETURN b; END $$;
+CREATE FUNCTION h_shifted_row(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE r public.products%ROWTYPE; BEGIN SELECT t.*, reverse(p.email) AS email INTO r FROM public.people p, things t WHERE p.id = n; RETURN r.id || r.sku; END $$;
+CREATE FUNCTION h_hidden_type(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE r things%ROWTYPE; BEGIN SELECT id, reverse(email) AS email INTO r FROM public.people WHERE id = n; RETURN r.id; END $$;
+CREATE FUNCTION h_from_label(n int) RETURNS text LANGUAGE plpgsql STABLE AS $$ <<b>> DECLARE v text; BEGIN SELECT reverse(email) INTO v FROM people WHERE id = n; RETURN b.v; END $$;
+CREATE FUNCTION h_next_from_label(n int) RETURNS SETOF text LANGUAGE plpgsql STABLE AS $$ <<b>> DECLARE v text; BEGIN SELECT reverse(email) INTO v FROM people WHERE id = n; RETURN NEXT b.v; RETURN NEXT v; END $$;
+CREATE FUNCTION h_from_function(n int, w text) RETURNS text LANGUAGE plpgsql STABLE AS $$ BEGIN SELECT reverse(email) INTO w FROM people WHERE id = n; RETURN h_from_function.w; END $$;
