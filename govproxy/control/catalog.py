@@ -238,6 +238,7 @@ class _Parts:
 
     columns: list[Column] = field(default_factory=list)
     primary_key: tuple[int, ...] = ()
+    is_key_deferrable: bool = False
     keys: set[int] = field(default_factory=set)
     children: list[int] = field(default_factory=list)
     parents: list[int] = field(default_factory=list)
@@ -254,6 +255,7 @@ async def _relations(
         part.keys.update(row["attnums"] or ())
         if row["kind"] == "p":
             part.primary_key = tuple(row["attnums"] or ())
+            part.is_key_deferrable = row["deferrable"]
     for row in await reader.rows("inheritance", queries.INHERITANCE):
         if row["child"] in parts and row["parent"] in parts:
             parts[row["parent"]].children.append(row["child"])
@@ -301,6 +303,7 @@ def _relation(row: _Row, part: _Parts, definition: str | None, behind: Behind) -
         definition=definition,
         comment=row["comment"],
         primary_key=part.primary_key,
+        is_key_deferrable=part.is_key_deferrable,
         children=tuple(part.children),
         parents=tuple(part.parents),
         estimated_rows=row["rows"],

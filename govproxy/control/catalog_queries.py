@@ -59,7 +59,7 @@ FROM pg_catalog.pg_attrdef d
 """
 
 KEYS = """
-SELECT c.conrelid::int8 AS relation, c.contype::text AS kind, c.conkey::int4[] AS attnums
+SELECT c.conrelid::int8 AS relation, c.contype::text AS kind, c.conkey::int4[] AS attnums, c.condeferrable AS deferrable
 FROM pg_catalog.pg_constraint c WHERE c.contype IN ('p', 'f') AND c.conrelid <> 0
 """
 

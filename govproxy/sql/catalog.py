@@ -150,6 +150,7 @@ class Relation:
     references: tuple[Reference, ...] = ()
     runs: tuple[tuple[str, int], ...] = ()
     tests: tuple[tuple[str, str], ...] = ()
+    is_key_deferrable: bool = False  # then rows may share a primary key until their transaction ends
 
     def column(self, name: str) -> Column | None:
         """The live column of that exact name, or None."""

@@ -6,7 +6,7 @@ are handed on to ``writes``. Knows nothing of what the whole statement is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from govproxy.sql.comparisons import is_fixed
@@ -112,9 +112,9 @@ class StatementQueries:
         if distinct is not None:
             wanted = [node for node in distinct if node]
             nodes = shown(body.get("targetList", ()), rows, scope)
-            keys = self._keys([sorted_by(node, nodes, rows) for node in wanted], scope)
+            keys = self._keys(scope)
             for node in wanted:
-                if not keys.settle(sorted_by(node, nodes, rows)):
+                if not keys.settle_next(sorted_by(node, nodes, rows)):
                     expressions.group(self._output(node, rows, scope), _written(node, body), scope)
             if not wanted:
                 self._distinct(rows, body, scope)
@@ -124,24 +124,27 @@ class StatementQueries:
         if rows.wild is not None:
             self._findings.use(rows.everything(), Comparison.OTHER)
         nodes = shown(body.get("targetList", ()), rows, scope)
-        keys = self._keys(nodes, scope)
+        keys = self._keys(scope)
         for place, ((_, value), node) in enumerate(zip(rows.columns, nodes, strict=True), 1):
-            if not keys.settle(node):
+            if not keys.settle_next(node):
                 self.expressions.group(value, _written({"A_Const": {"ival": {"ival": place}}}, body), scope)
 
-    def _keys(self, nodes: Iterable[Node], scope: Scope) -> Keys:
-        keys = Keys(self._names, scope, self._findings)
-        for node in nodes:
-            keys.add(node)
-        return keys
+    def _keys(self, scope: Scope) -> Keys:
+        return Keys(self._names, scope, self._findings)
 
     def _groups(self, body: Node, rows: Rows, scope: Scope) -> None:
         nodes = body.get("groupClause", ())
         # Security: each of several grouping sets is a list of its own, and may leave the key out.
         whole = not any("GroupingSet" in node for node in nodes)
-        keys = self._keys((_grouped(node, body, scope) for node in nodes) if whole else (), scope)
-        for node in nodes:
-            if not keys.settle(_grouped(node, body, scope)):
+        meant = [_grouped(node, body, scope) if whole else {} for node in nodes]
+        anywhere, so_far = self._keys(scope), self._keys(scope)
+        for one in meant:
+            anywhere.add(one)
+        for node, one in zip(nodes, meant, strict=True):
+            # Security: rows may come sorted by what they are grouped by, in the order written. Plain columns that
+            # a key settles are the only ones that the server leaves out of that, wherever they stand.
+            settled = so_far.settle_next(one)
+            if not settled and not ("ColumnRef" in one and anywhere.settle(one)):
                 self._group(node, rows, scope, body)
 
     def _group(self, node: Node, rows: Rows, scope: Scope, body: Node) -> None:
@@ -161,15 +164,14 @@ class StatementQueries:
     def _order_outputs(self, body: Node, rows: Rows, scope: Scope | None) -> None:
         sorts = [node.get("SortBy", {}) for node in body.get("sortClause", ())]
         nodes = shown(body.get("targetList", ()), rows, scope) if sorts and scope is not None else []
-        keys = None if scope is None else Keys(self._names, scope, self._findings)
+        keys = None if scope is None else self._keys(scope)
         for sort in sorts:
             node = sort.get("node", {})
             if keys is not None and not sort.get("useOp"):
                 self._findings.spend(len(nodes))
                 meant = sorted_by(node, nodes, rows)
-                if keys.settle(meant):
+                if keys.settle_next(meant):
                     continue
-                keys.add(meant)
             self.expressions.sorts(self._output(node, rows, scope), sort)
 
     def _output(self, node: Node, rows: Rows, scope: Scope | None) -> Value:

@@ -2,7 +2,7 @@
 
 ``GROUP BY c.id, c.email`` makes the groups of ``GROUP BY c.id``, and ``ORDER BY c.id, c.email`` its order: rows that
 agree in the primary key of a table are one row of it. Programs write such lists all the time, because every column that
-is shown has to stand in them.
+is shown has to stand in them. The key comes first there, as in ORDER BY; plain columns of GROUP BY may stand anywhere.
 
 Security: what makes no difference tells nothing. So nothing is settled unless it certainly is: by the declared primary
 key, whole, of one table that stands in this very FROM, in a list that is taken as a whole, and only plain columns of
@@ -45,6 +45,16 @@ class Keys:
         if found is not None:
             item, _, column = found
             self._covered.setdefault(id(item), set()).add(column.attnum)
+
+    def settle_next(self, node: Node) -> bool:
+        """`settle` by what stands before it in the list; then take it along.
+
+        Security: rows may come sorted by such a list, in the order of its parts: a key that stands behind what it
+        settles would show the order of that.
+        """
+        settled = self.settle(node)
+        self.add(node)
+        return settled
 
     def settle(self, node: Node, depth: int = 0) -> bool:
         """Whether rows that agree in what was added certainly agree in this as well."""
@@ -98,7 +108,7 @@ class Keys:
         if not item.certain or item.wild is not None or len(item.relations) != 1:
             return None
         relation = self._names.catalog.relations.get(item.relations[0])
-        if relation is None or not relation.primary_key:
+        if relation is None or not relation.primary_key or relation.is_key_deferrable:
             return None
         # The key of a table holds for the table alone, not for those that inherit from it.
         alone = relation.kind is RelationKind.TABLE and not relation.children
