@@ -231,12 +231,19 @@ def define(owner: Owner, made: world.World) -> list[str]:
     """Build a world but for its rows; gives what the database refused, which the world forgets."""
     for statement in made.definitions:
         owner.execute(statement.encode())
-    refused = []
+    refused: list[str] = []
+    missing: list[str] = []
     for name, statement in made.attempts:
+        # PL/pgSQL takes a call of what is not there, and fails when it comes to it.
+        if any(re.search(rf"\b{gone}\b", statement) for gone in missing if gone != name):
+            made.forget(name)
+            missing.append(name)
+            continue
         try:
             owner.execute(statement.encode())
         except psycopg.Error as error:
             made.forget(name)
+            missing.append(name)
             refused.append(f"{statement}: {error}")
     return refused
 
