@@ -235,8 +235,10 @@ class Supervisor:
             case link.AskHold() | link.WithdrawHold() | link.UseHold() | link.HoldRehearsed():
                 self._holds.take(worker.number, message)
             case link.Redefining(database=database, session=session, redefined=redefined):
-                known = worker.redefining
-                known.discard((database, session)) if redefined is None else known.add((database, session))
+                if redefined is None:
+                    worker.redefining.discard((database, session))
+                else:
+                    worker.redefining.add((database, session))
                 self._tell_others(worker, message)
             case link.Cancel() | link.Stale() | link.Noted():
                 self._tell_others(worker, message)

@@ -23,7 +23,7 @@ from govproxy.sql.scope import CONSTANT, Columns, RangeItem, Scope, Value, eithe
 from govproxy.sql.shapes import Shapes
 from govproxy.sql.tree import field_names, nodes_of
 from govproxy.sql.types import BPCHAR, NAME, TEXT, VARCHAR
-from govproxy.sql.values import UNTRACED, Derivation
+from govproxy.sql.values import UNTRACED, Comparison, Derivation
 
 Node = dict[str, Any]
 Stored = Mapping[str, Sequence[Value]]
@@ -86,6 +86,14 @@ class RowTests:
         return next((column for column in columns if column.attnum == ref.attnum), None)
 
     def _test(self, relation: Relation, brought: frozenset[str], before: Columns, after: Columns) -> None:
+        try:
+            self._ask_all(relation, brought, before, after)
+        except (UnparsableStatement, ValueError):
+            # Security: a definition that cannot be read may ask anything of the row.
+            for _, value in (*before, *after):
+                self._findings.use(value, Comparison.OTHER)
+
+    def _ask_all(self, relation: Relation, brought: frozenset[str], before: Columns, after: Columns) -> None:
         for column in relation.columns:
             if column.generated and column.default is not None:
                 for question in _generated(column.default, column.base_type_oid in _TEXTS):
@@ -167,21 +175,16 @@ def _generated(text: str, is_text: bool) -> tuple[Node, ...]:
 
 @lru_cache(maxsize=4096)
 def _conditions(what: str, text: str) -> tuple[Node, ...]:
-    """The pieces of a trigger's WHEN, or of a rule's WHERE."""
-    try:
-        (made,) = parse(text)
-    except (UnparsableStatement, ValueError):
-        return ()
+    """The pieces of a trigger's WHEN, or of a rule's WHERE. Raises as `_expressions` does."""
+    (made,) = parse(text)
     tag, key = ("CreateTrigStmt", "whenClause") if what == "trigger" else ("RuleStmt", "whereClause")
     condition = made["stmt"].get(tag, {}).get(key)
     return () if condition is None else tuple(piece for piece in _pieces(condition) if _asks(piece))
 
 
 def _expressions(text: str) -> tuple[Node, ...]:
-    try:
-        (made,) = parse(f"SELECT {text}")
-    except (UnparsableStatement, ValueError):
-        return ()
+    """Raises UnparsableStatement, or ValueError where it is more than one statement."""
+    (made,) = parse(f"SELECT {text}")
     return tuple(target["ResTarget"]["val"] for target in made["stmt"]["SelectStmt"]["targetList"])
 
 

@@ -44,6 +44,11 @@ def test_a_check_compares_what_is_written(sql: str) -> None:
     assert "pay.salary" not in asked(sql)
 
 
+@pytest.mark.parametrize("test", [("check", "(cap >=> "), ("trigger", "CREATE TRIGGER what"), ("rule", "1; 2")])
+def test_a_definition_that_cannot_be_read_may_ask_anything(test: tuple[str, str]) -> None:
+    assert "pay.salary" in asked("UPDATE pay SET note = 'x'", test)
+
+
 @pytest.mark.parametrize(
     "sql",
     [
