@@ -12,7 +12,7 @@ from govproxy.errors import Reason
 from govproxy.policy.rules import DEFAULT_DENY, Rule
 from govproxy.policy.values import Refusal
 from govproxy.sql.catalog import Catalog
-from govproxy.sql.values import Action, Effect, StatementFacts, Where
+from govproxy.sql.values import REDEFINED_NAMES, Action, Effect, StatementFacts, Where
 
 _PHRASES: Mapping[Action, str] = {
     Action.SELECT: "SELECT from",
@@ -63,6 +63,8 @@ def subject(effect: Effect, statement: StatementFacts) -> str:
         return _joined(effect.action.value.upper(), effect.kind.replace("_", " ").upper(), effect.object)
     if effect.action is Action.UNKNOWN and effect.kind in ("function", "procedure") and effect.object:
         return f"calling {effect.object}, which is not understood,"
+    if effect.action is Action.UNKNOWN and effect.facts.get("node") == REDEFINED_NAMES:
+        return "a condition on what an open transaction redefines"
     phrase = _PHRASES[effect.action]
     if effect.action is Action.ADMIN and statement.tag and not effect.object:
         return statement.tag

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from govproxy.session.redefining import Redefined
 from govproxy.sql.catalog import Catalog
-from govproxy.sql.values import Action, Analysis, Effect, StatementFacts
+from govproxy.sql.values import REDEFINED_NAMES, Action, Analysis, Effect, StatementFacts
 
 # What reads and calls nothing, as far as it returns no rows.
 _OF_THE_SESSION = frozenset({Action.SET, Action.CURSOR, Action.LISTEN, Action.TRANSACTION})
@@ -48,7 +48,7 @@ def distrusted(
     compare whatever it is."""
     # Security: a comparison with what is called otherwise now may be one with a masked column.
     mentioned = redefined.mentioned(text, analysis)
-    compared = Effect(action=Action.UNKNOWN, kind="node", facts={"node": "ConditionOnRedefinedNames"})
+    compared = Effect(action=Action.UNKNOWN, kind="node", facts={"node": REDEFINED_NAMES})
     return replace(
         analysis,
         statements=tuple(

@@ -80,6 +80,8 @@ class Where(StrEnum):
     BY_KEY = "by_key"  # equality on the whole primary key
 
 
+# The ``node`` of an unknown effect: a condition on names that an open transaction has given another meaning.
+REDEFINED_NAMES = "ConditionOnRedefinedNames"
 # Values of the fact ``by``: what the database does of itself when rows are written or objects are made.
 BESIDE = frozenset({"trigger", "rule", "cascade", "default", "check", "index", "event_trigger", "body"})
 

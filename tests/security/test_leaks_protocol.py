@@ -486,6 +486,14 @@ def test_a_condition_on_what_was_redefined(form: str, changes: tuple[str, ...], 
         engineer.query("ROLLBACK")
 
 
+def test_the_refusal_says_what_the_condition_is_on(lab: Lab) -> None:
+    with lab.connect(ENGINEER) as engineer:
+        _all(engineer, "BEGIN", "ALTER TABLE people RENAME country TO land")
+        (error,) = engineer.query("SELECT id FROM people WHERE land = 'x'").errors
+        assert "a condition on what an open transaction redefines is not allowed" in error["M"]
+        engineer.query("ROLLBACK")
+
+
 def test_an_answer_from_before_a_rename_in_the_same_transaction(lab: Lab) -> None:
     asking = "SELECT id FROM people WHERE country LIKE 'b%'"
     changes = ("ALTER TABLE people RENAME country TO c1", "ALTER TABLE people RENAME email TO country")
