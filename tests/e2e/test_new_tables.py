@@ -5,10 +5,13 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import psycopg
 import pytest
 
+from govproxy.session.cancel import worker_of
 from tests.support.proxy import Proxy
 from tests.support.waiting import until
 
@@ -120,6 +123,37 @@ def test_a_view_redefined_through_the_proxy_is_judged_anew_by_everybody(
                 session.close()
             dba.execute("DROP VIEW shown")
             dba.execute("DROP TABLE persons")
+
+
+def test_who_waits_for_a_transaction_that_redefines_a_view_gets_what_it_leaves_behind_in_every_worker(
+    start_proxy: Callable[..., Proxy],
+) -> None:
+    proxy = start_proxy(workers=2)
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%FROM awaited%'"
+    with (
+        proxy.connect("dora@shop.example", ("dba",)) as dba,
+        proxy.databases.direct() as direct,
+        ThreadPoolExecutor(max_workers=64) as pool,
+        ExitStack() as stack,
+    ):
+        dba.execute("CREATE TABLE persons (id int, color text, last_name text)")
+        stack.callback(dba.execute, "DROP TABLE persons CASCADE")
+        dba.execute("INSERT INTO persons VALUES (1, 'green', 'Quirinus')")
+        dba.execute("CREATE VIEW awaited AS SELECT id, color AS x FROM persons")
+        sessions: list[psycopg.Connection] = []
+        while len({worker_of(session.info.backend_pid) for session in sessions}) < 2:
+            sessions.append(stack.enter_context(proxy.connect(*ANALYST)))
+        for session in sessions:
+            assert session.execute("SELECT reverse(x) FROM awaited").fetchone() == ("neerg",)
+        dba.execute("BEGIN")
+        stack.callback(dba.rollback)  # whoever still waits goes on
+        dba.execute("DROP VIEW awaited")
+        dba.execute("CREATE VIEW awaited AS SELECT id, last_name AS x FROM persons")
+        proxy.settle()  # the other worker hears of it over the control process
+        asked = [pool.submit(session.execute, "SELECT reverse(x) FROM awaited") for session in sessions]
+        until(lambda: direct.execute(waiting).fetchone() == (len(sessions),), "all of them wait")
+        dba.execute("COMMIT")
+        assert not {answer.result(timeout=30).fetchone() for answer in asked} & {("suniriuQ",), None}
 
 
 # What is there, the question, and what somebody does around the proxy between two of them.
