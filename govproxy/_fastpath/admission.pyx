@@ -10,15 +10,12 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from libc.stdint cimport uint64_t
 from libc.string cimport memcmp
 
-from govproxy._fastpath.guard cimport Stop
-from govproxy._fastpath.sinks cimport sink_bytes
+from govproxy._fastpath.guard cimport LIMITED, Stop
+from govproxy._fastpath.sinks cimport FLUSH, sink_bytes
 from govproxy._fastpath.state cimport State
 from govproxy._fastpath.verdicts cimport Verdict
 
 from govproxy.errors import LedgerUnavailable
-
-cdef bytes FLUSH = b"H\x00\x00\x00\x04"
-cdef const unsigned char* LIMITED = b"53400"
 
 
 cdef Verdict verdict_on(

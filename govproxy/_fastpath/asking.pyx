@@ -16,7 +16,7 @@ from cpython.bytes cimport PyBytes_FromStringAndSize
 cimport cython
 
 from govproxy._fastpath.replies cimport Expected
-from govproxy._fastpath.sinks cimport sink_bytes
+from govproxy._fastpath.sinks cimport FLUSH, sink_bytes
 from govproxy._fastpath.state cimport State
 from govproxy._fastpath.transitions cimport *
 
@@ -26,8 +26,6 @@ cdef enum:
     HEADER = 5
     MAX_ATTEMPTS = 3
     MAX_NOTICES = 256
-
-cdef bytes FLUSH = b"H\x00\x00\x00\x04"
 
 
 @cython.final

@@ -22,12 +22,19 @@ from govproxy._fastpath.admission cimport (
     verdict_on,
 )
 from govproxy._fastpath.cursor cimport Cursor, at_end, need, read_cstring, read_i32, read_u16, skip
-from govproxy._fastpath.guard cimport STOP_STATEMENTS, STOP_WINDOW, alone_with_rows, count_statement, guard_execute
+from govproxy._fastpath.guard cimport (
+    LIMITED,
+    STOP_STATEMENTS,
+    STOP_WINDOW,
+    alone_with_rows,
+    count_statement,
+    guard_execute,
+)
 from govproxy._fastpath.interning cimport interned
 from govproxy._fastpath.metering cimport may_return
 from govproxy._fastpath.outbuf cimport outbuf_append, outbuf_byte, outbuf_int32
 from govproxy._fastpath.replies cimport Expected
-from govproxy._fastpath.sinks cimport sink_bytes, sink_flush, sink_pass
+from govproxy._fastpath.sinks cimport FLUSH, sink_bytes, sink_flush, sink_pass
 from govproxy._fastpath.state cimport GUARD_NONE, State
 from govproxy._fastpath.statements cimport Portal, PreparedStatement
 from govproxy._fastpath.transitions cimport *
@@ -39,10 +46,6 @@ cdef enum:
     HEADER = 5
     MAX_NAME = 1 << 20
     MAX_BINDING = 64 * 1024   # beyond, nothing is asked about a Bind's values
-    NAME_SIZE = 64            # NAMEDATALEN
-
-cdef bytes FLUSH = b"H\x00\x00\x00\x04"
-cdef const unsigned char* LIMITED = b"53400"
 
 
 cdef int on_parse(State state, Cursor* body, const unsigned char* message, Py_ssize_t total) except -1:

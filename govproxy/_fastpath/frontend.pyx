@@ -21,7 +21,7 @@ from govproxy._fastpath.admission cimport (
     verdict_on,
 )
 from govproxy._fastpath.cursor cimport Cursor, at_end, load_i32, read_cstring, read_i32
-from govproxy._fastpath.extended cimport on_bind, on_close, on_describe, on_execute, on_parse
+from govproxy._fastpath.extended cimport NAME_SIZE, on_bind, on_close, on_describe, on_execute, on_parse
 from govproxy._fastpath.guard cimport (
     STOP_STATEMENTS,
     STOP_WINDOW,
@@ -33,7 +33,7 @@ from govproxy._fastpath.guard cimport (
 from govproxy._fastpath.metering cimport may_return
 from govproxy._fastpath.outbuf cimport outbuf_append, outbuf_byte, outbuf_int32
 from govproxy._fastpath.replies cimport Expected
-from govproxy._fastpath.sinks cimport sink_bytes, sink_flush, sink_pass
+from govproxy._fastpath.sinks cimport FLUSH, sink_bytes, sink_flush, sink_pass
 from govproxy._fastpath.state cimport GUARD_NONE, State
 from govproxy._fastpath.transitions cimport *
 from govproxy._fastpath.verdicts cimport DENY, HOLD, Verdict
@@ -44,10 +44,9 @@ cdef enum:
     HEADER = 5
     MAX_EXPECTED = 4096   # replies outstanding before the client is made to wait
     MAX_QUERY = 256 * 1024 + HEADER + 1                     # sql.parse reads no longer text
-    MAX_PARSE = MAX_QUERY + 64 + 2 + 4 * 65535              # with a name and types of parameters
+    MAX_PARSE = MAX_QUERY + NAME_SIZE + 2 + 4 * 65535       # with a name and types of parameters
 
 cdef bytes COPY_FAIL = b"f\x00\x00\x00\x0crefused\x00"
-cdef bytes FLUSH = b"H\x00\x00\x00\x04"
 cdef bytes READY_IDLE = b"Z\x00\x00\x00\x05I"
 
 

@@ -17,6 +17,8 @@ cpdef enum Stop:
     STOP_STATEMENTS
     STOP_WINDOW          # a window over rows or bytes is full
 
+cdef const unsigned char* LIMITED   # the SQLSTATE of a statement that a limit stopped
+
 # Frontend: 1 = go on and forward it, 0 = it waits, 2 = it cannot be guarded here.
 cdef int guard_query(State state, Verdict verdict) except -1
 cdef int guard_execute(State state, Portal portal) except -1

@@ -21,7 +21,7 @@ from govproxy._fastpath.imposing cimport imposes_first
 from govproxy._fastpath.limits cimport Limits, Quota
 from govproxy._fastpath.metering cimport bytes_left, rows_left
 from govproxy._fastpath.replies cimport Expected
-from govproxy._fastpath.sinks cimport sink_bytes
+from govproxy._fastpath.sinks cimport FLUSH, sink_bytes
 from govproxy._fastpath.state cimport *
 from govproxy._fastpath.statements cimport Portal
 from govproxy._fastpath.transitions cimport *
@@ -33,7 +33,6 @@ cdef enum:
     HEADER = 5
     MAX_ATTEMPTS = 3
 
-cdef bytes FLUSH = b"H\x00\x00\x00\x04"
 cdef const unsigned char* LIMITED = b"53400"
 
 

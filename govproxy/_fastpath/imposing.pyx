@@ -11,7 +11,7 @@ Security: nothing that runs goes out behind a changed policy until this is answe
 from cpython.bytes cimport PyBytes_FromStringAndSize
 
 from govproxy._fastpath.replies cimport Expected
-from govproxy._fastpath.sinks cimport sink_bytes, sink_pass
+from govproxy._fastpath.sinks cimport FLUSH, sink_bytes, sink_pass
 from govproxy._fastpath.state cimport HOLD_SETTINGS, State
 from govproxy._fastpath.transitions cimport *
 
@@ -26,7 +26,6 @@ cdef enum Step:
     STEP_SHOWN
     STEP_SET
 
-cdef bytes FLUSH = b"H\x00\x00\x00\x04"
 cdef bytes SYNC = b"S\x00\x00\x00\x04"
 
 

@@ -13,6 +13,8 @@ cdef class Sinks:
     cdef Sink frontend
     cdef OutBuf rows             # scratch of the mask plan
 
+cdef bytes FLUSH   # the message: the backend is to send what it has
+
 cdef int sink_flush(Sink* sink) except -1 nogil
 cdef int sink_pass(Sink* sink, const unsigned char* data, Py_ssize_t size) except -1 nogil
 cdef int sink_emit(Sink* sink, const void* data, Py_ssize_t size) except -1 nogil

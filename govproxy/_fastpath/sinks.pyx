@@ -15,6 +15,8 @@ from govproxy._fastpath.outbuf cimport OutBuf, outbuf_append, outbuf_free, outbu
 cdef enum:
     KEEP_BYTES = 1 << 20
 
+cdef bytes FLUSH = b"H\x00\x00\x00\x04"
+
 
 @cython.final
 cdef class Sinks:

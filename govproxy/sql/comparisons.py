@@ -16,6 +16,7 @@ from govproxy.sql.functions import Safety, safety
 from govproxy.sql.names import Names, qualified
 from govproxy.sql.scope import Rows, Scope, Value, combine, opaque
 from govproxy.sql.seams import Evaluator
+from govproxy.sql.tree import nodes_of
 from govproxy.sql.types import BOOL, ELEMENT_OF, TEXT, VARCHAR, operator_result
 from govproxy.sql.values import Comparison, Derivation, Written
 
@@ -369,16 +370,9 @@ def _start(operation: Node) -> int:
 
 def _locations(node: Any) -> Iterator[int]:
     """Where the things in a node stand, as far as the parser says (it leaves out a place of 0)."""
-    pending = [node]
-    while pending:
-        current = pending.pop()
-        if isinstance(current, list):
-            pending.extend(current)
-        elif isinstance(current, dict):
-            for tag, body in current.items():
-                if tag in _PLACED and body.get("location", 0) >= 0:
-                    yield body.get("location", 0)
-                pending.append(body)
+    for tag, body in nodes_of(node):
+        if tag in _PLACED and body.get("location", 0) >= 0:
+            yield body.get("location", 0)
 
 
 def is_small(node: Node) -> bool:

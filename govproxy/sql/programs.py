@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from govproxy.sql import bodies
 from govproxy.sql.bodies import Header
 from govproxy.sql.parse import Token, UnparsableStatement, parse
+from govproxy.sql.tree import nodes_of
 
 Node = dict[str, Any]
 
@@ -360,15 +361,6 @@ def _only(node: Node, keys: set[str] | frozenset[str]) -> None:
         raise _Strange
 
 
-def _count(node: Any) -> int:
+def _count(node: Node) -> int:
     """How many expressions there are below a node."""
-    found = 0
-    todo = [node]
-    while todo:
-        current = todo.pop()
-        if isinstance(current, list):
-            todo.extend(current)
-        elif isinstance(current, dict):
-            found += "PLpgSQL_expr" in current
-            todo.extend(current.values())
-    return found
+    return sum(tag == "PLpgSQL_expr" for tag, _ in nodes_of(node))
